@@ -1,0 +1,34 @@
+# Everything a person repeats. `make train` and `make test` set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: train test install check format claims clean
+
+train: install
+	$(BIN)/tenfold train mnist
+
+test: install check
+	$(BIN)/python -m pytest
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+claims: install
+	$(BIN)/python -m benchmarks.claims
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

@@ -1,0 +1,127 @@
+"""Compare reading Kaggle's train.csv by Tenfold with `pandas.read_csv(path).to_numpy()`.
+
+Tenfold checks every value, pandas none. Times: both readers in one process, taking turns on a warm
+file, after one unmeasured round. Memory: the peak of a fresh process that imports one reader and
+reads the file once. Run with `python benchmarks/csv_reading.py`; pandas is needed here alone.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results" / "csv_reading.json"
+PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+READERS = {
+    "tenfold": "from tenfold.data.source import load; digits = load(path)",
+    "pandas": "import pandas; digits = pandas.read_csv(path).to_numpy()",
+}
+
+
+def main() -> None:
+    """Measure, write the results and print a line."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--repeats", type=int, default=9)
+    repeats = parser.parse_args().repeats
+    with tempfile.TemporaryDirectory() as folder:
+        export = [sys.executable, "-m", "tenfold", "data", "export", "kaggle", folder]
+        subprocess.run(export, check=True, capture_output=True)
+        path = os.path.join(folder, "train.csv")
+        size = os.path.getsize(path)
+        # Memory first: this process is still small, so that its children's peaks are their own.
+        peaks = {name: [peak(name, path) for _ in range(repeats)] for name in READERS}
+        times = interleaved(path, repeats)
+    ratios = [slow / fast for slow, fast in zip(times["pandas"], times["tenfold"], strict=True)]
+    result = {
+        "what": "reading Kaggle's train.csv against pandas.read_csv(path).to_numpy()",
+        "file_bytes": size,
+        "n": repeats,
+        "seconds": times,
+        "median_seconds": {name: statistics.median(values) for name, values in times.items()},
+        "median_ratio": statistics.median(ratios),
+        "ratios": ratios,
+        "peak_bytes": peaks,
+        "peak_of_file": {name: max(values) / size for name, values in peaks.items()},
+        "machine": machine(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "pandas")},
+        },
+        "commit": commit(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    seconds = result["median_seconds"]
+    print(
+        f"tenfold {seconds['tenfold']:.2f} s, pandas {seconds['pandas']:.2f} s (medians of "
+        f"{repeats}): {result['median_ratio']:.1f}x; peak {result['peak_of_file']['tenfold']:.2f} "
+        f"and {result['peak_of_file']['pandas']:.2f} times the file"
+    )
+
+
+def interleaved(path: str, repeats: int) -> dict[str, list[float]]:
+    """Time each reader `repeats` times in turn, in seconds."""
+    import pandas  # type: ignore[import-untyped]
+
+    from tenfold.data.source import load
+
+    readers: dict[str, Callable[[], Any]] = {
+        "tenfold": lambda: load(path),
+        "pandas": lambda: pandas.read_csv(path).to_numpy(),
+    }
+    times: dict[str, list[float]] = {name: [] for name in readers}
+    for turn in range(repeats + 1):
+        for name, read in readers.items():
+            start = time.perf_counter()
+            digits = read()
+            taken = time.perf_counter() - start
+            del digits
+            if turn:
+                times[name].append(taken)
+    return times
+
+
+def peak(name: str, path: str) -> int:
+    """Return the peak resident bytes of a fresh process that reads the file once."""
+    code = f"import sys; path = sys.argv[1]; {READERS[name]}; {PEAK}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout)
+
+
+def machine() -> dict[str, Any]:
+    """Describe the processor and what else it was doing."""
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.partition(":")[2].strip()
+            for line in cpuinfo.read_text().splitlines()
+            if line.startswith("model name")
+        ]
+        model = names[0] if names else model
+    return {"cpu": model, "cores": os.cpu_count(), "load_average": os.getloadavg()[0]}
+
+
+def commit() -> str | None:
+    """Return the commit that was measured, if there is one."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True
+    )
+    return done.stdout.strip() or None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Tenfold: from a table of handwritten digits to a trained network, a report and a submission.
+
+    import tenfold
+
+    digits = tenfold.load("train.csv")                  # a Dataset
+    run = tenfold.train("train.csv", test="test.csv")   # what the command does
+    tenfold.evaluate(run.folder.path, "mnist:test")
+
+Importing this package is light: a name's module is loaded when the name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenfold.data.dataset import Dataset, from_arrays
+    from tenfold.data.source import load
+    from tenfold.errors import TenfoldError
+    from tenfold.model.file import Model
+    from tenfold.workflow.evaluate import evaluate
+    from tenfold.workflow.predict import predict
+    from tenfold.workflow.train import train
+
+__all__ = [
+    "Dataset",
+    "Model",
+    "TenfoldError",
+    "evaluate",
+    "from_arrays",
+    "load",
+    "predict",
+    "train",
+]
+
+_HOMES = {
+    "Dataset": "tenfold.data.dataset",
+    "Model": "tenfold.model.file",
+    "TenfoldError": "tenfold.errors",
+    "evaluate": "tenfold.workflow.evaluate",
+    "from_arrays": "tenfold.data.dataset",
+    "load": "tenfold.data.source",
+    "predict": "tenfold.workflow.predict",
+    "train": "tenfold.workflow.train",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,56 @@
+"""The command line: each command parses, calls one function of the library and prints."""
+
+import argparse
+import sys
+from importlib import metadata
+
+from tenfold.cli import data, evaluate, predict, report, train
+from tenfold.errors import TenfoldError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; return its exit status.
+
+    0: done; 1: a mistake in the input, told in one line on stderr; 2: wrong usage (argparse exits
+    itself); 130: Ctrl-C before there was anything to keep.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except TenfoldError as error:
+        if arguments.debug:
+            raise
+        print(f"tenfold: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if arguments.debug or not error.name or error.name.startswith("tenfold"):
+            raise
+        print(
+            f"tenfold: this command needs {error.name}, which is not installed; "
+            "pip install 'tenfold[train]'",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("tenfold: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `tenfold ... | head`
+        sys.stderr.close()
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tenfold",
+        description="Handwritten digits: from a table of pictures to a trained network, an honest "
+        "report and a submission.",
+        epilog="Pictures come from a SOURCE: mnist, mnist:test, kaggle or kaggle:test, which are "
+        "in the package, or a file. `tenfold COMMAND --help` says more.",
+    )
+    parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in (train, evaluate, predict, report, data):
+        module.add(commands)
+    return parser

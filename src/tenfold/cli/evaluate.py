@@ -1,0 +1,39 @@
+"""`tenfold evaluate`."""
+
+import argparse
+import json
+
+from tenfold.cli import options
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a model on labelled pictures",
+        description="Score the model of a run, or a model file, on labelled pictures.",
+    )
+    parser.add_argument("model", metavar="RUN|MODEL")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument(
+        "--errors", type=options.count, default=6, metavar="N", help="errors to list (default: 6)"
+    )
+    parser.add_argument(
+        "--allow-leak", action="store_true", help="score though pictures were learned from"
+    )
+    options.add_threads(parser)
+    parser.add_argument("--json", action="store_true", help="print every score as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tenfold.workflow.evaluate import evaluate
+
+    result = evaluate(
+        arguments.model,
+        arguments.source,
+        allow_leak=arguments.allow_leak,
+        errors=arguments.errors,
+        threads=arguments.threads or 0,
+    )
+    print(json.dumps(result.to_dict(), indent=1) if arguments.json else result.to_text())
+    return 0

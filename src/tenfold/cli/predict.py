@@ -1,0 +1,36 @@
+"""`tenfold predict`."""
+
+import argparse
+import sys
+
+from tenfold.cli import options
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "predict",
+        help="answer pictures and write a submission",
+        description="Answer every picture of SOURCE and write `ImageId,Label`, as Kaggle wants it.",
+    )
+    parser.add_argument("model", metavar="RUN|MODEL")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("-o", "--out", default="submission.csv", metavar="FILE")
+    parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
+    options.add_threads(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tenfold.workflow.predict import predict
+
+    answers = predict(
+        arguments.model,
+        arguments.source,
+        arguments.out,
+        arguments.probabilities,
+        arguments.threads or 0,
+    )
+    refused = int((~answers.accepted).sum())
+    print(f"{len(answers):,} answers, {refused:,} of them unsure", file=sys.stderr)
+    print(arguments.out)
+    return 0

@@ -1,0 +1,93 @@
+"""`tenfold train`."""
+
+import argparse
+import json
+
+from tenfold.cli import options
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "train",
+        help="train a network; score it, export it, report on it",
+        description="Train a network on SOURCE, score its model file, draw the report and keep "
+        "everything in a run folder.",
+    )
+    parser.add_argument("source", nargs="?", default="mnist", metavar="SOURCE")
+    parser.add_argument(
+        "--test", metavar="SOURCE", help="pictures to answer at the end (bundled sets bring theirs)"
+    )
+    parser.add_argument(
+        "--recipe",
+        default="quick",
+        metavar="NAME|FILE",
+        help="quick (the default), notebook, or a TOML file",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="change a value of the recipe, as optimiser.learning_rate=0.01; may be repeated",
+    )
+    parser.add_argument("--epochs", type=options.count, metavar="N")
+    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument(
+        "--val",
+        type=options.share,
+        metavar="SHARE",
+        help="hold back this share of SOURCE to score each epoch on; 0: learn from everything",
+    )
+    parser.add_argument("--split", metavar="KIND", help="stratified, notebook, writer or random")
+    parser.add_argument(
+        "--time-budget",
+        type=options.seconds,
+        metavar="SECONDS",
+        help="train for about so long: turned into a fixed number of steps before it starts",
+    )
+    parser.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
+    parser.add_argument(
+        "--submission", metavar="FILE", help="write the answers for the test pictures for Kaggle"
+    )
+    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    options.add_threads(parser)
+    parser.add_argument(
+        "--allow-leak", action="store_true", help="go on though test pictures are learned from"
+    )
+    parser.add_argument("--no-report", action="store_true", help="leave out plots and report")
+    parser.add_argument(
+        "--errors", type=options.count, default=6, metavar="N", help="errors to draw (default: 6)"
+    )
+    parser.add_argument("--json", action="store_true", help="print metrics.json on stdout")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tenfold.workflow.train import train
+
+    result = train(
+        arguments.source,
+        test=arguments.test,
+        recipe=arguments.recipe,
+        settings=arguments.settings,
+        validation=arguments.val,
+        time_budget=arguments.time_budget,
+        out=arguments.out,
+        overwrite=arguments.overwrite,
+        submission=arguments.submission,
+        allow_leak=arguments.allow_leak,
+        report=not arguments.no_report,
+        errors=arguments.errors,
+        epochs=arguments.epochs,
+        seed=arguments.seed,
+        split=arguments.split,
+        threads=arguments.threads,
+        device=arguments.device,
+    )
+    if arguments.json:
+        print(json.dumps({"run": str(result.folder.path), **result.metrics}, indent=1))
+    else:
+        print(result)
+    return 0

@@ -1,0 +1,104 @@
+"""The sets that travel with the package: MNIST, and Kaggle's Digit Recognizer rebuilt from it."""
+
+import gzip
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import SIDE, Dataset, Images, Labels
+from tenfold.errors import TenfoldError
+
+BUNDLED: dict[str, str] = {
+    "mnist": "MNIST's 60,000 training digits",
+    "mnist:test": "MNIST's 10,000 test digits, by other writers",
+    "kaggle": "the 42,000 rows of train.csv of Kaggle's Digit Recognizer",
+    "kaggle:test": "the 28,000 rows of its test.csv, with the labels that MNIST gives them",
+}
+
+_ASSETS = Path(__file__).parent / "assets"
+# QMNIST numbers the writers of the two parts apart (0-2349 and 326-2599, nobody in both).
+_TEST_WRITERS_FROM = 10_000
+_KAGGLE_TEST_NOTE = (
+    "Kaggle's own test.csv has no labels: these are MNIST's, found by matching pictures"
+)
+
+
+def bundled(name: str) -> Dataset:
+    """Load a bundled set by its name in `BUNDLED`, with labels and writers.
+
+    MNIST is decompressed once a process (0.3 s); its pictures are shared by every call and
+    therefore read-only. Kaggle's are a copy, in the order of Kaggle's rows.
+
+    Raises:
+        TenfoldError: where no set has that name.
+    """
+    if name not in BUNDLED:
+        raise TenfoldError(f"{name!r} is no bundled set; there are {', '.join(BUNDLED)}")
+    if name == "mnist":
+        images, labels, writers = _mnist_part("train")
+        return Dataset(images, labels, source=name, writers=writers)
+    if name == "mnist:test":
+        images, labels, writers = _mnist_part("test")
+        return Dataset(images, labels, source=name, writers=writers)
+    part = "test" if name == "kaggle:test" else "train"
+    return _kaggle(name, mnist_index(part), (_KAGGLE_TEST_NOTE,) if part == "test" else ())
+
+
+def test_companion(source: str) -> str | None:
+    """Name the bundled test set that belongs to the bundled training set `source`, if any."""
+    return f"{source}:test" if source in ("mnist", "kaggle") else None
+
+
+# pytest would take a function of that name for a test wherever a test module imports it.
+test_companion.__test__ = False  # type: ignore[attr-defined]
+
+
+def mnist_index(part: str) -> NDArray[np.int64]:
+    """Return where each row of Kaggle's table lies in MNIST.
+
+    Args:
+        part: "train" for Kaggle's 42,000 rows, "test" for its 28,000.
+
+    Returns:
+        int64 [rows], indices into MNIST's 60,000 training pictures followed by its 10,000 test
+        pictures.
+    """
+    with np.load(_ASSETS / "mnist_index.npz") as rows:
+        return np.asarray(rows[part], np.int64)
+
+
+def _kaggle(name: str, rows: NDArray[np.int64], notes: tuple[str, ...]) -> Dataset:
+    images = np.empty((len(rows), SIDE, SIDE), np.uint8)
+    labels = np.empty(len(rows), np.int64)
+    writers = np.empty(len(rows), np.int64)
+    start = 0
+    # Part by part: joining the two parts first would copy all 55 MB of MNIST.
+    for part in ("train", "test"):
+        pictures, their_labels, their_writers = _mnist_part(part)
+        here = (rows >= start) & (rows < start + len(pictures))
+        within = rows[here] - start
+        images[here] = pictures[within]
+        labels[here] = their_labels[within]
+        writers[here] = their_writers[within]
+        start += len(pictures)
+    return Dataset(images, labels, source=name, writers=writers, notes=notes)
+
+
+@cache
+def _mnist_part(part: str) -> tuple[Images, Labels, NDArray[np.int64]]:
+    """Decompress MNIST's "train" or "test" part: pictures, labels and writers, read-only."""
+    prefix = {"train": "train", "test": "t10k"}[part]
+    # The IDX heads of these four files are known: 16 bytes before pictures, 8 before labels.
+    packed_images = (_ASSETS / f"{prefix}-images-idx3-ubyte.gz").read_bytes()
+    images = np.frombuffer(gzip.decompress(packed_images), np.uint8, offset=16)
+    packed_labels = (_ASSETS / f"{prefix}-labels-idx1-ubyte.gz").read_bytes()
+    labels = np.frombuffer(gzip.decompress(packed_labels), np.uint8, offset=8).astype(np.int64)
+    with np.load(_ASSETS / "writers.npz") as ids:
+        writers = ids[part].astype(np.int64)
+    if part == "test":
+        writers += _TEST_WRITERS_FROM
+    labels.flags.writeable = False
+    writers.flags.writeable = False
+    return images.reshape(-1, SIDE, SIDE), labels, writers

@@ -1,0 +1,66 @@
+"""The answers as a table: a row a picture."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import Labels
+from tenfold.errors import TenfoldError
+from tenfold.evaluation.scores import cross_entropy
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def prediction_table(
+    split: str,
+    ids: NDArray[np.int64],
+    labels: Labels | None,
+    probabilities: NDArray[np.float32],
+) -> "pl.DataFrame":
+    """Lay answers out as a table.
+
+    Args:
+        split: "validation" or "test".
+        ids: int64 [n], each picture's row in the source that it comes from, from 0.
+        labels: int64 [n], class indices, or None where they are unknown.
+        probabilities: float32 [n, classes].
+
+    Returns:
+        The columns `id`, `split`, `label`, `prediction` (Int64, class indices), `probability` of
+        the prediction (Float32), `p0`.. (Float32, one a class) and `loss` (Float32, nats);
+        `label` and `loss` are null where labels are unknown.
+
+    Raises:
+        TenfoldError: where the numbers of rows differ.
+    """
+    import polars as pl
+
+    counts = [len(ids), len(probabilities)] + ([] if labels is None else [len(labels)])
+    if len(set(counts)) > 1:
+        raise TenfoldError(f"{split}: ids, probabilities and labels differ in number: {counts}")
+    losses = None if labels is None else cross_entropy(labels, probabilities)
+    columns = [
+        pl.Series("id", ids, pl.Int64),
+        pl.Series("split", [split], pl.String).new_from_index(0, len(ids)),
+        _or_nulls("label", labels, len(ids), pl.Int64),
+        pl.Series("prediction", probabilities.argmax(axis=1).astype(np.int64), pl.Int64),
+        pl.Series("probability", probabilities.max(axis=1), pl.Float32),
+    ]
+    columns += [
+        pl.Series(f"p{index}", np.ascontiguousarray(column), pl.Float32)
+        for index, column in enumerate(probabilities.T)
+    ]
+    return pl.DataFrame([*columns, _or_nulls("loss", losses, len(ids), pl.Float32)])
+
+
+def _or_nulls(
+    name: str,
+    values: NDArray[np.int64] | NDArray[np.float32] | None,
+    n: int,
+    dtype: "type[pl.DataType]",
+) -> "pl.Series":
+    import polars as pl
+
+    return pl.Series(name, [None] * n if values is None else values, dtype)

@@ -1,0 +1,1 @@
+"""The model file: its contract, what runs it, what looks inside it."""

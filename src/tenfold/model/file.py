@@ -1,0 +1,166 @@
+"""The model file: one ONNX file that any runtime runs, and what it says of itself."""
+
+import base64
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import SIDE, Dataset, Images, Labels
+from tenfold.errors import TenfoldError
+from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import Recipe
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FORMAT = "1"
+HASH_BYTES = 5  # of 8: among 60,000 pictures a stranger is taken for one of them once in 18 million
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of n pictures.
+
+    Args:
+        probabilities: float32 [n, classes], rows sum to 1.
+        labels: int64 [n], the most probable class.
+        accepted: bool [n], whether the model stands by its answer.
+    """
+
+    probabilities: NDArray[np.float32]
+    labels: Labels
+    accepted: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How a model file's answers compare with the network's, on n pictures."""
+
+    n: int
+    largest_difference: float
+    same_labels: int
+
+
+def metadata(
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    fingerprint: str,
+    hashes: NDArray[np.uint64],
+    accept_threshold: float,
+) -> dict[str, str]:
+    """Write what a model file says of itself: class names, recipe, data, threshold."""
+    words = np.sort(hashes).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
+    return {
+        "tenfold.format": FORMAT,
+        "tenfold.classes": json.dumps(list(classes)),
+        "tenfold.recipe": recipe.to_toml(),
+        "tenfold.fingerprint": fingerprint,
+        "tenfold.accept_threshold": repr(accept_threshold),
+        "tenfold.training_hashes": base64.b64encode(words.tobytes()).decode(),
+    }
+
+
+class Model:
+    """A model file, ready to answer.
+
+    Args:
+        source: the path of the file, or its content.
+        threads: how many threads to answer with; 0 for every core.
+
+    Raises:
+        TenfoldError: where the file is absent, cut, or not one of Tenfold's.
+    """
+
+    def __init__(self, source: str | Path | bytes, threads: int = 0) -> None:
+        self.name = "model" if isinstance(source, bytes) else str(source)
+        self._content = source if isinstance(source, bytes) else _read(Path(source))
+        self._threads = threads
+        if self._said.get("tenfold.format") != FORMAT:
+            raise TenfoldError(
+                f"{self.name}: is an ONNX file, but not one that this Tenfold wrote "
+                f"(tenfold.format {self._said.get('tenfold.format', 'absent')}, not {FORMAT})"
+            )
+        self.classes: tuple[str, ...] = tuple(json.loads(self._said["tenfold.classes"]))
+        self.recipe_toml = self._said["tenfold.recipe"]
+        self.fingerprint = self._said["tenfold.fingerprint"]
+        self.accept_threshold = float(self._said["tenfold.accept_threshold"])
+
+    def predict(self, images: Images, batch: int = 512) -> Answers:
+        """Answer pictures, uint8 [n, 28, 28], ink 255 on 0."""
+        if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
+            raise TenfoldError(
+                f"{self.name}: takes pictures uint8 [n, {SIDE}, {SIDE}]. "
+                f"Received: {images.dtype} {list(images.shape)}"
+            )
+        parts = [
+            self._session.run(None, {"image": np.ascontiguousarray(images[start : start + batch])})
+            for start in range(0, len(images), batch)
+        ]
+        if not parts:
+            empty = np.zeros((0, len(self.classes)), np.float32)
+            return Answers(empty, np.zeros(0, np.int64), np.zeros(0, np.bool_))
+        return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def seen(self, digits: Dataset) -> NDArray[np.int64]:
+        """Find the pictures that the model was trained on: their indices, int64 [m]."""
+        words = digits.hashes.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
+        return np.flatnonzero(np.isin(_as_numbers(words), self._training_hashes))
+
+    @cached_property
+    def _training_hashes(self) -> NDArray[np.uint64]:
+        content = base64.b64decode(self._said["tenfold.training_hashes"])
+        return _as_numbers(np.frombuffer(content, np.uint8).reshape(-1, HASH_BYTES))
+
+    @cached_property
+    def _said(self) -> dict[str, str]:
+        said: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        return said
+
+    @cached_property
+    def _session(self) -> "onnxruntime.InferenceSession":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(
+                self._content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's own errors share no public base
+            reason = str(error).splitlines()[0]
+            raise TenfoldError(f"{self.name}: is not a whole ONNX model: {reason}") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TenfoldError(
+            f"{path}: cannot read the model file: {error.strerror}; name a run folder or a .onnx "
+            "file"
+        ) from None
+
+
+def _as_numbers(words: NDArray[Any]) -> NDArray[np.uint64]:
+    whole = np.zeros((len(words), 8), np.uint8)
+    whole[:, :HASH_BYTES] = words
+    return whole.view("<u8")[:, 0].astype(np.uint64)
+
+
+def open_model(path: str | Path, threads: int = 0) -> Model:
+    """Open the model of a run folder, or a model file.
+
+    Raises:
+        TenfoldError: where there is none, or it is not one of Tenfold's.
+    """
+    place = Path(path)
+    return Model(RunFolder.open(place).model_file if place.is_dir() else place, threads)

@@ -1,0 +1,125 @@
+"""What a run folder holds, read once for the report and the model card."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import Dataset, Images, Labels
+from tenfold.errors import TenfoldError
+from tenfold.evaluation.scores import Scores, score
+from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import Recipe
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """The answers to one labelled set of pictures, n of them.
+
+    `split` is "test" or "validation"; `ids` int64 [n] are the pictures' rows in their source;
+    `images` uint8 [n, 28, 28]; `labels` int64 [n]; `probabilities` float32 [n, classes].
+    """
+
+    split: str
+    ids: NDArray[np.int64]
+    images: Images
+    labels: Labels
+    probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
+
+    @cached_property
+    def predictions(self) -> Labels:
+        """The answers, int64 [n]."""
+        answers: Labels = self.probabilities.argmax(axis=1).astype(np.int64)
+        return answers
+
+    @cached_property
+    def scores(self) -> Scores:
+        """What the answers are worth."""
+        return score(self.labels, self.probabilities, self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Everything that the report tells, and the pictures that it shows."""
+
+    run: RunFolder
+    recipe: Recipe
+    environment: dict[str, Any]
+    metrics: dict[str, Any]
+    history: "pl.DataFrame | None"
+    train: Dataset
+    test: Answered | None
+    validation: Answered | None
+
+    @property
+    def shown(self) -> Answered | None:
+        """The set that the sections are about: test, or else validation, or none."""
+        return self.test or self.validation
+
+
+def read_findings(run: RunFolder, train: Dataset, test: Dataset | None) -> Findings:
+    """Read a finished run.
+
+    Args:
+        run: its folder.
+        train: the set that it was trained on, before any split.
+        test: the set that it answered, where there was one.
+
+    Raises:
+        TenfoldError: where a file is absent or the pictures are not those of the run.
+    """
+    environment = run.environment()
+    classes = tuple(environment["classes"])
+    file = run.path / "predictions.parquet"
+    table = run.predictions() if file.is_file() else None
+    return Findings(
+        run=run,
+        recipe=run.recipe(),
+        environment=environment,
+        metrics=run.metrics(),
+        history=_history(run),
+        train=train,
+        test=_answered(table, "test", test, classes),
+        validation=_answered(table, "validation", train, classes),
+    )
+
+
+def _history(run: RunFolder) -> "pl.DataFrame | None":
+    # A run that was stopped within its first epoch has no row, and so no header either.
+    file = run.path / "history.csv"
+    if not file.is_file() or not file.read_bytes().strip():
+        return None
+    history = run.history()
+    return history if len(history) else None
+
+
+def _answered(
+    table: "pl.DataFrame | None", split: str, pictures: Dataset | None, classes: tuple[str, ...]
+) -> Answered | None:
+    if table is None:
+        return None
+    rows = table.filter(table["split"] == split)
+    if not len(rows) or rows["label"].null_count():
+        return None
+    ids = rows["id"].to_numpy().astype(np.int64)
+    if pictures is None or ids.max() >= len(pictures):
+        have = "none" if pictures is None else f"{len(pictures):,}"
+        raise TenfoldError(
+            f"the {split} pictures of the run are needed for its report, {ids.max() + 1:,} or "
+            f"more. Received: {have}"
+        )
+    names = [f"p{index}" for index in range(len(classes))]
+    return Answered(
+        split=split,
+        ids=ids,
+        images=pictures.images[ids],
+        labels=rows["label"].to_numpy().astype(np.int64),
+        probabilities=np.ascontiguousarray(rows.select(names).to_numpy(), np.float32),
+        classes=classes,
+    )

@@ -1,0 +1,210 @@
+"""Write the report of a run: one HTML file that needs nothing else, and every plot as PNG."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from tenfold.data.atomic import atomic_write
+from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.evaluation.scores import percent
+from tenfold.report import pictures, plots, raster, sections
+from tenfold.report.findings import Answered, Findings, read_findings
+from tenfold.report.theme import to_png, to_svg
+from tenfold.report.words import span
+from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import Conv
+
+Context = dict[str, Any]
+
+
+def write_report(
+    run: RunFolder,
+    train: Dataset,
+    test: Dataset | None,
+    errors: int = 6,
+    augmented: Images | None = None,
+) -> Path:
+    """Write `report.html` and every plot of a finished run.
+
+    Args:
+        run: the run's folder; everything but the pictures comes from its files.
+        train: the set that it was trained on, before any split.
+        test: the set that it answered at the end, where there was one.
+        errors: how many of the most important errors to draw.
+        augmented: uint8 [rows, 1 + versions, 28, 28], pictures with what augmentation makes of
+            them; None shows the plot that an earlier report left, where there is one.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        TenfoldError: where a file of the run is absent, or the pictures are not those of the run.
+    """
+    findings = read_findings(run, train, test)
+    shown = findings.shown
+    context: Context = {
+        "name": run.path.resolve().name,
+        "findings": findings,
+        "shown": shown,
+        "interval": span(shown.scores.interval) if shown else None,
+        "cards": sections.headline(findings),
+        "facts": sections.facts(findings),
+        "remarks": sections.remarks(findings),
+        "leaked": findings.metrics.get("leaked", 0),
+        "environment": findings.environment,
+        "recipe_text": run.recipe_file.read_text("utf-8"),
+        "columns": raster.SHEET_COLUMNS,
+        **_data(findings),
+        **_augmentation(run, augmented),
+        **_curves(findings),
+        **_network(findings),
+        "answers": _answers(run, shown, errors) if shown else None,
+    }
+    page = _environment().get_template("report.html.jinja").render(context)
+    with atomic_write(run.report_file) as file:
+        file.write(page.encode())
+    return run.report_file
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = percent
+    return environment
+
+
+def _keep(run: RunFolder, name: str, figure: Figure) -> bytes:
+    content = to_png(figure)
+    with atomic_write(run.plots / f"{name}.png") as file:
+        file.write(content)
+    return content
+
+
+def _svg(figure: Figure, name: str, label: str) -> Markup:
+    return Markup(to_svg(figure, name, label))
+
+
+def _data(findings: Findings) -> Context:
+    """Sections 1 and 2: how many pictures each class has, and one of them."""
+    train, classes = findings.train, findings.train.classes
+    counts = {"training source": train.class_counts}
+    if findings.test:
+        counts["test"] = sections.counts_of(findings.test)
+    run = findings.run
+    _keep(run, "class_counts", plots.class_counts(counts, classes))
+    label = classes[int(train.known_labels[0])]
+    _keep(run, "example", pictures.example(train.images[0], label))
+    charts = [
+        _svg(
+            plots.class_counts({name: values}, classes),
+            f"counts{number}",
+            f"Pictures of each class in {name}: "
+            + ", ".join(f"{c}: {v:,}" for c, v in zip(classes, values, strict=True)),
+        )
+        for number, (name, values) in enumerate(counts.items())
+    ]
+    return {
+        "count_charts": charts,
+        "fewest": (classes[int(train.class_counts.argmin())], int(train.class_counts.min())),
+        "most": (classes[int(train.class_counts.argmax())], int(train.class_counts.max())),
+        "example": raster.data_uri(raster.png(train.images[0])),
+        "example_label": label,
+        "example_row": [int(value) for value in train.images[0][SIDE // 2]],
+    }
+
+
+def _augmentation(run: RunFolder, augmented: Images | None) -> Context:
+    """Section 3: what the network was given to see."""
+    empty = {"augmented": None, "augmented_plot": None}
+    if augmented is not None:
+        _keep(run, "augmented", pictures.augmented(augmented))
+        rows = [
+            raster.data_uri(raster.png(raster.tiled(row, len(row), gap=2))) for row in augmented
+        ]
+        return empty | {"augmented": rows}
+    file = run.plots / "augmented.png"
+    return empty | {"augmented_plot": raster.data_uri(file.read_bytes()) if file.exists() else None}
+
+
+def _curves(findings: Findings) -> Context:
+    """Section 4: loss and accuracy over the epochs."""
+    history = findings.history
+    if history is None:
+        return {"curve_charts": [], "last": None}
+    _keep(findings.run, "curves", plots.curves(history))
+    charts = [
+        _svg(plots.curves(history, [panel]), panel, f"{panel} over the epochs")
+        for panel in plots.PANELS
+    ]
+    return {"curve_charts": charts, "last": history.row(-1, named=True)}
+
+
+def _answers(run: RunFolder, shown: Answered, errors: int) -> Context:
+    """Sections 5 to 9: what was answered right and wrong."""
+    scores, classes = shown.scores, shown.classes
+    gallery = sections.choose_pictures(shown)
+    important = gallery.errors[:errors]
+    images = shown.images[[error.index for error in important]]
+    for name, normalised in (("confusion_matrix", False), ("confusion_matrix_normalised", True)):
+        _keep(run, name, plots.confusion_matrix(scores.confusion, classes, normalised))
+    _keep(run, "important_errors", pictures.important(images, important, classes))
+    calibration = plots.reliability(scores.calibration)
+    _keep(run, "calibration", calibration)
+    wrong = sections.wrong_answers(shown, gallery)
+    return {
+        "scores": scores,
+        "confusion": sections.confusion_cells(scores),
+        "confused_sentence": sections.confused_pairs(scores),
+        "pairs": sections.named_pairs(scores, scores.confused),
+        "pairs_either_way": sections.named_pairs(scores, scores.confused_either_way),
+        "asked": errors,
+        "important": [
+            (raster.data_uri(raster.png(image)), error)
+            for image, error in zip(images, wrong, strict=False)
+        ],
+        "wrong": wrong,
+        "data": sections.cell_data(shown, gallery),
+        "sheet": raster.data_uri(raster.png(raster.sheet(shown.images[gallery.rows]))),
+        "calibration_chart": _svg(
+            calibration,
+            "calibration",
+            "Share of right answers against how sure they were",
+        ),
+        "sureness": sections.sureness(scores),
+    }
+
+
+def _network(findings: Findings) -> Context:
+    """Section 10: the first filters, and what the first layers make of one digit."""
+    from tenfold.model.inspect import feature_maps, first_filters
+
+    run = findings.run
+    if not any(isinstance(layer, Conv) for layer in findings.recipe.network):
+        return {"filters": None, "filter_count": 0, "stages": []}
+    filters = first_filters(run.model_file)
+    stages = feature_maps(run.model_file, findings.train.images[0])
+    _keep(run, "first_filters", pictures.first_filters(filters))
+    if stages:
+        _keep(run, "feature_maps", pictures.feature_maps(stages))
+    return {
+        "filters": raster.data_uri(raster.png(pictures.filter_tiles(filters))),
+        "filter_count": len(filters),
+        "stages": [
+            {
+                "name": name,
+                "shown": min(len(maps), pictures.SHOWN_MAPS),
+                "channels": len(maps),
+                "size": f"{maps.shape[1]} \N{MULTIPLICATION SIGN} {maps.shape[2]}",
+                "picture": raster.data_uri(raster.png(pictures.map_tiles(maps))),
+            }
+            for name, maps in stages
+        ],
+    }

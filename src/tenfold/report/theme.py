@@ -1,0 +1,117 @@
+"""How every figure looks, and how one figure serves a notebook, a PNG and both themes of a page."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from matplotlib import style as matplotlib_style
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK, FAINT, GRID, PAPER = "#1c2024", "#646c76", "#e2e5e9", "#ffffff"
+FIRST, SECOND = (
+    "#0072b2",
+    "#d55e00",
+)  # Okabe and Ito's blue and vermilion: safe for the colour-blind
+# The page has a light and a dark value for each; the figure itself carries the light one.
+VARIABLES = {
+    INK: "var(--ink)",
+    FAINT: "var(--faint)",
+    GRID: "var(--grid)",
+    PAPER: "var(--paper)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+}
+DPI = 100
+PNG_DPI = 160
+STYLE = {
+    "figure.facecolor": PAPER,
+    "figure.dpi": DPI,
+    "savefig.facecolor": PAPER,
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that layout is the same everywhere
+    "font.size": 9.4,  # points: 13 pixels
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": FAINT,
+    "axes.facecolor": "none",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "text.color": INK,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": FAINT,
+    "ytick.labelcolor": FAINT,
+    "legend.frameon": False,
+    "lines.linewidth": 2.0,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "tenfold",  # the same figure gives the same bytes
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the report's style; as a decorator, on each function that draws."""
+    with matplotlib_style.context(STYLE, after_reset=True):  # whatever a notebook has set
+        yield
+
+
+def new_figure(width: int, height: int) -> Figure:
+    """Make an empty figure of that many pixels, without pyplot and its global state."""
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def bare(axes: Axes) -> Axes:
+    """Take ticks, grid and frame away, for pictures."""
+    axes.set_axis_off()
+    return axes
+
+
+def to_png(figure: Figure) -> bytes:
+    """Draw a figure as a PNG on white, sharp enough for fine screens and print."""
+    file = io.BytesIO()
+    with style():
+        figure.savefig(file, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    return file.getvalue()
+
+
+def to_svg(figure: Figure, name: str, label: str) -> str:
+    """Draw a figure as an inline SVG whose colours follow the page's light or dark theme.
+
+    Args:
+        figure: a figure of this room.
+        name: letters; keeps the SVG's ids apart from those of others on the page.
+        label: what a screen reader says of it.
+    """
+    file = io.StringIO()
+    with style():
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    text = file.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # unused, and the same in each figure
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "inherit", text)
+    text = re.sub(r"font: ([^;\"]*?)([\d.]+px) inherit", r"font-size: \2", text)
+    for colour, variable in VARIABLES.items():
+        text = text.replace(colour, variable)
+    head = text.index(">") + 1
+    box = re.search(r'viewBox="[^"]*"', text[:head])
+    width = int(figure.get_figwidth() * DPI)
+    opening = f'<svg {box[0] if box else ""} style="--width:{width}px" role="img" '
+    opening += f'aria-label="{_escape(label)}" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    return opening + text[head:]
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

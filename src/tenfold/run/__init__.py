@@ -1,0 +1,1 @@
+"""The recipe, the run folder, the environment."""

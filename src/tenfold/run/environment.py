@@ -1,0 +1,85 @@
+"""What a run ran on and with: machine, versions, data."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tenfold.data.dataset import Dataset
+
+PACKAGES = ("tenfold", "torch", "numpy", "onnx", "onnxruntime", "polars")
+
+
+def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> dict[str, Any]:
+    """Say what a run runs on and with.
+
+    Args:
+        train: the pictures that are learned from, before any split.
+        test: the pictures that are answered at the end, where there are any.
+        device: the device as it will be named, "cpu" or a GPU's name.
+        leaked: how many of the test pictures are among those learned from.
+
+    Returns:
+        What `environment.json` holds.
+    """
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "machine": machine(),
+        "device": device,
+        "versions": versions(),
+        "source": train.source,
+        "fingerprint": train.fingerprint,
+        "pictures": len(train),
+        "classes": list(train.classes),
+        "test_source": test.source if test else None,
+        "test_fingerprint": test.fingerprint if test else None,
+        "leaked": leaked,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Describe the computer: processor, cores that this process may use, system."""
+    return {"cpu": cpu_name(), "cores": cores(), "system": platform.platform(terse=True)}
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of Python and of the packages that decide a run's figures."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """Name the processor."""
+    return cpu_info().get("model name") or platform.processor() or platform.machine()
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 matrices itself (AVX-512, AMX, Arm's bf16)."""
+    flags = (cpu_info().get("flags") or cpu_info().get("Features") or "").split()
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
+
+
+@cache
+def cpu_info() -> dict[str, str]:
+    """Read the first processor's lines of /proc/cpuinfo; empty where there is none."""
+    file = Path("/proc/cpuinfo")
+    if not file.is_file():
+        return {}
+    lines = file.read_text().split("\n\n")[0].splitlines()
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in pairs}

@@ -1,0 +1,296 @@
+"""The recipe: every choice of a training run, as one typed TOML file."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import tomli_w
+from msgspec import Meta, Struct
+
+from tenfold.errors import TenfoldError
+
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+
+
+class Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="layer"):
+    """One step of the network; the first takes pictures [n, 1, 28, 28] in 0-1."""
+
+
+class Crop(Layer, frozen=True, tag="crop"):
+    """Keep the middle `size` x `size` pixels."""
+
+    size: Count
+
+
+class Conv(Layer, frozen=True, tag="conv"):
+    """Convolve with `filters` filters of `size` x `size`."""
+
+    filters: Count
+    size: Count
+    stride: Count = 1
+    padding: Literal["same", "valid"] = "same"
+    bias: bool = True
+
+
+class BatchNorm(Layer, frozen=True, tag="batch_norm"):
+    """Normalise each channel; `momentum` is the newest batch's weight in the running mean."""
+
+    momentum: Annotated[float, Meta(gt=0, le=1)] = 0.1
+
+
+class Relu(Layer, frozen=True, tag="relu"):
+    """max(x, 0)."""
+
+
+class Gelu(Layer, frozen=True, tag="gelu"):
+    """x times the standard normal's cumulative probability of x, in the tanh approximation."""
+
+
+class MaxPool(Layer, frozen=True, tag="max_pool"):
+    """Take the largest value of each `size` x `size` window; windows do not overlap."""
+
+    size: Count = 2
+
+
+class Dropout(Layer, frozen=True, tag="dropout"):
+    """Silence this share of the values while training."""
+
+    rate: Share
+
+
+class Flatten(Layer, frozen=True, tag="flatten"):
+    """Lay channels, rows and columns out in one row."""
+
+
+class Dense(Layer, frozen=True, tag="dense"):
+    """Connect every value to each of `units` units."""
+
+    units: Count
+
+
+class Output(Layer, frozen=True, tag="output"):
+    """Connect every value to one unit a class; their softmax is the answer. Always the last."""
+
+    scale: Positive = 1.0
+
+
+AnyLayer = Crop | Conv | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten | Dense | Output
+
+
+class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far a training picture may be moved, each time anew and never mirrored."""
+
+    rotation: NotNegative = 0.0  # degrees to either side
+    zoom: Share = 0.0  # 0.1: from 0.9 to 1.1 times
+    zoom_axes: Literal["each", "both"] = "each"  # a factor for each axis, or one for both
+    shift: Share = 0.0  # share of width and of height, to either side
+    shear: NotNegative = 0.0  # degrees to either side
+    fill: Literal["nearest", "background"] = "background"  # what comes in at the border
+
+
+class RMSprop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rmsprop"):
+    """RMSprop as Keras 3 computes it: epsilon inside the root."""
+
+    learning_rate: Positive = 0.001
+    rho: Share = 0.9
+    epsilon: Positive = 1e-7
+
+
+class SGD(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="sgd"):
+    """Stochastic gradient descent with momentum."""
+
+    learning_rate: Positive = 0.01
+    momentum: Share = 0.0
+    nesterov: bool = False
+    weight_decay: NotNegative = 0.0
+
+
+class AdamW(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="adamw"):
+    """Adam with decoupled weight decay."""
+
+    learning_rate: Positive = 0.001
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    weight_decay: NotNegative = 0.0
+
+
+class Muon(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="muon"):
+    """Muon (orthogonalised momentum) on all filters but the first layer's; AdamW on the rest."""
+
+    learning_rate: Positive = 0.02
+    momentum: Share = 0.9
+    newton_schulz_steps: Count = 3
+    adamw_learning_rate: Positive = 0.003
+    weight_decay: NotNegative = 0.0
+
+
+class Constant(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="constant"):
+    """The learning rate stays as it is."""
+
+
+class Plateau(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="plateau"):
+    """Multiply the learning rate by `factor` when validation accuracy has not risen for a while."""
+
+    patience: Count = 3
+    factor: Share = 0.5
+    min_learning_rate: NotNegative = 0.0
+    min_delta: NotNegative = 1e-4
+
+
+class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="linear"):
+    """Rise from zero over the first `warmup` of all steps, then fall linearly to zero."""
+
+    warmup: Share = 0.1
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every choice of a training run; the same recipe, data and machine give the same weights."""
+
+    name: str
+    description: str = ""
+    epochs: Count
+    steps: Annotated[int, Meta(ge=0)] = 0  # 0: as many as the epochs have
+    batch: Count
+    validation: Share = 0.0
+    split: Literal["stratified", "notebook", "writer", "random"] = "stratified"
+    label_smoothing: Share = 0.0
+    initialisation: Literal["glorot", "he", "dirac"] = "glorot"
+    test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: Annotated[int, Meta(ge=0)] = 0  # 0: every core
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
+    network: tuple[AnyLayer, ...]
+    augmentation: Augmentation = Augmentation()
+    optimiser: RMSprop | SGD | AdamW | Muon
+    schedule: Constant | Plateau | Linear = Constant()
+
+    def to_toml(self) -> str:
+        """Write the recipe as TOML that `load_recipe` reads back to an equal recipe."""
+        table = msgspec.to_builtins(self)
+        layers = table.pop("network")
+        head = {key: value for key, value in table.items() if not isinstance(value, dict)}
+        tables = {key: value for key, value in table.items() if isinstance(value, dict)}
+        rows = ",\n".join(f"    {_inline(layer)}" for layer in layers)
+        return f"{tomli_w.dumps(head)}\nnetwork = [\n{rows},\n]\n\n{tomli_w.dumps(tables)}"
+
+
+def recipe_names() -> list[str]:
+    """Name the recipes that come with the package."""
+    return sorted(Path(str(entry)).stem for entry in _folder().iterdir() if entry.name[0] != "_")
+
+
+def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
+    """Read a recipe and change some of its values.
+
+    Args:
+        name: a recipe of the package (see `recipe_names`) or the path of a TOML file.
+        settings: `key=value` strings, as `epochs=3` or `optimiser.learning_rate=0.01`; the value
+            is read as TOML, or else as a plain string.
+
+    Raises:
+        TenfoldError: where there is no such recipe, it is no TOML, a key is unknown (the nearest
+            name is given) or a value is of the wrong type or out of range.
+    """
+    where, text = _read(name)
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TenfoldError(f"{where}: is not valid TOML: {error}") from None
+    for setting in settings:
+        _set(table, setting)
+    try:
+        recipe = msgspec.convert(table, Recipe)
+    except msgspec.ValidationError as error:
+        raise TenfoldError(f"recipe {where}: {_explain(str(error))}") from None
+    _check_network(where, recipe.network)
+    return recipe
+
+
+def change(recipe: Recipe, **values: Any) -> Recipe:
+    """Return the recipe with other top-level values, checked like those of a file."""
+    table = msgspec.to_builtins(recipe) | values
+    try:
+        return msgspec.convert(table, Recipe)
+    except msgspec.ValidationError as error:
+        raise TenfoldError(f"recipe {recipe.name}: {_explain(str(error))}") from None
+
+
+def _folder() -> Any:  # importlib's Traversable moved between versions
+    return resources.files("tenfold.run") / "recipes"
+
+
+def _read(name: str | Path) -> tuple[str, str]:
+    if str(name) in recipe_names():
+        return str(name), (_folder() / f"{name}.toml").read_text("utf-8")
+    path = Path(name)
+    if path.is_file():
+        try:
+            return str(path), path.read_text("utf-8")
+        except (UnicodeDecodeError, OSError) as error:
+            raise TenfoldError(f"{path}: cannot be read as a recipe: {error}") from None
+    near = difflib.get_close_matches(str(name), recipe_names(), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(recipe_names())}"
+    raise TenfoldError(f"no recipe or file named {str(name)!r}; {hint}")
+
+
+def _set(table: dict[str, Any], setting: str) -> None:
+    path, equals, text = setting.partition("=")
+    if not equals or not path.strip():
+        raise TenfoldError(f"--set takes key=value, as epochs=3. Received: {setting!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *parents, key = path.strip().split(".")
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise TenfoldError(f"--set {setting}: {parent!r} is not a table of values")
+    if key == "name" and parents:
+        table.clear()  # another optimiser or schedule starts from its own defaults
+    table[key] = value
+
+
+def _explain(message: str) -> str:
+    """Turn msgspec's message into ours, with the nearest name for an unknown key."""
+    unknown = re.search(r"unknown field `(.+?)`(?: - at `\$\.?(.*?)`)?$", message)
+    if not unknown:
+        return message.replace("`$.", "`").replace(" - at ", ", at ")
+    key, place = unknown[1], unknown[2] or ""
+    near = difflib.get_close_matches(key, _keys(), 1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(_keys())}"
+    return f"unknown key {f'{place}.{key}' if place else key!r}{hint}"
+
+
+def _keys() -> list[str]:
+    structs: list[Any] = [Recipe, Augmentation, RMSprop, SGD, AdamW, Muon, Plateau, Linear]
+    structs += AnyLayer.__args__
+    return sorted({name for struct in structs for name in struct.__struct_fields__})
+
+
+def _check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
+    outputs = [index for index, layer in enumerate(layers) if isinstance(layer, Output)]
+    if outputs != [len(layers) - 1]:
+        raise TenfoldError(f"recipe {where}: the network must end in its one 'output' layer")
+    flat = False
+    for number, layer in enumerate(layers, 1):
+        kind = type(layer).__struct_config__.tag
+        if flat and isinstance(layer, Crop | Conv | MaxPool | BatchNorm | Flatten):
+            raise TenfoldError(f"recipe {where}: layer {number} ({kind}) comes after 'flatten'")
+        if not flat and isinstance(layer, Dense | Output):
+            raise TenfoldError(f"recipe {where}: layer {number} ({kind}) needs 'flatten' before it")
+        flat = flat or isinstance(layer, Flatten)
+
+
+def _inline(layer: dict[str, Any]) -> str:
+    pairs = (f"{key} = {tomli_w.dumps({'v': value})[4:].strip()}" for key, value in layer.items())
+    return "{ " + ", ".join(pairs) + " }"

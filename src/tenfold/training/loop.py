@@ -1,0 +1,272 @@
+"""The loop: pictures in, weights out; fixed schedule, last weights."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tenfold.data.dataset import Dataset, Images
+from tenfold.errors import TenfoldError
+from tenfold.run.recipe import Plateau, Recipe
+from tenfold.training import checkpoint
+from tenfold.training.augmentation import augment
+from tenfold.training.device import prepare
+from tenfold.training.network import build
+from tenfold.training.optimisers import make_optimisers
+from tenfold.training.schedule import PlateauAnnealer, step_factor
+
+Row = dict[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Where training stands: sent a few times a second, and at the end of each epoch with `row`."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+    seconds_left: float
+    row: Row | None = None
+
+
+Watch = Callable[[Tick], None]
+
+
+@dataclass
+class Trainer:
+    """One training run with a life: weights, optimisers, the annealer and the curves so far.
+
+    Args:
+        recipe: a settled recipe (see `device.settle`).
+        train: the pictures to learn from; the whole set lies on the device as one uint8 tensor.
+        validation: pictures to score after each epoch, or None.
+        checkpoint_file: where the full state is kept after each epoch, or None.
+
+    Raises:
+        TenfoldError: where the recipe needs validation pictures and there are none, or a layer
+            does not fit.
+    """
+
+    recipe: Recipe
+    train: Dataset
+    validation: Dataset | None = None
+    checkpoint_file: Path | None = None
+    history: list[Row] = field(default_factory=list)
+    seconds: float = 0.0
+    step: int = 0
+    interrupted: bool = False
+    watch: Watch | None = None
+
+    def __post_init__(self) -> None:
+        recipe = self.recipe
+        self.device = prepare(recipe)
+        torch.manual_seed(recipe.seed)
+        self.network = build(recipe, len(self.train.classes)).to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimisers = make_optimisers(self.network, recipe.optimiser)
+        self.base_rates = [group["lr"] for group in self._groups()]
+        self.annealer: PlateauAnnealer | None = None
+        if isinstance(recipe.schedule, Plateau):
+            if self.validation is None:
+                raise TenfoldError(
+                    f"recipe {recipe.name}: the plateau schedule watches validation accuracy, and "
+                    "there are no validation pictures; give --val a share or --set "
+                    "schedule.name=linear"
+                )
+            self.annealer = PlateauAnnealer(recipe.schedule, self.base_rates[0])
+        self.images, self.labels = self._on_device(self.train)
+        self.batch = min(recipe.batch, len(self.train))
+        self.epoch_steps = len(self.train) // self.batch
+        self.steps = recipe.steps or recipe.epochs * self.epoch_steps
+        self.epochs = math.ceil(self.steps / self.epoch_steps)
+
+    def run(self, watch: Watch | None = None) -> None:
+        """Train to the end of the schedule, or until Ctrl-C: then keep the weights so far.
+
+        Args:
+            watch: called with a Tick as training goes.
+
+        Raises:
+            TenfoldError: where the loss is no longer a finite number.
+        """
+        self.watch = watch
+        try:
+            while self.step < self.steps:
+                self._epoch()
+        except KeyboardInterrupt:
+            if self.step == 0:
+                raise
+            self.interrupted = True
+
+    def _epoch(self) -> None:
+        epoch = self.step // self.epoch_steps + 1
+        began = time.perf_counter()
+        # Order, augmentation and dropout are drawn anew from seed and epoch, so that the state
+        # at the end of an epoch needs no generator's state.
+        torch.manual_seed(self.recipe.seed * 100_003 + epoch)
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 100_003 + epoch)
+        order = torch.randperm(len(self.train), generator=generator, device=self.device)
+        losses = torch.zeros((), device=self.device)
+        hits = torch.zeros((), device=self.device)
+        count = min(self.epoch_steps, self.steps - self.step)
+        shown = began
+        self.network.train()
+        for index in range(count):
+            chosen = order[index * self.batch : (index + 1) * self.batch]
+            loss, logits = self._step(chosen, generator)
+            losses += loss
+            hits += (logits.argmax(1) == self.labels[chosen]).sum()
+            now = time.perf_counter()
+            if self.watch and now - shown > 0.2:
+                shown = now
+                self._tell(epoch, index + 1, losses, hits, now - began)
+        trained = time.perf_counter() - began
+        self._finish_epoch(epoch, count, float(losses) / count, float(hits), trained)
+        self.seconds += time.perf_counter() - began
+        self._save()
+
+    def _step(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Take one step on the pictures at `chosen`; return the loss and logits [n, classes]."""
+        factor = step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1))
+        if self.annealer is None:
+            for group, rate in zip(self._groups(), self.base_rates, strict=True):
+                group["lr"] = rate * factor
+        pictures = augment(to_float(self.images[chosen]), self.recipe.augmentation, generator)
+        with self._precision():
+            logits = self.network(pictures.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(
+            logits.float(), self.labels[chosen], label_smoothing=self.recipe.label_smoothing
+        )
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.step += 1
+        return loss.detach(), logits.detach()
+
+    def _finish_epoch(
+        self, epoch: int, count: int, loss: float, hits: float, seconds: float
+    ) -> None:
+        if not math.isfinite(loss):
+            raise TenfoldError(
+                f"the loss became {loss} in epoch {epoch}: training diverged; try a lower rate, as "
+                f"--set optimiser.learning_rate={self.base_rates[0] / 10:g}"
+            )
+        pictures = count * self.batch
+        row: Row = {
+            "epoch": epoch,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(pictures / seconds, 1),
+            "learning_rate": self._groups()[0]["lr"],
+            "loss": loss,
+            "accuracy": hits / pictures,
+            "val_loss": None,
+            "val_accuracy": None,
+        }
+        if self.validation is not None:
+            row["val_loss"], row["val_accuracy"] = self._validate(self.validation)
+        if self.annealer is not None and row["val_accuracy"] is not None:
+            rate = self.annealer.after_epoch(row["val_accuracy"])
+            for group in self._groups():
+                group["lr"] = rate
+        self.history.append(row)
+        if self.watch:
+            left = (self.steps - self.step) / count * seconds
+            accuracy, speed = hits / pictures, pictures / seconds
+            self.watch(
+                Tick(epoch, self.epochs, self.step, self.steps, loss, accuracy, speed, left, row)
+            )
+
+    def _validate(self, validation: Dataset) -> tuple[float, float]:
+        logits = torch.from_numpy(forward(self.network, validation.images, self.device))
+        labels = torch.tensor(validation.known_labels)
+        loss = functional.cross_entropy(logits, labels)
+        return float(loss), float((logits.argmax(1) == labels).float().mean())
+
+    def _tell(self, epoch: int, done: int, losses: Tensor, hits: Tensor, seconds: float) -> None:
+        assert self.watch
+        pictures = done * self.batch
+        left = (self.steps - self.step) / done * seconds
+        loss, accuracy, speed = float(losses) / done, float(hits) / pictures, pictures / seconds
+        self.watch(Tick(epoch, self.epochs, self.step, self.steps, loss, accuracy, speed, left))
+
+    def _save(self) -> None:
+        if self.checkpoint_file:
+            annealer = self.annealer
+            progress = {
+                "step": self.step,
+                "seconds": self.seconds,
+                "history": self.history,
+                "annealer": annealer and [annealer.rate, annealer.best, annealer.waited],
+            }
+            checkpoint.save(self.checkpoint_file, self.network, self.optimisers, progress)
+
+    def _groups(self) -> list[dict[str, float]]:
+        return [group for optimiser in self.optimisers for group in optimiser.param_groups]
+
+    def _precision(self) -> contextlib.AbstractContextManager[None]:
+        enabled = self.recipe.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _on_device(self, digits: Dataset) -> tuple[Tensor, Tensor]:
+        images = torch.tensor(digits.images, device=self.device)  # a copy: ours alone
+        return images, torch.tensor(digits.known_labels, device=self.device)
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Turn uint8 [n, 28, 28] into float32 [n, 1, 28, 28] in 0-1."""
+    return images.unsqueeze(1).float().div_(255)
+
+
+@torch.no_grad()
+def forward(
+    network: nn.Module, images: Images, device: torch.device, batch: int = 512
+) -> NDArray[np.float32]:
+    """Answer pictures uint8 [n, 28, 28] in float32; return logits float32 [n, classes]."""
+    was_training = network.training
+    network.eval()
+    parts = [
+        network(
+            to_float(torch.tensor(images[start : start + batch], device=device)).contiguous(
+                memory_format=torch.channels_last
+            )
+        ).cpu()
+        for start in range(0, len(images), batch)
+    ]
+    network.train(was_training)
+    return torch.cat(parts).numpy()
+
+
+def steps_within(recipe: Recipe, train: Dataset, seconds: float) -> int:
+    """Measure, on a throwaway trainer, how many steps this machine takes in `seconds`.
+
+    Raises:
+        TenfoldError: where not even one step fits.
+    """
+    trainer = Trainer(recipe, train)
+    generator = torch.Generator(trainer.device).manual_seed(0)
+    chosen = torch.arange(trainer.batch, device=trainer.device)
+    for _ in range(2):  # the first steps choose kernels and allocate
+        trainer._step(chosen, generator)
+    times = []
+    for _ in range(8):
+        began = time.perf_counter()
+        float(trainer._step(chosen, generator)[0])
+        times.append(time.perf_counter() - began)
+    steps = int(seconds / sorted(times)[len(times) // 2])
+    if steps < 1:
+        raise TenfoldError(f"--time-budget {seconds:g}: one step takes {times[0]:.2f} s here")
+    return steps

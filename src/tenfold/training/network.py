@@ -1,0 +1,147 @@
+"""From a recipe's list of layers to a network, its first weights and its cost."""
+
+import torch
+from torch import Tensor, nn
+
+from tenfold.data.dataset import SIDE
+from tenfold.errors import TenfoldError
+from tenfold.run.recipe import (
+    AnyLayer,
+    BatchNorm,
+    Conv,
+    Crop,
+    Dense,
+    Dropout,
+    Flatten,
+    Gelu,
+    MaxPool,
+    Output,
+    Recipe,
+    Relu,
+)
+
+
+class CentreCrop(nn.Module):
+    """Keep the middle `size` x `size` pixels of pictures [n, c, h, w]."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Crop pictures [n, c, h, w] to [n, c, size, size]."""
+        start = (images.shape[-1] - self.size) // 2
+        stop = start + self.size
+        return images[..., start:stop, start:stop]
+
+
+class Scale(nn.Module):
+    """Multiply by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Multiply values of any shape."""
+        return values * self.factor
+
+
+def build(recipe: Recipe, classes: int) -> nn.Sequential:
+    """Build the network, from pictures float [n, 1, 28, 28] in 0-1 to logits [n, classes].
+
+    The modules stand in the order of the recipe's layers, one module a layer. The first weights
+    are drawn from torch's global generator.
+
+    Raises:
+        TenfoldError: where a layer does not fit behind the one before it.
+    """
+    shape = (1, SIDE, SIDE)
+    modules: list[nn.Module] = []
+    for number, layer in enumerate(recipe.network, 1):
+        try:
+            module = _module(layer, shape, classes)
+            shape = tuple(module.eval()(torch.zeros(1, *shape)).shape[1:])
+        except (RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise TenfoldError(
+                f"recipe {recipe.name}: layer {number} does not fit behind {list(shape)}: {reason}"
+            ) from None
+        modules.append(module)
+    network = nn.Sequential(*modules)
+    initialise(network, recipe.initialisation)
+    return network.train()
+
+
+def _module(layer: AnyLayer, shape: tuple[int, ...], classes: int) -> nn.Module:
+    match layer:
+        case Crop(size=size):
+            if size > shape[1]:
+                raise ValueError(f"cannot crop {shape[1]} pixels to {size}")
+            return CentreCrop(size)
+        case Conv():
+            padding = layer.size // 2 if layer.padding == "same" else 0
+            return nn.Conv2d(
+                shape[0], layer.filters, layer.size, layer.stride, padding, bias=layer.bias
+            )
+        case BatchNorm(momentum=momentum):
+            return nn.BatchNorm2d(shape[0], momentum=momentum)
+        case Relu():
+            return nn.ReLU(inplace=True)
+        case Gelu():
+            return nn.GELU(approximate="tanh")
+        case MaxPool(size=size):
+            return nn.MaxPool2d(size)
+        case Dropout(rate=rate):
+            return nn.Dropout(rate)
+        case Flatten():
+            return nn.Flatten()
+        case Dense(units=units):
+            return nn.Linear(shape[0], units)
+        case Output(scale=scale):
+            linear = nn.Linear(shape[0], classes)
+            return linear if scale == 1 else nn.Sequential(linear, Scale(scale))
+
+
+def initialise(network: nn.Module, kind: str) -> None:
+    """Draw the first weights in place.
+
+    `glorot` is Keras's default: uniform within sqrt(6 / (fan in + fan out)), biases zero. `he` is
+    normal with variance 2 / fan in, biases zero. `dirac` is `he` with as many filters of each
+    convolution as it has input channels (all but the first convolution) set to pass their channel
+    on unchanged, after K. Jordan's airbench.
+    """
+    for module in network.modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear):
+            continue
+        if kind == "glorot":
+            nn.init.xavier_uniform_(module.weight)
+        else:
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+        if kind == "dirac" and isinstance(module, nn.Conv2d) and module.in_channels > 1:
+            nn.init.dirac_(module.weight.data[: module.in_channels])
+
+
+def parameters(network: nn.Module) -> int:
+    """Count the weights that are learned."""
+    return sum(weight.numel() for weight in network.parameters())
+
+
+def multiply_adds(network: nn.Sequential) -> int:
+    """Count the multiply-adds that one picture costs in convolutions and dense layers."""
+    shape, total = (1, SIDE, SIDE), 0
+    device = next(network.parameters()).device
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        for module in network:
+            shape = tuple(module(torch.zeros(1, *shape, device=device)).shape[1:])
+            for part in module.modules():
+                if isinstance(part, nn.Conv2d):
+                    total += part.weight.numel() * shape[1] * shape[2]
+                elif isinstance(part, nn.Linear):
+                    total += part.weight.numel()
+    network.train(training)
+    return total

@@ -1,0 +1,1 @@
+"""The few functions that join rooms."""

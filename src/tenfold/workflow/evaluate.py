@@ -1,0 +1,98 @@
+"""Score a model file on labelled pictures that it has not learned from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tenfold.data.dataset import Dataset
+from tenfold.data.source import load
+from tenfold.errors import TenfoldError
+from tenfold.evaluation.important import ImportantError, important_errors
+from tenfold.evaluation.scores import Scores, score
+from tenfold.model.file import open_model
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on a set.
+
+    Args:
+        scores: accuracy with its interval, and all that follows from the answers.
+        errors: the most important errors, worst first.
+        source: the set.
+        leaked: how many of its pictures the model was trained on.
+    """
+
+    scores: Scores
+    errors: list[ImportantError]
+    source: str
+    leaked: int
+
+    def __str__(self) -> str:
+        mark = f"; {self.leaked:,} of them learned from, so no test" if self.leaked else ""
+        return f"{self.source}: {self.scores}{mark}"
+
+    def to_text(self) -> str:
+        """Tell the score, the most confused pairs and the most important errors, a line each."""
+        names = self.scores.classes
+        lines = [str(self)]
+        for pair in self.scores.confused[:3]:
+            lines.append(f"  {names[pair.true]} read as {names[pair.predicted]}: {pair.count:,}")
+        for error in self.errors:
+            lines.append(
+                f"  row {error.index}: {names[error.label]} ({error.label_probability:.1%}) "
+                f"read as {names[error.prediction]} ({error.prediction_probability:.1%})"
+            )
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain values, ready for JSON."""
+        return {"source": self.source, "leaked": self.leaked, **self.scores.to_dict()}
+
+    def _repr_html_(self) -> str:
+        leak = f"<p><strong>{self.leaked:,} pictures were learned from.</strong></p>"
+        return self.scores._repr_html_() + (leak if self.leaked else "")
+
+
+def evaluate(
+    model: str | Path,
+    source: str | Path | Dataset,
+    *,
+    allow_leak: bool = False,
+    errors: int = 6,
+    threads: int = 0,
+) -> Evaluation:
+    """Score a model on a labelled set.
+
+    Args:
+        model: a run folder or a model file.
+        source: the labelled pictures.
+        allow_leak: score even where the model was trained on some of them; the score is marked.
+        errors: how many of the most important errors to keep.
+        threads: how many threads to answer with; 0 for every core.
+
+    Raises:
+        TenfoldError: where the set has no labels or other classes, or the model was trained on
+            some of it.
+    """
+    opened, digits = open_model(model, threads), load(source)
+    labels = digits.known_labels
+    if digits.classes != opened.classes:
+        raise TenfoldError(
+            f"{digits.source}: has the classes {', '.join(digits.classes)}; the model knows "
+            f"{', '.join(opened.classes)}"
+        )
+    leaked = len(opened.seen(digits))
+    if leaked and not allow_leak:
+        raise TenfoldError(
+            f"{leaked:,} of the {len(digits):,} pictures of {digits.source} were learned from: "
+            "a score on them is no test; take another set, or go on with --allow-leak, which "
+            "marks the score"
+        )
+    answers = opened.predict(digits.images)
+    return Evaluation(
+        score(labels, answers.probabilities, digits.classes),
+        important_errors(labels, answers.probabilities, errors),
+        digits.source,
+        leaked,
+    )

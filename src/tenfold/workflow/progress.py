@@ -1,0 +1,64 @@
+"""The one progress display: a live bar in a terminal, a line an epoch anywhere else; on stderr."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tenfold.training.loop import Tick
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[["Tick"], None]]:
+    """Show training as it goes; yields what to call with each Tick."""
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        yield lambda tick: _line(tick) if tick.row else None
+        return
+    with Live(console=console, refresh_per_second=5, transient=True) as live:
+
+        def show(tick: "Tick") -> None:
+            live.update(_bar(tick))
+            if tick.row:
+                live.console.print(_text(tick), highlight=False)
+
+        yield show
+
+
+def _line(tick: "Tick") -> None:
+    print(_text(tick), file=sys.stderr, flush=True)
+
+
+def _text(tick: "Tick") -> str:
+    row = tick.row or {}
+    validation = row.get("val_accuracy")
+    held = "" if validation is None else f"  validation {validation:.2%}"
+    return (
+        f"epoch {tick.epoch:>{len(str(tick.epochs))}}/{tick.epochs}  loss {tick.loss:.4f}  "
+        f"accuracy {tick.accuracy:.2%}{held}  {tick.images_per_second:,.0f} images/s  "
+        f"{_clock(tick.seconds_left)} left"
+    )
+
+
+def _bar(tick: "Tick") -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_row(
+        f"epoch {tick.epoch}/{tick.epochs}",
+        ProgressBar(tick.steps, tick.step, width=24),
+        f"loss {tick.loss:.4f}",
+        f"accuracy {tick.accuracy:.2%}",
+        f"{tick.images_per_second:,.0f} images/s",
+        f"{_clock(tick.seconds_left)} left",
+    )
+    return table
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

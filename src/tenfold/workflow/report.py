@@ -1,0 +1,41 @@
+"""Draw a finished run's report again, from its folder and its pictures."""
+
+from pathlib import Path
+
+from tenfold.data.dataset import Dataset
+from tenfold.data.source import load
+from tenfold.errors import TenfoldError
+from tenfold.report.card import write_card
+from tenfold.report.report import write_report
+from tenfold.run.folder import RunFolder
+
+
+def report(run: str | Path, errors: int = 6) -> Path:
+    """Write `report.html`, the plots and the model card of a run anew.
+
+    Args:
+        run: the run folder.
+        errors: how many of the most important errors to draw.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        TenfoldError: where the run is not finished, or its pictures are gone or have changed.
+    """
+    folder = RunFolder.open(run)
+    environment = folder.environment()
+    train = _again(environment["source"], environment["fingerprint"])
+    test = None
+    if environment["test_source"]:
+        test = _again(environment["test_source"], environment["test_fingerprint"])
+    path = write_report(folder, train, test, errors)
+    write_card(folder)
+    return path
+
+
+def _again(source: str, fingerprint: str) -> Dataset:
+    digits = load(source)
+    if digits.fingerprint != fingerprint:
+        raise TenfoldError(f"{source}: is no longer the set that the run was made from")
+    return digits

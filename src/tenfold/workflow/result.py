@@ -1,0 +1,88 @@
+"""A finished run, as Python and Jupyter see it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import Recipe
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: what it scored, where its files are; shows itself in a notebook."""
+
+    folder: RunFolder
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """The scores and costs, as `metrics.json` has them."""
+        return self.folder.metrics()
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return self.folder.recipe()
+
+    @property
+    def history(self) -> "pl.DataFrame":
+        """The curves, a row an epoch."""
+        return self.folder.history()
+
+    @property
+    def predictions(self) -> "pl.DataFrame":
+        """The answers, a row a validation or test picture."""
+        return self.folder.predictions()
+
+    @property
+    def scores(self) -> dict[str, Any] | None:
+        """The test score, or else the validation score, or None where no labels were known."""
+        scores: dict[str, Any] | None = self.metrics["test"] or self.metrics["validation"]
+        return scores
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share (0-1) of right answers that `scores` is about."""
+        return self.scores["accuracy"] if self.scores else None
+
+    def __str__(self) -> str:
+        lines = []
+        for part, name in (("test", "test"), ("validation", "validation")):
+            scores = self.metrics[part]
+            if scores:
+                low, high = scores["interval"]
+                lines.append(
+                    f"{name} accuracy {scores['accuracy']:.2%} "
+                    f"(95 % interval {low:.2%} to {high:.2%}, "
+                    f"{scores['n'] - scores['correct']:,} errors in {scores['n']:,})"
+                )
+        if self.metrics["leaked"]:
+            lines.append(
+                f"LEAK: {self.metrics['leaked']:,} test pictures were learned from; "
+                "this is no test score"
+            )
+        training = self.metrics["training"]
+        lines.append(
+            f"trained in {training['seconds']:.1f} s: {training['epochs']} epochs of "
+            f"{training['pictures']:,} pictures, {training['images_per_second']:,.0f} images/s"
+            + (", interrupted" if training["interrupted"] else "")
+        )
+        last = self.folder.report_file
+        lines.append(
+            f"{'report' if last.exists() else 'run'}: {last if last.exists() else self.folder.path}"
+        )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        curves = self.folder.path / "plots" / "curves.png"
+        text = escape(str(self)).replace("\n", "<br>")
+        if not curves.exists():
+            return f"<p>{text}</p>"
+        import base64
+
+        picture = base64.b64encode(curves.read_bytes()).decode()
+        return f'<p>{text}</p><img alt="learning curves" src="data:image/png;base64,{picture}">'

@@ -1,0 +1,220 @@
+"""From a table of digits to a trained model, its scores, a report and a submission."""
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.audit import leaks
+from tenfold.data.bundled import test_companion
+from tenfold.data.dataset import Dataset, Images
+from tenfold.data.source import load
+from tenfold.data.split import split as split_off
+from tenfold.errors import TenfoldError
+from tenfold.run import environment
+from tenfold.run.folder import RunFolder, next_name
+from tenfold.run.recipe import Recipe, change, load_recipe
+from tenfold.workflow.predict import check_destination, write_submission
+from tenfold.workflow.result import Run
+from tenfold.workflow.score import score_run
+
+if TYPE_CHECKING:
+    from tenfold.training.loop import Trainer
+
+LEAST_VALIDATION = 0.1  # where no labelled test set says how good the model is
+PARITY_PICTURES = 1000  # of the training set, where there is neither test nor validation
+SHOWN_PICTURES, SHOWN_VERSIONS = 5, 8  # in the preview of the augmentation
+
+
+def train(
+    source: str | Path | Dataset = "mnist",
+    *,
+    test: str | Path | Dataset | None = None,
+    recipe: str | Path = "quick",
+    settings: Iterable[str] = (),
+    validation: float | None = None,
+    time_budget: float | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    submission: str | Path | None = None,
+    allow_leak: bool = False,
+    report: bool = True,
+    errors: int = 6,
+    progress: bool = True,
+    **values: int | str | None,
+) -> Run:
+    """Train a network; score it, export it, report on it; keep all of it in a run folder.
+
+    Args:
+        source: the labelled pictures to learn from.
+        test: the pictures to answer at the end, labelled or not; a bundled training set brings
+            its own.
+        recipe: a recipe's name or file.
+        settings: `key=value` changes to the recipe.
+        validation: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
+            default the recipe's, and at least 0.1 where there is no labelled test set.
+        time_budget: train for about so many seconds: turned into a number of steps before it
+            starts.
+        out: the run folder; by default a new one under `runs/`.
+        overwrite: replace a run that is there.
+        submission: where to write the answers for `test` as Kaggle wants them.
+        allow_leak: go on even where test pictures are learned from; the score is marked.
+        report: draw the plots and the report.
+        errors: how many of the most important errors the report draws.
+        progress: show progress on stderr.
+        values: `epochs`, `seed`, `split`, `threads`, `device`: as in a recipe, over `settings`.
+
+    Returns:
+        The run: its folder, scores and figures.
+
+    Raises:
+        TenfoldError: for anything the caller can put right, before the folder is made where
+            possible.
+    """
+    digits, questions = _sources(source, test)
+    leaked = _leaked(digits, questions, allow_leak)
+    if submission is not None:
+        if questions is None:
+            raise TenfoldError("--submission needs test pictures to answer; name them with --test")
+        check_destination(submission)
+    chosen = change(
+        load_recipe(recipe, settings),
+        **{key: value for key, value in values.items() if value is not None},
+    )
+    chosen = change(chosen, validation=_validation_share(chosen, validation, questions))
+    parts = split_off(digits, chosen.validation, chosen.split, chosen.seed)
+    pictures = digits.subset(parts.train)
+    held_back = digits.subset(parts.validation) if len(parts.validation) else None
+
+    from tenfold.training.device import device_name, settle
+    from tenfold.training.loop import Trainer, steps_within
+    from tenfold.workflow.progress import show_progress
+
+    chosen = settle(chosen)
+    if time_budget is not None:
+        chosen = change(chosen, steps=steps_within(chosen, pictures, time_budget))
+    folder = RunFolder(Path(out)) if out else RunFolder(next_name(chosen.name, digits.source))
+    trainer = Trainer(chosen, pictures, held_back, folder.checkpoint_file)
+    RunFolder.create(folder.path, overwrite)
+    folder.write_recipe(chosen)
+    device = device_name(chosen.device)
+    folder.write_environment(environment.describe(digits, questions, device, leaked))
+    with show_progress() if progress else contextlib.nullcontext() as watch:
+        trainer.run(watch)
+    return _finish(folder, trainer, digits, parts.validation, questions, submission, report, errors)
+
+
+def _sources(
+    source: str | Path | Dataset, test: str | Path | Dataset | None
+) -> tuple[Dataset, Dataset | None]:
+    digits = load(source)
+    if digits.labels is None:
+        raise TenfoldError(
+            f"{digits.source}: has no labels to learn from (no column 'label'); "
+            "name a labelled set, as Kaggle's train.csv"
+        )
+    companion = test or test_companion(digits.source)
+    questions = load(companion) if companion is not None else None
+    if questions is not None and questions.labels is not None:
+        strange = [name for name in questions.classes if name not in digits.classes]
+        if questions.classes != digits.classes:
+            raise TenfoldError(
+                f"{questions.source}: its classes are not those of {digits.source}: "
+                f"{', '.join(strange or questions.classes)}"
+            )
+    return digits, questions
+
+
+def _leaked(digits: Dataset, questions: Dataset | None, allowed: bool) -> int:
+    """Count the test pictures that would be learned from; refuse where there are any."""
+    count = 0 if questions is None else len(leaks(questions, digits))
+    if count and questions is not None and not allowed:
+        raise TenfoldError(
+            f"{count:,} of the {len(questions):,} pictures of {questions.source} are in "
+            f"{digits.source}: a score on them would be no test; take another --test, or go on "
+            "with --allow-leak, which marks the score"
+        )
+    if digits.source.endswith(":test") and not allowed:
+        raise TenfoldError(
+            f"{digits.source}: is a test set, and its labels are for scoring alone; train on "
+            f"{digits.source.removesuffix(':test')!r}, or go on with --allow-leak"
+        )
+    return count
+
+
+def _validation_share(recipe: Recipe, asked: float | None, questions: Dataset | None) -> float:
+    if asked is not None:
+        return asked
+    tested = questions is not None and questions.labels is not None
+    return recipe.validation if tested else max(recipe.validation, LEAST_VALIDATION)
+
+
+def _finish(
+    folder: RunFolder,
+    trainer: "Trainer",
+    digits: Dataset,
+    validation: NDArray[np.int64],
+    questions: Dataset | None,
+    submission: str | Path | None,
+    report: bool,
+    errors: int,
+) -> Run:
+    """Turn a trained network into the rest of the run folder."""
+    from tenfold.training.export import export
+    from tenfold.training.network import multiply_adds, parameters
+
+    recipe = trainer.recipe
+    folder.write_history(trainer.history)
+    parity = export(
+        trainer.network,
+        recipe,
+        digits.classes,
+        trainer.train.fingerprint,
+        trainer.train.hashes,
+        folder.model_file,
+        _parity_sample(trainer, questions),
+    )
+    pictures = trainer.step * trainer.batch
+    metrics: dict[str, Any] = {
+        "training": {
+            "seconds": round(trainer.seconds, 3),
+            "steps": trainer.step,
+            "epochs": len(trainer.history),
+            "pictures": len(trainer.train),
+            "images_per_second": round(pictures / trainer.seconds, 1),
+            "interrupted": trainer.interrupted,
+        },
+        "parity": msgspec.to_builtins(parity),
+        "model": {
+            "parameters": parameters(trainer.network),
+            "multiply_adds": multiply_adds(trainer.network),
+            "bytes": folder.model_file.stat().st_size,
+        },
+        "leaked": folder.environment()["leaked"],
+    }
+    answers = score_run(folder, metrics, digits.subset(validation), validation, questions)
+    if submission is not None and answers is not None:
+        for path in (folder.submission_file, Path(submission)):
+            write_submission(path, answers, digits.classes)
+    if report:
+        from tenfold.report.card import write_card
+        from tenfold.report.report import write_report
+        from tenfold.training.preview import augmented_examples
+
+        shown: Images = digits.images[:SHOWN_PICTURES]
+        examples = augmented_examples(shown, recipe.augmentation, SHOWN_VERSIONS, recipe.seed)
+        write_report(folder, digits, questions, errors, augmented=examples)
+        write_card(folder)
+    return Run(folder)
+
+
+def _parity_sample(trainer: "Trainer", questions: Dataset | None) -> Images:
+    if questions is not None:
+        return questions.images
+    if trainer.validation is not None:
+        return trainer.validation.images
+    return trainer.train.images[:PARITY_PICTURES]

@@ -1,0 +1,42 @@
+"""Small tables of real digits, for the tests to read, and to break."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tenfold.data.bundled import bundled
+from tenfold.data.dataset import Dataset
+
+Table = list[list[str]]
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def few() -> Dataset:
+    """The first 20 rows of Kaggle's train.csv."""
+    return bundled("kaggle").subset(np.arange(20))
+
+
+@pytest.fixture
+def table(few: Dataset) -> Table:
+    """Those rows as the cells of a table: the header, then a row a picture."""
+    header = ["label", *(f"pixel{index}" for index in range(784))]
+    rows = [
+        [str(label), *map(str, picture.reshape(-1))]
+        for label, picture in zip(few.known_labels, few.images, strict=True)
+    ]
+    return [header, *rows]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write the cells of a table to a file; return its path."""
+
+    def write(table: Table, name: str = "digits.csv", end: str = "\n") -> Path:
+        path = tmp_path / name
+        path.write_bytes("".join(",".join(row) + end for row in table).encode())
+        return path
+
+    return write

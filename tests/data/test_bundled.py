@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from tenfold.data.bundled import BUNDLED, bundled, mnist_index, test_companion
+from tenfold.errors import TenfoldError
+
+SIZES = {"mnist": 60_000, "mnist:test": 10_000, "kaggle": 42_000, "kaggle:test": 28_000}
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_every_set_has_its_pictures_labels_and_writers(name: str) -> None:
+    digits = bundled(name)
+    assert digits.images.shape == (SIZES[name], 28, 28)
+    assert digits.known_labels.shape == (SIZES[name],)
+    assert digits.writers is not None
+    assert digits.source == name
+
+
+def test_kaggle_has_the_class_counts_of_train_csv() -> None:
+    counts = bundled("kaggle").class_counts.tolist()
+    assert counts == [4132, 4684, 4177, 4351, 4072, 3795, 4137, 4401, 4063, 4188]
+
+
+def test_kaggle_is_mnist_in_another_order() -> None:
+    rows = np.concatenate([mnist_index("train"), mnist_index("test")])
+    assert np.array_equal(np.sort(rows), np.arange(70_000))
+
+
+def test_each_kaggle_row_is_its_mnist_picture_label_and_writer() -> None:
+    mnist, tests, kaggle = bundled("mnist"), bundled("mnist:test"), bundled("kaggle")
+    assert mnist.writers is not None
+    assert tests.writers is not None
+    assert kaggle.writers is not None
+    rows = mnist_index("train")
+    for row in (0, 1, 777, 41_999, int(np.argmax(rows))):
+        of, index = (mnist, rows[row]) if rows[row] < 60_000 else (tests, rows[row] - 60_000)
+        assert np.array_equal(kaggle.images[row], of.images[index])
+        assert kaggle.known_labels[row] == of.known_labels[index]
+        assert of.writers is not None
+        assert kaggle.writers[row] == of.writers[index]
+
+
+def test_nobody_wrote_in_both_parts_of_mnist() -> None:
+    train, test = bundled("mnist").writers, bundled("mnist:test").writers
+    assert train is not None
+    assert test is not None
+    assert len(np.intersect1d(train, test)) == 0
+
+
+def test_shared_pictures_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        bundled("mnist").images[0, 0, 0] = 1
+
+
+def test_training_sets_have_a_test_set() -> None:
+    assert test_companion("mnist") == "mnist:test"
+    assert test_companion("kaggle") == "kaggle:test"
+    assert test_companion("kaggle:test") is None
+    assert test_companion("train.csv") is None
+
+
+def test_refuses_a_name_that_is_no_bundled_set() -> None:
+    with pytest.raises(TenfoldError, match="'emnist' is no bundled set; there are mnist"):
+        bundled("emnist")

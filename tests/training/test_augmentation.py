@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+import torch
+
+from tenfold.data.dataset import Dataset
+from tenfold.run.recipe import Augmentation, load_recipe
+from tenfold.training.augmentation import augment
+from tenfold.training.loop import to_float
+from tenfold.training.preview import augmented_examples
+
+
+def moved(digits: Dataset, how: Augmentation, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    pictures = to_float(torch.tensor(digits.images[:200]))
+    return pictures, augment(pictures, how, torch.Generator().manual_seed(seed))
+
+
+def centre(pictures: torch.Tensor) -> torch.Tensor:
+    """The centre of mass [n, 2] (x, y) in pixels."""
+    places = torch.arange(28.0)
+    mass = pictures.sum((1, 2, 3))
+    x = (pictures.sum((1, 2)) * places).sum(1) / mass
+    y = (pictures.sum((1, 3)) * places).sum(1) / mass
+    return torch.stack([x, y], dim=1)
+
+
+def test_nothing_asked_changes_nothing(digits: Dataset) -> None:
+    before, after = moved(digits, Augmentation())
+    assert after is before
+
+
+def test_a_shift_moves_the_ink_by_up_to_its_share(digits: Dataset) -> None:
+    before, after = moved(digits, Augmentation(shift=0.1, fill="nearest"))
+    distance = (centre(after) - centre(before)).abs()
+    assert 2.0 < distance.max() < 2.9
+    assert 1.0 < distance.mean() < 1.8
+
+
+def test_rotation_and_zoom_keep_the_ink_near_its_centre(digits: Dataset) -> None:
+    before, after = moved(digits, Augmentation(rotation=10, zoom=0.1))
+    assert (centre(after) - centre(before)).abs().max() < 1.0
+    assert (after - before).abs().mean() > 0.01
+
+
+def test_zoom_changes_the_amount_of_ink_both_ways(digits: Dataset) -> None:
+    before, after = moved(digits, Augmentation(zoom=0.2, zoom_axes="both"))
+    ratio = after.sum((1, 2, 3)) / before.sum((1, 2, 3))
+    assert ratio.min() < 0.8
+    assert ratio.max() > 1.2
+
+
+def test_no_picture_is_mirrored() -> None:
+    """Three dots, each in pictures of its own and moved alike, never change their sense of turn."""
+    corners = []
+    for row, column in ((8, 8), (8, 19), (19, 8)):
+        dots = torch.zeros(500, 1, 28, 28)
+        dots[:, :, row, column] = 1.0
+        generator = torch.Generator().manual_seed(0)
+        corners.append(centre(augment(dots, load_recipe("notebook").augmentation, generator)))
+    across, down = corners[1] - corners[0], corners[2] - corners[0]
+    turn = across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]
+    assert turn.min() > 0
+
+
+def test_the_nearest_pixel_or_the_background_comes_in_at_the_border(digits: Dataset) -> None:
+    white = torch.ones(4, 1, 28, 28)
+    for fill, least in (("nearest", 1.0), ("background", 0.0)):
+        how = Augmentation(shift=0.2, fill=fill)  # type: ignore[arg-type]
+        after = augment(white, how, torch.Generator().manual_seed(1))
+        assert float(after.min()) == least
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's own, of SciPy
+def test_it_moves_as_kerass_generator_does(digits: Dataset) -> None:
+    """The same angle, shift and zooms through SciPy, as Keras applies them."""
+    from keras.src.legacy.preprocessing.image import apply_affine_transform
+
+    how = load_recipe("notebook").augmentation
+    _, after = moved(digits, how, seed=7)
+    draws = torch.rand(6, 200, generator=torch.Generator().manual_seed(7)) * 2 - 1
+    for index in range(20):
+        angle, zoom_x, zoom_y, shift_x, shift_y, _ = draws[:, index].tolist()
+        expected = apply_affine_transform(
+            (digits.images[index, :, :, None] / 255).astype(np.float32),
+            theta=10 * angle,
+            tx=2.8 * shift_x,
+            ty=2.8 * shift_y,
+            zx=1 + 0.1 * zoom_x,
+            zy=1 + 0.1 * zoom_y,
+            row_axis=0,
+            col_axis=1,
+            channel_axis=2,
+            order=1,
+        )
+        np.testing.assert_allclose(after[index, 0].numpy(), expected[:, :, 0], atol=2e-3)
+
+
+def test_examples_begin_with_the_picture_itself(digits: Dataset) -> None:
+    examples = augmented_examples(digits.images[:3], load_recipe("quick").augmentation, 5)
+    assert examples.shape == (3, 6, 28, 28)
+    assert np.array_equal(examples[:, 0], digits.images[:3])
+    assert not np.array_equal(examples[:, 1], examples[:, 2])
