@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -65,9 +66,9 @@ def without(run: RunFolder, *splits: str) -> None:
 
 
 def test_headline_is_the_test_score_with_its_interval_n_and_errors(
-    trained: RunFolder, digits: Dataset, questions: Dataset
+    trained: RunFolder, report: Path
 ) -> None:
-    page = report_of(trained, digits, questions)
+    page = report.read_text("utf-8")
     scores = trained.metrics()["test"]
     low, high = scores["interval"]
     assert f"<h1>{percent(scores['accuracy'])}</h1>" in page
@@ -77,9 +78,9 @@ def test_headline_is_the_test_score_with_its_interval_n_and_errors(
 
 
 def test_every_section_is_there_once_and_every_plot_is_a_png(
-    trained: RunFolder, digits: Dataset, questions: Dataset
+    trained: RunFolder, report: Path
 ) -> None:
-    outline = Outline(report_of(trained, digits, questions))
+    outline = Outline(report.read_text("utf-8"))
     sections = (
         "counts example augmentation curves confusion important classes calibration wrong network "
         "recipe"
@@ -92,10 +93,8 @@ def test_every_section_is_there_once_and_every_plot_is_a_png(
             picture.verify()
 
 
-def test_page_needs_no_other_file_and_says_what_its_pictures_show(
-    trained: RunFolder, digits: Dataset, questions: Dataset
-) -> None:
-    page = report_of(trained, digits, questions)
+def test_page_needs_no_other_file_and_says_what_its_pictures_show(report: Path) -> None:
+    page = report.read_text("utf-8")
     outline = Outline(page)
     assert all(address.startswith(("data:", "#")) for address in outline.addresses)
     assert not re.search(r"url\((?!\"?data:|#)", page)
@@ -103,9 +102,9 @@ def test_page_needs_no_other_file_and_says_what_its_pictures_show(
 
 
 def test_confusion_cells_hold_as_many_pictures_as_they_say(
-    trained: RunFolder, digits: Dataset, questions: Dataset
+    trained: RunFolder, report: Path
 ) -> None:
-    page = report_of(trained, digits, questions)
+    page = report.read_text("utf-8")
     cells = re.findall(r'data-cell="(\d),(\d)" data-count="(\d+)"', page)
     confusion = np.zeros((10, 10), np.int64)
     for true, answer, count in cells:

@@ -1,13 +1,12 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tenfold.data.dataset import Dataset
-from tenfold.report.report import write_report
-from tenfold.run.folder import RunFolder
 
 QUIET = [
     "--no-sandbox",
@@ -33,8 +32,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(trained: RunFolder, digits: Dataset, questions: Dataset) -> str:
-    return write_report(trained, digits, questions).resolve().as_uri()
+def address(report: Path) -> str:
+    return report.resolve().as_uri()
 
 
 @pytest.fixture

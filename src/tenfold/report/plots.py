@@ -43,7 +43,12 @@ def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]
         axes.barh(rows, values, height=0.72, color=FIRST)
         for row, value in zip(rows, values, strict=True):
             axes.annotate(
-                f"{value:,}", (value, row), (5, 0), textcoords="offset points", va="center"
+                f"{value:,}",
+                (value, row),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                in_layout=False,
             )
         axes.set_yticks(rows, classes, color=INK)
         axes.invert_yaxis()
@@ -105,7 +110,9 @@ def confusion_matrix(
         for (row, column), value in np.ndenumerate(shown):
             if confusion[row, column]:
                 text = f"{value:.1f}" if normalised else f"{value:.0f}"
-                axes.text(column, row, text, ha="center", va="center", fontsize=8.6)
+                axes.text(
+                    column, row, text, ha="center", va="center", fontsize=8.6, in_layout=False
+                )
     turn = 90 if max(map(len, classes)) > 3 else 0
     axes.set_xticks(range(len(classes)), classes, color=INK, rotation=turn)
     axes.set_yticks(range(len(classes)), classes, color=INK)

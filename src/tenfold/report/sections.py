@@ -94,7 +94,7 @@ def facts(findings: Findings) -> dict[str, str]:
     if environment.get("test_source"):
         rows["Tested on" if findings.test else "Answered"] = environment["test_source"]
     rows["Machine"] = f"{machine['cpu']}, {cores}"
-    if environment["device"] != "cpu":
+    if environment["device"] not in ("cpu", machine["cpu"]):
         rows["Device"] = environment["device"]
     names = [("tenfold", "Tenfold"), ("torch", "PyTorch"), ("python", "Python")]
     rows["Versions"] = ", ".join(f"{n} {versions[key]}" for key, n in names if key in versions)

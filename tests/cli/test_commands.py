@@ -1,0 +1,159 @@
+"""The commands as a person types them; each mistake is one line on stderr and exit 1."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tenfold.cli import main
+from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.data.source import load
+from tenfold.run.folder import RunFolder
+
+HEADER = ",".join(f"pixel{index}" for index in range(PIXELS))
+
+
+@pytest.fixture
+def table(digits: Dataset, tmp_path: Path) -> Path:
+    """Kaggle's train.csv with its first 300 rows, say."""
+    return write_table(tmp_path / "train.csv", digits.subset(np.arange(300)))
+
+
+def write_table(path: Path, digits: Dataset) -> Path:
+    rows = np.column_stack([digits.known_labels, digits.images.reshape(-1, PIXELS)])
+    lines = [",".join(map(str, row)) for row in rows.tolist()]
+    path.write_text("\n".join([f"label,{HEADER}", *lines, ""]))
+    return path
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """Run a command that must fail; return its one line."""
+    assert main([str(argument) for argument in arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("tenfold: ")
+    return captured.err
+
+
+def test_a_table_becomes_a_run_and_a_submission(
+    table: Path, questions: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = write_table(tmp_path / "test.csv", questions.subset(np.arange(100)))
+    lines = [line.partition(",")[2] for line in test.read_text().splitlines()]
+    test.write_text("\n".join([*lines, ""]))  # without the labels
+    run, answers = tmp_path / "run", tmp_path / "s.csv"
+    words = ["train", table, "--test", test, "--submission", answers, "--out", run, "--epochs", 1]
+    assert main([*map(str, words), "--set", "batch=64", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["answered"] == 100
+    assert "epoch 1/1" in captured.err
+    assert len(answers.read_text().splitlines()) == 101
+    assert main(["predict", str(run), str(test), "-o", str(tmp_path / "again.csv")]) == 0
+    assert (tmp_path / "again.csv").read_text() == answers.read_text()
+
+
+def test_evaluate_prints_the_score_and_its_interval(
+    trained: RunFolder, tmp_path: Path, questions: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_table(tmp_path / "q.csv", questions)
+    assert main(["evaluate", str(trained.path), str(file), "--errors", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "of 500 (95 % interval" in text
+    assert text.count("row ") == 2
+    assert main(["evaluate", str(trained.model_file), str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 500
+
+
+def test_a_report_is_drawn_again_from_the_run_and_its_pictures(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["train", str(table), "--out", str(run), "--epochs", "1", "--no-report"]
+    assert main(words) == 0
+    assert not (run / "report.html").exists()
+    capsys.readouterr()
+    assert main(["report", str(run), "--errors", "3"]) == 0
+    assert capsys.readouterr().out == f"{run / 'report.html'}\n"
+    assert (run / "plots" / "curves.png").exists()
+    write_table(table, load("mnist:test").subset(np.arange(300)))
+    assert "no longer the set" in complaint(capsys, "report", run)
+
+
+@pytest.mark.parametrize(
+    ("cell", "fault"),
+    [("256", "256"), ("-1", "-1"), ("3.5", "3.5"), ("abc", "abc"), ("", "empty")],
+)
+def test_a_bad_cell_is_named_by_file_row_and_column(
+    cell: str, fault: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = table.read_text().splitlines()
+    cells = lines[7].split(",")
+    cells[1 + 123] = cell
+    lines[7] = ",".join(cells)
+    table.write_text("\n".join([*lines, ""]))
+    said = complaint(capsys, "train", table, "--out", tmp_path / "run")
+    for word in ("train.csv", "row 7", "pixel123", fault):
+        assert word in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_mistakes_are_one_line_too(
+    table: Path, trained: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unlabelled = tmp_path / "unlabelled.csv"
+    unlabelled.write_text(
+        "\n".join(line.partition(",")[2] for line in table.read_text().splitlines())
+    )
+    narrow = tmp_path / "narrow.csv"
+    narrow.write_text("\n".join(line.rpartition(",")[0] for line in table.read_text().splitlines()))
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text(f"label,{HEADER}\n")
+    out = tmp_path / "run"
+    assert "no column 'label'" in complaint(capsys, "train", unlabelled, "--out", out)
+    assert "783" in complaint(capsys, "train", narrow, "--out", out)
+    assert "nothing.csv" in complaint(capsys, "train", nothing, "--out", out)
+    assert "absent.csv" in complaint(capsys, "train", tmp_path / "absent.csv", "--out", out)
+    assert "did you mean 'quick'" in complaint(capsys, "train", table, "--recipe", "quik")
+    assert "did you mean 'epochs'" in complaint(capsys, "train", table, "--set", "epoch=1")
+    assert "holds a run already" in complaint(capsys, "train", table, "--out", trained.path)
+    assert "--test" in complaint(capsys, "train", table, "--submission", tmp_path / "s.csv")
+    assert "no folder" in complaint(
+        capsys, "predict", trained.path, table, "-o", tmp_path / "nowhere" / "s.csv"
+    )
+    assert "does not exist" in complaint(capsys, "report", tmp_path / "nowhere")
+    assert not out.exists()
+
+
+def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["train", "--epochs", "0"], ["train", "--val", "1.5"], ["fly"], []):
+        with pytest.raises(SystemExit) as caught:
+            main(words)
+        assert caught.value.code == 2
+    capsys.readouterr()
+
+
+def test_help_and_reading_import_nothing_heavy() -> None:
+    code = (
+        "import sys, tenfold, tenfold.cli\n"
+        "try: tenfold.cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'matplotlib', 'sklearn', 'polars', 'onnxruntime', 'numpy'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_predicting_imports_no_torch(trained: RunFolder, table: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys, tenfold.cli\n"
+        f"tenfold.cli.main(['predict', {str(trained.path)!r}, {str(table)!r}, "
+        f"'-o', {str(tmp_path / 'a.csv')!r}])\n"
+        "sys.exit('torch' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tenfold.data.dataset import Dataset
+from tenfold.errors import TenfoldError
+from tenfold.model.file import Model
+from tenfold.run.recipe import load_recipe
+from tenfold.training import export as exporting
+from tenfold.training.device import settle
+from tenfold.training.export import UNSURE, export, network_answers
+from tenfold.training.loop import Trainer
+
+LAYERS = (
+    'network=[{layer="crop",size=26},{layer="conv",filters=6,size=3,stride=2,padding="valid"},'
+    '{layer="relu"},{layer="batch_norm"},{layer="conv",filters=8,size=3,bias=false},'
+    '{layer="batch_norm"},{layer="gelu"},{layer="max_pool"},{layer="dropout",rate=0.2},'
+    '{layer="flatten"},{layer="dense",units=16},{layer="relu"},{layer="output",scale=2.0}]'
+)
+
+
+@pytest.fixture
+def trainer(digits: Dataset) -> Trainer:
+    recipe = settle(load_recipe("quick", [LAYERS, "epochs=4", "batch=64"]))
+    trainer = Trainer(recipe, digits)
+    trainer.run()
+    return trainer
+
+
+def test_every_layer_answers_as_in_training(
+    trainer: Trainer, questions: Dataset, tmp_path: Path
+) -> None:
+    file = tmp_path / "model.onnx"
+    hashes = trainer.train.hashes
+    parity = export(
+        trainer.network, trainer.recipe, trainer.train.classes, "", hashes, file, questions.images
+    )
+    assert (parity.n, parity.same_labels) == (500, 500)
+    assert parity.largest_difference < 1e-4
+
+
+def test_unsure_pictures_alone_are_looked_at_again(trainer: Trainer, questions: Dataset) -> None:
+    one_view = settle(load_recipe("quick", [LAYERS, "test_time_shift=0"]))
+    plain = network_answers(trainer.network, one_view, questions.images)
+    again = network_answers(trainer.network, trainer.recipe, questions.images)
+    changed = np.abs(plain - again).max(axis=1) > 0
+    assert np.array_equal(changed, plain.max(axis=1) < UNSURE)
+    assert 0 < changed.sum() < 500
+
+
+def test_a_file_that_answers_otherwise_is_not_kept(
+    trainer: Trainer, questions: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(norm: torch.nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+        ones = torch.ones(norm.num_features).double()
+        return ones, ones
+
+    monkeypatch.setattr(exporting, "fold", wrong)
+    file = tmp_path / "model.onnx"
+    with pytest.raises(TenfoldError, match="answers otherwise than the network"):
+        export(
+            trainer.network,
+            trainer.recipe,
+            trainer.train.classes,
+            "",
+            trainer.train.hashes,
+            file,
+            questions.images,
+        )
+    assert not file.exists()
+
+
+def test_the_file_holds_no_answer_of_its_own(
+    trainer: Trainer, questions: Dataset, tmp_path: Path
+) -> None:
+    """Other weights, other answers."""
+    answers = []
+    for name in ("a", "b"):
+        export(
+            trainer.network,
+            trainer.recipe,
+            trainer.train.classes,
+            "",
+            trainer.train.hashes,
+            tmp_path / name,
+            questions.images,
+        )
+        answers.append(Model(tmp_path / name).predict(questions.images).probabilities)
+        with torch.no_grad():
+            for weight in trainer.network.parameters():
+                weight.mul_(0.5)
+    assert not np.allclose(answers[0], answers[1], atol=1e-2)

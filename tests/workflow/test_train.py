@@ -1,0 +1,190 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tenfold.data.dataset import Dataset, from_arrays
+from tenfold.data.source import load
+from tenfold.errors import TenfoldError
+from tenfold.model.file import open_model
+from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import load_recipe
+from tenfold.workflow.evaluate import evaluate
+from tenfold.workflow.predict import predict
+from tenfold.workflow.result import Run
+from tenfold.workflow.train import train
+
+FILES = {
+    "recipe.toml",
+    "environment.json",
+    "history.csv",
+    "metrics.json",
+    "predictions.parquet",
+    "checkpoint.safetensors",
+    "model.onnx",
+    "plots",
+    "report.html",
+    "README.md",
+    "submission.csv",
+}
+
+
+def test_a_run_leaves_every_file_and_nothing_half_written(trained: RunFolder) -> None:
+    assert {path.name for path in trained.path.iterdir()} == FILES
+
+
+def test_the_resolved_recipe_is_a_recipe_and_leaves_nothing_open(trained: RunFolder) -> None:
+    recipe = load_recipe(trained.recipe_file)
+    assert (recipe.epochs, recipe.batch, recipe.validation) == (2, 64, 0.2)
+    assert recipe.threads > 0
+    assert "auto" not in (recipe.device, recipe.precision)
+
+
+def test_the_scores_are_those_of_the_model_file(trained: RunFolder, questions: Dataset) -> None:
+    answers = open_model(trained.path).predict(questions.images)
+    right = int((answers.labels == questions.known_labels).sum())
+    test = trained.metrics()["test"]
+    assert (test["n"], test["correct"]) == (500, right)
+    low, high = test["interval"]
+    assert low < right / 500 < high
+    table = trained.predictions()
+    rows = table.filter(table["split"] == "test")
+    assert (rows["prediction"] == rows["label"]).sum() == right
+    assert rows["id"].to_list() == list(range(500))
+
+
+def test_validation_pictures_are_not_learned_from(trained: RunFolder, digits: Dataset) -> None:
+    table = trained.predictions()
+    held_back = table.filter(table["split"] == "validation")["id"].to_numpy()
+    assert len(held_back) == 400
+    assert len(open_model(trained.path).seen(digits.subset(held_back))) == 0
+
+
+def test_the_submission_is_valid_and_says_what_the_model_says(
+    trained: RunFolder, questions: Dataset
+) -> None:
+    for path in (trained.submission_file, trained.path.parent / "submission.csv"):
+        with path.open(newline="") as file:
+            rows = list(csv.reader(file))
+        assert rows[0] == ["ImageId", "Label"]
+        assert [int(row[0]) for row in rows[1:]] == list(range(1, 501))
+        answers = open_model(trained.path).predict(questions.images)
+        assert [int(row[1]) for row in rows[1:]] == answers.labels.tolist()
+
+
+def test_probabilities_are_written_where_asked(
+    trained: RunFolder, questions: Dataset, tmp_path: Path
+) -> None:
+    file = tmp_path / "answers.csv"
+    predict(trained.path, questions, file, probabilities=True)
+    with file.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert list(rows[0]) == ["ImageId", "Label", *(f"p_{digit}" for digit in range(10))]
+    for row in rows[:20]:
+        values = [float(row[f"p_{digit}"]) for digit in range(10)]
+        assert sum(values) == pytest.approx(1, abs=1e-4)
+        assert int(np.argmax(values)) == int(row["Label"])
+
+
+def test_evaluate_agrees_with_the_run_and_ranks_its_errors(
+    trained: RunFolder, questions: Dataset
+) -> None:
+    result = evaluate(trained.path, questions, errors=3)
+    assert result.scores.correct == trained.metrics()["test"]["correct"]
+    gaps = [error.gap for error in result.errors]
+    assert gaps == sorted(gaps, reverse=True)
+    assert len(gaps) == 3
+    assert json.loads(json.dumps(result.to_dict()))["n"] == 500
+
+
+def test_a_score_on_learned_pictures_is_refused_or_marked(
+    trained: RunFolder, digits: Dataset
+) -> None:
+    with pytest.raises(TenfoldError, match="1,600 of the 2,000 pictures .*--allow-leak"):
+        evaluate(trained.path, digits)
+    result = evaluate(trained.path, digits, allow_leak=True)
+    assert result.leaked == 1600
+    assert "1,600 of them learned from" in str(result)
+
+
+def test_training_on_the_test_set_is_refused(digits: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TenfoldError, match="100 of the 100 pictures of .*--allow-leak"):
+        train(digits, test=digits.subset(np.arange(100)), out=tmp_path / "run")
+    with pytest.raises(TenfoldError, match="24,015 of the 28,000 pictures of kaggle:test are in"):
+        train("mnist", test="kaggle:test", out=tmp_path / "run")
+    with pytest.raises(TenfoldError, match="'mnist:test'|mnist:test: is a test set"):
+        train("mnist:test", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_leak_that_is_allowed_is_marked(digits: Dataset, tmp_path: Path) -> None:
+    run = train(
+        digits.subset(np.arange(300)),
+        test=digits.subset(np.arange(200, 400)),
+        settings=["batch=64"],
+        epochs=1,
+        out=tmp_path / "run",
+        allow_leak=True,
+        progress=False,
+    )
+    assert run.metrics["leaked"] == 100
+    assert "LEAK: 100 test pictures" in str(run)
+    assert "100" in run.folder.report_file.read_text()
+
+
+def test_unlabelled_test_pictures_leave_a_tenth_for_validation(
+    digits: Dataset, questions: Dataset, tmp_path: Path
+) -> None:
+    run = train(
+        digits.subset(np.arange(500)),
+        test=from_arrays(questions.images[:100], source="unlabelled"),
+        settings=["batch=64"],
+        epochs=1,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    assert run.metrics["test"] is None
+    assert run.metrics["answered"] == 100
+    assert run.metrics["validation"]["n"] == pytest.approx(50, abs=5)
+    table = run.predictions
+    assert table.filter(table["split"] == "test")["label"].null_count() == 100
+
+
+def test_letters_train_as_digits_do(digits: Dataset, tmp_path: Path) -> None:
+    names = np.array(list("abc"))
+    some = digits.subset(np.flatnonzero(digits.known_labels < 3)[:300])
+    letters = from_arrays(some.images, names[some.known_labels], source="letters")
+    run = train(letters, settings=["batch=64"], epochs=2, out=tmp_path / "run", progress=False)
+    assert open_model(run.folder.path).classes == ("a", "b", "c")
+    predict(run.folder.path, letters, tmp_path / "answers.csv")
+    assert (tmp_path / "answers.csv").read_text().splitlines()[1].split(",")[1] in "abc"
+
+
+def test_a_broken_recipe_leaves_no_folder(digits: Dataset, tmp_path: Path) -> None:
+    layers = '[{layer="conv",filters=8,size=3,padding="valid",stride=9},{layer="max_pool",size=9},'
+    with pytest.raises(TenfoldError, match="layer 2 does not fit behind"):
+        train(
+            digits,
+            settings=[f'network={layers}{{layer="flatten"}},{{layer="output"}}]'],
+            out=tmp_path / "run",
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_shows_itself(trained: RunFolder) -> None:
+    run = Run(trained)
+    assert "test accuracy" in str(run)
+    assert "errors in 500" in str(run)
+    assert "data:image/png;base64" in run._repr_html_()
+    assert run.accuracy == trained.metrics()["test"]["accuracy"]
+
+
+def test_no_labels_to_learn_from_is_said(questions: Dataset) -> None:
+    with pytest.raises(TenfoldError, match="has no labels to learn from"):
+        train(from_arrays(questions.images, source="test.csv"))
+
+
+def test_the_bundled_sets_bring_their_tests() -> None:
+    assert len(load("kaggle:test")) == 28_000
