@@ -2,14 +2,12 @@
 
 Tenfold checks every value, pandas none. Times: both readers in one process, taking turns on a warm
 file, after one unmeasured round. Memory: the peak of a fresh process that imports one reader and
-reads the file once. Run with `python benchmarks/csv_reading.py`; pandas is needed here alone.
+reads the file once. Run with `python -m benchmarks.csv_reading`, which adds a line to
+`results/csv_reading.jsonl`; pandas is needed here alone.
 """
 
 import argparse
-import datetime
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,7 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results" / "csv_reading.json"
+from benchmarks import results
+
+NAME = "csv_reading"
 PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
 READERS = {
     "tenfold": "from tenfold.data.source import load; digits = load(path)",
@@ -32,7 +32,9 @@ def main() -> None:
     """Measure, write the results and print a line."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--repeats", type=int, default=9)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
     with tempfile.TemporaryDirectory() as folder:
         export = [sys.executable, "-m", "tenfold", "data", "export", "kaggle", folder]
         subprocess.run(export, check=True, capture_output=True)
@@ -42,7 +44,7 @@ def main() -> None:
         peaks = {name: [peak(name, path) for _ in range(repeats)] for name in READERS}
         times = interleaved(path, repeats)
     ratios = [slow / fast for slow, fast in zip(times["pandas"], times["tenfold"], strict=True)]
-    result = {
+    result: results.Row = {
         "what": "reading Kaggle's train.csv against pandas.read_csv(path).to_numpy()",
         "file_bytes": size,
         "n": repeats,
@@ -52,16 +54,10 @@ def main() -> None:
         "ratios": ratios,
         "peak_bytes": peaks,
         "peak_of_file": {name: max(values) / size for name, values in peaks.items()},
-        "machine": machine(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "pandas")},
-        },
-        "commit": commit(),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(result, indent=2) + "\n")
+    result |= results.stamp()
+    result["versions"] |= {"pandas": version("pandas")}
+    results.append(NAME, result, arguments.results)
     seconds = result["median_seconds"]
     print(
         f"tenfold {seconds['tenfold']:.2f} s, pandas {seconds['pandas']:.2f} s (medians of "
@@ -99,28 +95,6 @@ def peak(name: str, path: str) -> int:
         [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
     )
     return int(done.stdout)
-
-
-def machine() -> dict[str, Any]:
-    """Describe the processor and what else it was doing."""
-    model = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.partition(":")[2].strip()
-            for line in cpuinfo.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return {"cpu": model, "cores": os.cpu_count(), "load_average": os.getloadavg()[0]}
-
-
-def commit() -> str | None:
-    """Return the commit that was measured, if there is one."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True
-    )
-    return done.stdout.strip() or None
 
 
 if __name__ == "__main__":

@@ -5,6 +5,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tenfold.evaluation.scores import wilson
+
+FEWEST_SEEDS = 3  # with two, Student's t is 12.7 standard errors wide and says nothing
+
 
 @dataclass(frozen=True)
 class Mean:
@@ -54,6 +58,55 @@ def difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, 
     )
     half = t975(freedom) * math.sqrt(total)
     return gap, gap - half, gap + half
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A share or a difference of shares, its 95 % interval, and how that was made."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+def share(values: Sequence[float], pictures: int) -> Estimate:
+    """Estimate a mean accuracy: Student's t over three seeds or more, else Wilson.
+
+    Args:
+        values: the accuracy of each seed, 0-1.
+        pictures: how many pictures each was measured on; Wilson's interval takes them once, as
+            all seeds answer the same pictures.
+    """
+    found = mean(values)
+    if found.n >= FEWEST_SEEDS and found.interval:
+        return Estimate(found.mean, *found.interval, f"t, {found.n} seeds")
+    return _once(values, pictures)
+
+
+def gap(first: Sequence[float], second: Sequence[float], pictures: int) -> Estimate:
+    """Estimate first - second: Welch's t over three seeds or more on both sides, else Newcombe.
+
+    Newcombe's interval (1998, method 10) joins the two Wilson intervals and takes the pictures as
+    two independent sets, so it is wide where both sides answered the same pictures.
+
+    Args:
+        first: the accuracy of each seed, 0-1.
+        second: as `first`.
+        pictures: how many pictures each accuracy was measured on.
+    """
+    if min(len(first), len(second)) >= FEWEST_SEEDS:
+        return Estimate(*difference(first, second), "Welch's t")
+    one, other = _once(first, pictures), _once(second, pictures)
+    value = one.value - other.value
+    low = value - math.hypot(one.value - one.low, other.high - other.value)
+    high = value + math.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value, low, high, "Newcombe")
+
+
+def _once(values: Sequence[float], pictures: int) -> Estimate:
+    middle = statistics.fmean(values)
+    return Estimate(middle, *wilson(round(middle * pictures), pictures), "Wilson")
 
 
 def t975(freedom: float) -> float:

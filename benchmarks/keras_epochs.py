@@ -2,18 +2,20 @@
 
     KERAS_BACKEND=torch python benchmarks/keras_epochs.py FOLDER EPOCHS
 
-The script runs unchanged but for its clock: before each epoch it says `{"ready": ...}` on stdout and
-waits for a line on stdin; after each it says `{"seconds": ...}`, validation included. So what the
-epochs are timed against can take turns with them, and start-up is outside every epoch. When
+The script runs unchanged but for its clock: before each epoch it says `{"ready": ...}` on stdout
+and waits for a line on stdin; after each it says `{"seconds": ...}`, validation included. So what
+the epochs are timed against can take turns with them, and start-up is outside every epoch. When
 stdin ends, so does this process. Needs keras and a backend, and nothing of Tenfold.
 """
 
+import importlib
 import json
 import os
 import sys
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 
@@ -21,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 REPLIES = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
 
-import keras
-import notebook_keras
+keras: Any = importlib.import_module("keras")
+notebook_keras: Any = importlib.import_module("notebook_keras")
 
 BACKENDS = {"torch": "torch", "tensorflow": "tensorflow", "jax": "jax"}
 

@@ -6,10 +6,11 @@ Each seed is a whole process, `tenfold train kaggle --val 0 --no-report --seed N
 start to its end and scored once on `kaggle:test`. Between seeds `examples/notebook_keras.py` trains
 an epoch at a time, on every core like the seeds, so that both meet the same machine; the ratio is
 made of the figures of one run alone. Each seed and each epoch is a line of `results/quick.jsonl`; a
-run that was stopped goes on where it was, and `--new` starts another.
+run that was stopped goes on where it was. `--new` starts another, as does a changed recipe.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -25,11 +26,13 @@ from typing import IO
 
 from benchmarks import results
 from benchmarks.figures import mean
+from benchmarks.kaggle import exported
 from benchmarks.results import Row
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import load_recipe
 
-NAME = "quick"
+NAME = RECIPE = "quick"
 NOTEBOOK_EPOCHS = 30
 Turn = tuple[str, int]
 
@@ -38,7 +41,8 @@ def main() -> None:
     """Take every turn that no row has yet, then print the figures of the run."""
     arguments = _parser().parse_args()
     known = results.rows(NAME, arguments.results)
-    run = None if arguments.new else last_run(known, arguments.settings)
+    digest = recipe_digest(arguments.settings)
+    run = None if arguments.new else last_run(known, arguments.settings, digest)
     run = run or datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     mine = [row for row in known if row["run"] == run]
     left = [turn for turn in turns(arguments.seeds, arguments.keras_epochs) if not done(mine, turn)]
@@ -53,8 +57,8 @@ def main() -> None:
             else:
                 assert epoch is not None
                 row = {"epoch": number, **epoch()}
-            row = {"kind": kind, "run": run, "settings": arguments.settings, **row}
-            row |= results.stamp()
+            key = {"kind": kind, "run": run, "settings": arguments.settings}
+            row = {**key, "recipe_digest": digest, **row, **results.stamp()}
             results.append(NAME, row, arguments.results)
             mine.append(row)
             print(f"{kind} {number}: {row['seconds']:.1f} s", file=sys.stderr, flush=True)
@@ -95,11 +99,21 @@ def done(rows: list[Row], turn: Turn) -> bool:
     return results.has(rows, kind=kind, **{"seed" if kind == "seed" else "epoch": number})
 
 
-def last_run(rows: list[Row], settings: list[str]) -> str | None:
-    """Name the newest run of this machine with these settings, or None."""
+def last_run(rows: list[Row], settings: list[str], digest: str) -> str | None:
+    """Name the newest run of this machine with these settings and this recipe, or None."""
     here = environment.machine()
-    fitting = [row for row in rows if row["machine"] == here and row["settings"] == settings]
+    fitting = [
+        row
+        for row in rows
+        if (row["machine"], row["settings"], row["recipe_digest"]) == (here, settings, digest)
+    ]
     return str(fitting[-1]["run"]) if fitting else None
+
+
+def recipe_digest(settings: list[str]) -> str:
+    """Tell one state of the recipe from another: the start of its sha256."""
+    text = load_recipe(RECIPE, settings).to_toml()
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def train_seed(seed: int, settings: list[str]) -> Row:
@@ -132,15 +146,6 @@ def train_seed(seed: int, settings: list[str]) -> Row:
         "precision": recipe.precision,
         "device": recipe.device,
     }
-
-
-@contextmanager
-def exported() -> Iterator[Path]:
-    """Export Kaggle's tables to a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "tenfold", "data", "export", "kaggle", folder]
-        subprocess.run(command, check=True, capture_output=True)
-        yield Path(folder)
 
 
 class KerasEpochs:

@@ -55,7 +55,7 @@ def append(name: str, row: Mapping[str, Any], folder: Path = FOLDER) -> None:
         os.fsync(file.fileno())
 
 
-def has(found: list[Row], **key: Any) -> bool:  # noqa: ANN401
+def has(found: list[Row], **key: Any) -> bool:
     """Say whether one of the rows has these values, and so need not be measured again."""
     return any(all(row.get(name) == value for name, value in key.items()) for row in found)
 
@@ -72,7 +72,7 @@ def stamp() -> Row:
 
 
 def commit() -> str | None:
-    """Name the commit that is measured, with `-dirty` where files differ from it, if there is one."""
+    """Name the commit that is measured, with `-dirty` where files differ from it; or None."""
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         capture_output=True,

@@ -5,27 +5,26 @@
 35,985 pictures are in both bundled training sets, and in neither test set. A quarter of their
 writers is held back, the same for every trial, and each seed learns from the rest. The smoother
 figure for comparing two trials is the loss; one standard error of the accuracy is 0.07 points.
-Each trial is a line of `results/tuning.jsonl`.
+Each trial is a line of `results/tuning.jsonl`; one that stands there already is not run again.
 """
 
 import argparse
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks import results
 from tenfold.data.bundled import mnist_index
 from tenfold.data.source import load
 from tenfold.data.split import split
 from tenfold.evaluation.scores import score
-from tenfold.run import environment
 from tenfold.run.recipe import change, load_recipe
 from tenfold.training.device import settle
 from tenfold.training.export import network_answers
 from tenfold.training.loop import Trainer
 
-RESULTS = Path(__file__).parent / "results" / "tuning.jsonl"
+NAME = "tuning"
 
 
 def main() -> None:
@@ -44,23 +43,24 @@ def main() -> None:
     parts = split(digits, 0.25, "writer", 0)
     learned, held_back = digits.subset(parts.train), digits.subset(parts.validation)
     recipe = settle(load_recipe(arguments.recipe, arguments.settings))
+    known = results.rows(NAME)
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
+        key = {"note": arguments.note, "settings": arguments.settings, "seed": seed}
+        if results.has(known, recipe=arguments.recipe, **key):
+            continue
         trainer = Trainer(change(recipe, seed=seed), learned)
         began = time.perf_counter()
         trainer.run()
-        row = {"note": arguments.note, "settings": arguments.settings, "seed": seed}
-        row |= {"seconds": round(time.perf_counter() - began, 1), "n": len(held_back)}
+        row = {**key, "seconds": round(time.perf_counter() - began, 1), "n": len(held_back)}
         for name, shift in (("plain", 0), ("shifted", recipe.test_time_shift)):
             answers = network_answers(
                 trainer.network, change(recipe, test_time_shift=shift), held_back.images
             )
             scores = score(held_back.known_labels, answers, held_back.classes)
             row |= {f"{name}_errors": scores.errors, f"{name}_loss": round(scores.loss, 5)}
-        row |= {"recipe": arguments.recipe, "cpu": environment.cpu_name()}
+        row |= {"recipe": arguments.recipe, "threads": recipe.threads, **results.stamp()}
         print(json.dumps(row), flush=True)
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a") as lines:
-            lines.write(json.dumps(row) + "\n")
+        results.append(NAME, row)
 
 
 if __name__ == "__main__":

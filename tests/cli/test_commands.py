@@ -1,6 +1,7 @@
 """The commands as a person types them; each mistake is one line on stderr and exit 1."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,24 @@ def test_predicting_imports_no_torch(trained: RunFolder, table: Path, tmp_path: 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_ends_with_the_model_so_far(table: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["train", str(table), "--out", str(run), "--epochs", "500", "--set", "batch=64"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tenfold", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        assert process.stderr.readline().startswith("epoch   1/500")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+    assert process.returncode == 0
+    assert "interrupted" in out
+    epochs = RunFolder.open(run).metrics()["training"]["epochs"]
+    assert 1 <= epochs < 500
+    assert (run / "report.html").exists()
+    assert main(["predict", str(run), str(table), "-o", str(tmp_path / "s.csv")]) == 0

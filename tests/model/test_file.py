@@ -83,7 +83,7 @@ def test_one_can_look_inside(trained: RunFolder, questions: Dataset) -> None:
     assert first_filters(trained.model_file).ndim == 3
     maps = feature_maps(trained.model_file, questions.images[0])
     assert [name for name, _ in maps][:2] == [
-        "convolution 1, after GELU",
-        "convolution 2, after GELU",
+        "convolution 1, after ReLU",
+        "convolution 2, after ReLU",
     ]
     assert all(value.ndim == 3 for _, value in maps)

@@ -102,7 +102,7 @@ def test_evaluate_agrees_with_the_run_and_ranks_its_errors(
 def test_a_score_on_learned_pictures_is_refused_or_marked(
     trained: RunFolder, digits: Dataset
 ) -> None:
-    with pytest.raises(TenfoldError, match="1,600 of the 2,000 pictures .*--allow-leak"):
+    with pytest.raises(TenfoldError, match=r"1,600 of the 2,000 pictures .*--allow-leak"):
         evaluate(trained.path, digits)
     result = evaluate(trained.path, digits, allow_leak=True)
     assert result.leaked == 1600
@@ -110,11 +110,11 @@ def test_a_score_on_learned_pictures_is_refused_or_marked(
 
 
 def test_training_on_the_test_set_is_refused(digits: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(TenfoldError, match="100 of the 100 pictures of .*--allow-leak"):
+    with pytest.raises(TenfoldError, match=r"100 of the 100 pictures of .*--allow-leak"):
         train(digits, test=digits.subset(np.arange(100)), out=tmp_path / "run")
-    with pytest.raises(TenfoldError, match="24,015 of the 28,000 pictures of kaggle:test are in"):
+    with pytest.raises(TenfoldError, match=r"24,015 of the 28,000 pictures of kaggle:test are in"):
         train("mnist", test="kaggle:test", out=tmp_path / "run")
-    with pytest.raises(TenfoldError, match="'mnist:test'|mnist:test: is a test set"):
+    with pytest.raises(TenfoldError, match=r"'mnist:test'|mnist:test: is a test set"):
         train("mnist:test", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
 from tenfold.errors import TenfoldError
+from tenfold.run.environment import cores
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
@@ -129,7 +130,8 @@ class Model:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        # left to itself it counts the machine's cores, not those that this process may use
+        options.intra_op_num_threads = self._threads or cores()
         options.log_severity_level = 3
         try:
             return onnxruntime.InferenceSession(
