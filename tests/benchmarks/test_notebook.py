@@ -1,0 +1,74 @@
+"""Rows of whole runs: Tenfold's from its folder, Keras's from its log and submission."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks import notebook_runs
+from benchmarks.notebook_summary import summary
+
+from tenfold.data.dataset import Dataset
+from tenfold.run.folder import RunFolder
+
+
+def log(path: Path, epochs: list[int]) -> Path:
+    lines = [json.dumps({"epoch": epoch, "seconds": 40.0}) for epoch in epochs]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(kind: str, accuracy: float) -> dict[str, Any]:
+    about = {"machine": {"cpu": "A"}, "threads": 2, "backend": "torch", "precision": "float32"}
+    about |= {"settings": [], "n": 28_000, "seconds": 1200.0}
+    return {"kind": kind, "accuracy": accuracy, **about}
+
+
+def test_a_log_that_was_begun_again_counts_with_its_newest_lines(tmp_path: Path) -> None:
+    rows = notebook_runs.read_log(log(tmp_path / "log", [1, 2, *range(1, 31)]))
+    assert [row["epoch"] for row in rows] == list(range(1, 31))
+
+
+def test_a_log_that_is_not_finished_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="29 of 30 epochs"):
+        notebook_runs.read_log(log(tmp_path / "log", list(range(1, 30))))
+
+
+def test_a_submission_is_read_in_order_and_refused_where_rows_are_missing(tmp_path: Path) -> None:
+    path = tmp_path / "submission.csv"
+    path.write_text("ImageId,Label\n1,7\n2,0\n3,9\n")
+    assert notebook_runs.read_submission(path, 3).tolist() == [7, 0, 9]
+    with pytest.raises(SystemExit, match="ImageId 1-4"):
+        notebook_runs.read_submission(path, 4)
+
+
+def test_answers_without_probabilities_have_errors_and_pairs_and_no_loss() -> None:
+    classes = tuple(str(digit) for digit in range(10))
+    found = notebook_runs.answer_row(np.array([4, 9, 4, 1]), np.array([9, 9, 9, 1]), classes)
+    assert (found["n"], found["errors"], found["accuracy"]) == (4, 2, 0.5)
+    assert found["confused"] == [{"true": "4", "predicted": "9", "count": 2}]
+    assert "loss" not in found
+
+
+def test_a_tenfold_row_scores_the_pictures_learned_from_too(
+    trained: RunFolder, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notebook_runs, "load", lambda source: digits)
+    row = notebook_runs.tenfold_row(trained, [])
+    assert json.loads(json.dumps(row)) == row
+    assert (row["training"]["n"], row["validation"]["n"], row["n"]) == (1600, 400, 500)
+    assert len(row["history"]) == row["epochs"] == 2
+    assert row["accuracy"] == trained.metrics()["test"]["accuracy"]
+
+
+def test_the_summary_compares_two_runs_or_more_of_each_by_welch() -> None:
+    rows = [run("tenfold", 0.995), run("tenfold", 0.996), run("keras", 0.995), run("keras", 0.994)]
+    told = summary(rows)
+    assert "tenfold: 99.550 % (n = 2, sd 0.071" in told
+    assert "tenfold - keras: +0.100 points (95 % interval -0.204 to +0.404" in told
+
+
+def test_the_summary_says_where_there_are_too_few_runs() -> None:
+    assert "too few for an interval" in summary([run("tenfold", 0.995), run("keras", 0.994)])
+    assert summary([]) == "no rows yet"
