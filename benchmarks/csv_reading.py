@@ -68,7 +68,7 @@ def main() -> None:
 
 def interleaved(path: str, repeats: int) -> dict[str, list[float]]:
     """Time each reader `repeats` times in turn, in seconds."""
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
     from tenfold.data.source import load
 

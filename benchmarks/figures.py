@@ -111,6 +111,6 @@ def _once(values: Sequence[float], pictures: int) -> Estimate:
 
 def t975(freedom: float) -> float:
     """Give the 97.5th percentile of Student's t."""
-    from scipy.stats import t  # type: ignore[import-untyped]
+    from scipy.stats import t
 
     return float(t.ppf(0.975, freedom))

@@ -158,11 +158,12 @@ def shares() -> Row:
 class MirroredTrainer(Trainer):
     """Mirror each training picture left to right with probability 1/2, anew each epoch."""
 
-    def _epoch(self) -> None:
+    def epoch(self) -> None:
+        """Mirror half of the pictures, then train on them."""
         draw = torch.Generator().manual_seed(self.recipe.seed * 100_003 + self.step)
         chosen = (torch.rand(len(self.images), generator=draw) < 0.5).to(self.device)
         self.images[chosen] = self.images[chosen].flip(-1)
-        super()._epoch()
+        super().epoch()
 
 
 def train_variant(variant: str, seed: int, effort: Effort) -> Row:
@@ -201,9 +202,9 @@ def gpu() -> Row:
     for device in ("cuda", "cpu"):
         recipe = change(load_recipe("notebook"), device=device, precision="float32", epochs=2)
         trainer = _trainer(Trainer, settle(recipe))
-        trainer._epoch()  # chooses kernels and allocates
+        trainer.epoch()  # chooses kernels and allocates
         began = time.perf_counter()
-        trainer._epoch()  # ends in reading the loss, so that the device has finished
+        trainer.epoch()  # ends in reading the loss, so that the device has finished
         row[f"{device}_seconds"] = time.perf_counter() - began
     return row | {"threads": trainer.recipe.threads, **results.stamp()}
 

@@ -4,7 +4,7 @@
 
     digits = tenfold.load("train.csv")                  # a Dataset
     run = tenfold.train("train.csv", test="test.csv")   # what the command does
-    tenfold.evaluate(run.folder.path, "mnist:test")
+    tenfold.evaluate(run, "mnist:test")
 
 Importing this package is light: a name's module is loaded when the name is first used.
 """

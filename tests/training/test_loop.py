@@ -75,6 +75,17 @@ def test_an_interrupted_run_keeps_the_weights_so_far(digits: Dataset) -> None:
     assert (trainer.step, len(trainer.history)) == (10, 1)
 
 
+def test_an_interrupt_within_the_first_epoch_keeps_its_steps(digits: Dataset) -> None:
+    def interrupt(tick: Tick) -> None:
+        raise KeyboardInterrupt
+
+    trainer = Trainer(small("batch=16"), digits)
+    trainer.run(interrupt)
+    assert trainer.interrupted
+    assert trainer.step > 0
+    assert trainer.seconds > 0
+
+
 def test_the_plateau_needs_validation_pictures(digits: Dataset) -> None:
     recipe = settle(load_recipe("notebook"))
     with pytest.raises(TenfoldError, match="no validation pictures; give --val"):

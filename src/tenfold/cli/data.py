@@ -106,21 +106,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(found.as_dict())
         return 1 if found.problems else 0
-    print(f"{found.source}: {found.pictures:,} pictures, values {found.lowest}-{found.highest}")
-    if found.class_counts is not None:
-        _print_counts(found.classes, found.class_counts)
-    print("nulls        none: reading refuses a table with an empty cell")
-    print(f"constant     {_none_or(len(found.constant))}")
-    print(f"duplicates   {_none_or(len(found.duplicates))}")
-    print(f"contradicted {_none_or(len(found.contradictions))}")
-    if found.against is not None:
-        print(f"leaks        {_none_or(len(found.leaks))} in {found.against}")
-    for remark in found.remarks:
-        print(f"remark       {remark}")
-    for problem in found.problems:
-        print(f"wrong        {problem}")
-    if not found.problems:
-        print("nothing is wrong")
+    print(found.to_text(_ascii_only()))
     return 1 if found.problems else 0
 
 
@@ -142,10 +128,6 @@ def _print_counts(classes: tuple[str, ...], counts: Any) -> None:
 def _print_json(value: Any) -> int:
     print(json.dumps(value))
     return 0
-
-
-def _none_or(count: int) -> str:
-    return f"{count:,}" if count else "none"
 
 
 def _ascii_only() -> bool:

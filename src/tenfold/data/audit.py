@@ -1,5 +1,6 @@
 """Look a set over before anything learns from it: counts, copies, contradictions and leaks."""
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.data.preview import bars_text
 
 Indices = NDArray[np.int64]
 
@@ -50,6 +52,29 @@ class Audit:
     leaks: Indices
     problems: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    def to_text(self, ascii_only: bool = False) -> str:
+        """Tell the findings, a line each, with the counts of the classes as bars."""
+        lines = [f"{self.source}: {self.pictures:,} pictures, values {self.lowest}-{self.highest}"]
+        if self.class_counts is not None:
+            lines.append(bars_text(self.classes, self.class_counts, ascii_only=ascii_only))
+        lines += [
+            "nulls        none: reading refuses a table with an empty cell",
+            f"constant     {_none_or(self.constant)}",
+            f"duplicates   {_none_or(self.duplicates)}",
+            f"contradicted {_none_or(self.contradictions)}",
+        ]
+        if self.against is not None:
+            lines.append(f"leaks        {_none_or(self.leaks)} in {self.against}")
+        lines += [f"remark       {remark}" for remark in self.remarks]
+        lines += [f"wrong        {problem}" for problem in self.problems]
+        return "\n".join(lines if self.problems else [*lines, "nothing is wrong"])
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return f'<pre style="color:inherit;background:none">{html.escape(self.to_text())}</pre>'
 
     def as_dict(self) -> dict[str, Any]:
         """Return the findings as plain values, ready for JSON."""
@@ -149,3 +174,7 @@ def _balance(dataset: Dataset) -> tuple[list[str], list[str]]:
 def _pictures(indices: Indices) -> str:
     where = ", ".join(str(index) for index in indices[:3]) + (", ..." if len(indices) > 3 else "")
     return f"{len(indices):,} picture{'s' * (len(indices) != 1)} (index {where})"
+
+
+def _none_or(found: Indices) -> str:
+    return f"{len(found):,}" if len(found) else "none"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A set of small grey pictures, with or without labels.
 
@@ -38,7 +38,7 @@ class Dataset:
     labels: Labels | None
     classes: tuple[str, ...] = tuple("0123456789")
     source: str = "memory"
-    writers: NDArray[np.int64] | None = field(default=None, repr=False)
+    writers: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -64,6 +64,10 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        labels = f"{len(self.classes)} classes" if self.labels is not None else "no labels"
+        return f"Dataset({len(self):,} pictures, {labels}, source={self.source!r})"
 
     @property
     def known_labels(self) -> Labels:

@@ -26,7 +26,8 @@ def dataset_html(dataset: Dataset) -> str:
     title = f"<b>{html.escape(dataset.source)}</b>: {len(dataset):,} pictures of {SIDE}x{SIDE}"
     notes = "".join(f"<div>{html.escape(note)}</div>" for note in dataset.notes)
     if dataset.labels is None:
-        body = _picture(dataset.images[: 5 * EXAMPLES_A_CLASS], "the first pictures")
+        first = _picture(dataset.images[: 5 * EXAMPLES_A_CLASS], "the first pictures")
+        body = f'<div style="margin-top:4px">{first}</div>'
         title += ", without labels"
     else:
         body = _class_table(dataset)

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,7 +159,7 @@ def _as_numbers(words: NDArray[Any]) -> NDArray[np.uint64]:
     return whole.view("<u8")[:, 0].astype(np.uint64)
 
 
-def open_model(path: str | Path, threads: int = 0) -> Model:
+def open_model(path: str | PathLike[str], threads: int = 0) -> Model:
     """Open the model of a run folder, or a model file.
 
     Raises:

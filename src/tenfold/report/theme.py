@@ -11,10 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 INK, FAINT, GRID, PAPER = "#1c2024", "#646c76", "#e2e5e9", "#ffffff"
-FIRST, SECOND = (
-    "#0072b2",
-    "#d55e00",
-)  # Okabe and Ito's blue and vermilion: safe for the colour-blind
+# Okabe and Ito's blue and vermilion: safe for the colour-blind.
+FIRST, SECOND = "#0072b2", "#d55e00"
 # The page has a light and a dark value for each; the figure itself carries the light one.
 VARIABLES = {
     INK: "var(--ink)",
@@ -57,6 +55,14 @@ STYLE = {
 }
 
 
+class Chart(Figure):
+    """A figure that shows itself in a notebook, whether or not pyplot has been set up there."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        width, height = (int(side * DPI) for side in self.get_size_inches())
+        return to_png(self), {"width": width, "height": height}
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the report's style; as a decorator, on each function that draws."""
@@ -66,7 +72,7 @@ def style() -> Iterator[None]:
 
 def new_figure(width: int, height: int) -> Figure:
     """Make an empty figure of that many pixels, without pyplot and its global state."""
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
+    figure = Chart(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

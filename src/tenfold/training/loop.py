@@ -104,15 +104,23 @@ class Trainer:
         self.watch = watch
         try:
             while self.step < self.steps:
-                self._epoch()
+                self.epoch()
+                self._save()
         except KeyboardInterrupt:
             if self.step == 0:
                 raise
             self.interrupted = True
 
-    def _epoch(self) -> None:
-        epoch = self.step // self.epoch_steps + 1
+    def epoch(self) -> None:
+        """Train one epoch, or what is left of the steps, and score the validation pictures."""
         began = time.perf_counter()
+        try:
+            self._epoch(began)
+        finally:  # an epoch that is interrupted has cost its time too
+            self.seconds += time.perf_counter() - began
+
+    def _epoch(self, began: float) -> None:
+        epoch = self.step // self.epoch_steps + 1
         # Order, augmentation and dropout are drawn anew from seed and epoch, so that the state
         # at the end of an epoch needs no generator's state.
         torch.manual_seed(self.recipe.seed * 100_003 + epoch)
@@ -132,10 +140,8 @@ class Trainer:
             if self.watch and now - shown > 0.2:
                 shown = now
                 self._tell(epoch, index + 1, losses, hits, now - began)
-        trained = time.perf_counter() - began
-        self._finish_epoch(epoch, count, float(losses) / count, float(hits), trained)
-        self.seconds += time.perf_counter() - began
-        self._save()
+        mean, right = float(losses) / count, float(hits)  # waits for the device: the epoch is over
+        self._finish_epoch(epoch, count, mean, right, time.perf_counter() - began)
 
     def _step(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Take one step on the pictures at `chosen`; return the loss and logits [n, classes]."""

@@ -1,6 +1,7 @@
 """Score a model file on labelled pictures that it has not learned from."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path,
+    model: str | PathLike[str],
     source: str | Path | Dataset,
     *,
     allow_leak: bool = False,
@@ -65,7 +66,7 @@ def evaluate(
     """Score a model on a labelled set.
 
     Args:
-        model: a run folder or a model file.
+        model: a run, its folder or a model file.
         source: the labelled pictures.
         allow_leak: score even where the model was trained on some of them; the score is marked.
         errors: how many of the most important errors to keep.

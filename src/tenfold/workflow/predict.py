@@ -2,6 +2,7 @@
 
 import csv
 import io
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tenfold.model.file import Answers, open_model
 
 
 def predict(
-    model: str | Path,
+    model: str | PathLike[str],
     source: str | Path | Dataset,
     out: str | Path | None = None,
     probabilities: bool = False,
@@ -23,7 +24,7 @@ def predict(
     """Answer every picture of a source.
 
     Args:
-        model: a run folder or a model file.
+        model: a run, its folder or a model file.
         source: the pictures; labels are not looked at.
         out: a CSV to write, `ImageId,Label` with ids from 1; None for none.
         probabilities: add a column `p_<class>` for each class to the CSV.

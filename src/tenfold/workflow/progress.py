@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 @contextmanager
 def show_progress() -> Iterator[Callable[["Tick"], None]]:
     """Show training as it goes; yields what to call with each Tick."""
+    if "ipykernel" in sys.modules:  # a notebook shows stderr as if something had gone wrong
+        yield lambda tick: print(_text(tick), flush=True) if tick.row else None
+        return
     console = Console(file=sys.stderr)
     if not console.is_terminal:
         yield lambda tick: _line(tick) if tick.row else None

@@ -18,6 +18,9 @@ class Run:
 
     folder: RunFolder
 
+    def __fspath__(self) -> str:
+        return str(self.folder.path)  # so that a run goes wherever a run folder's path does
+
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The scores and costs, as `metrics.json` has them."""

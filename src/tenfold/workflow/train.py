@@ -51,8 +51,8 @@ def train(
 
     Args:
         source: the labelled pictures to learn from.
-        test: the pictures to answer at the end, labelled or not; a bundled training set brings
-            its own.
+        test: the pictures to answer at the end, labelled or not; a bundled training set, given
+            by its name, brings its own.
         recipe: a recipe's name or file.
         settings: `key=value` changes to the recipe.
         validation: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
@@ -117,8 +117,9 @@ def _sources(
             f"{digits.source}: has no labels to learn from (no column 'label'); "
             "name a labelled set, as Kaggle's train.csv"
         )
-    companion = test or test_companion(digits.source)
-    questions = load(companion) if companion is not None else None
+    if test is None and not isinstance(source, Dataset):
+        test = test_companion(digits.source)
+    questions = None if test is None else load(test)
     if questions is not None and questions.labels is not None:
         strange = [name for name in questions.classes if name not in digits.classes]
         if questions.classes != digits.classes:
