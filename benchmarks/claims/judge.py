@@ -13,6 +13,7 @@ NOTEBOOK_COUNTS = [4132, 4684, 4177, 4351, 4072, 3795, 4137, 4401, 4063, 4188]
 NOTEBOOK_PARAMETERS = 887_530
 NOTEBOOK_SECONDS = 9000
 NOTEBOOK_GAIN = 0.9967 - 0.98114
+MARGIN = 0.001  # a plain split that costs less than a tenth of a point is good enough
 
 
 def above(found: Estimate, target: float) -> str:
@@ -153,7 +154,7 @@ def split(evidence: Evidence) -> Finding:
         f"{row['random']['mean']:.2f} points on average and {row['random']['max']:.2f} at most; "
         f"stratified, by {row['stratified']['max']:.2f} at most."
     )
-    verdict = HOLDS if found.low <= 0 <= found.high else FAILS
+    verdict = FAILS if found.high < -MARGIN else HOLDS if found.low > -MARGIN else OPEN
     measured = f"{found.value * 100:+.2f} points, plain - stratified"
     return Finding(measured, seeds(plain, kept), points(found), verdict, detail)
 

@@ -116,7 +116,8 @@ def _whole(
 ) -> Unit:
     every = [*settings, *effort.settings]
     done = partial(results.has, kind="tenfold", seed=seed, settings=every)
-    out = runs / f"benchmark-{name}-{seed}"
+    tried = "-".join(["", *effort.settings]).replace("/", "_")  # a trial never passes for the run
+    out = runs / f"benchmark-{name}{tried}-{seed}"
     measure = partial(run_tenfold, seed, out, every, effort.threads)
     return Unit(f"{name}, seed {seed}, whole", claims, "notebook", done, measure)
 

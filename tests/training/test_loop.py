@@ -50,12 +50,13 @@ def test_training_learns_and_tells_of_each_epoch(digits: Dataset) -> None:
     assert (ticks[-1].step, ticks[-1].steps) == (50, 50)
 
 
-def test_bfloat16_and_float32_both_train(digits: Dataset) -> None:
-    some = digits.subset(np.arange(128))
-    for precision in ("float32", "bfloat16"):
-        trainer = Trainer(small(f"precision={precision}"), some)
+def test_bfloat16_and_float32_both_train_and_differ(digits: Dataset) -> None:
+    some = digits.subset(np.arange(640))
+    trainers = [Trainer(small(f"precision={name}"), some) for name in ("float32", "bfloat16")]
+    for trainer in trainers:
         trainer.run()
         assert all(value.isfinite().all() for value in trainer.network.state_dict().values())
+    assert weights(trainers[0]) != weights(trainers[1])
 
 
 def test_a_loss_that_is_no_number_ends_with_what_to_do(digits: Dataset) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset, from_arrays
-from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
@@ -131,7 +130,8 @@ def test_a_leak_that_is_allowed_is_marked(digits: Dataset, tmp_path: Path) -> No
     )
     assert run.metrics["leaked"] == 100
     assert "LEAK: 100 test pictures" in str(run)
-    assert "100" in run.folder.report_file.read_text()
+    page = run.folder.report_file.read_text()
+    assert "100 of the test pictures were learned from" in page
 
 
 def test_unlabelled_test_pictures_leave_a_tenth_for_validation(
@@ -186,5 +186,68 @@ def test_no_labels_to_learn_from_is_said(questions: Dataset) -> None:
         train(from_arrays(questions.images, source="test.csv"))
 
 
-def test_the_bundled_sets_bring_their_tests() -> None:
-    assert len(load("kaggle:test")) == 28_000
+def test_training_on_a_test_set_that_is_allowed_is_marked_too(tmp_path: Path) -> None:
+    run = train(
+        "mnist:test", settings=["steps=2"], out=tmp_path / "run", allow_leak=True, progress=False
+    )
+    assert run.metrics["leaked"] == run.metrics["training"]["pictures"]
+    assert "LEAK" in str(run)
+
+
+def test_a_time_budget_is_turned_into_steps_before_it_starts(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    run = train(
+        digits.subset(np.arange(300)),
+        recipe="notebook",
+        time_budget=2.0,
+        report=False,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    assert run.recipe.steps == run.metrics["training"]["steps"] > 0
+    with pytest.raises(TenfoldError, match="both say how long"):
+        train(digits, epochs=3, time_budget=2.0)
+    resolved = run.folder.recipe_file
+    again = train(
+        digits.subset(np.arange(300)),
+        recipe=resolved,
+        epochs=1,
+        report=False,
+        out=tmp_path / "again",
+        progress=False,
+    )
+    assert again.recipe.steps == 0
+    assert again.metrics["training"]["epochs"] == 1
+
+
+def test_a_run_without_any_scored_picture_still_has_its_table(
+    digits: Dataset, tmp_path: Path
+) -> None:
+    run = train(
+        digits.subset(np.arange(100)),
+        validation=0.0,
+        settings=["batch=64"],
+        epochs=1,
+        out=tmp_path / "run",
+        progress=False,
+    )
+    assert run.accuracy is None
+    assert len(run.predictions) == 0
+
+
+def test_a_test_set_that_lacks_a_class_is_scored_by_name(digits: Dataset, tmp_path: Path) -> None:
+    names = np.array(list("abc"))
+    some = digits.subset(np.flatnonzero(digits.known_labels < 3)[:300])
+    letters = names[some.known_labels]
+    learned = from_arrays(some.images[:250], letters[:250], source="letters")
+    only_c = np.flatnonzero(letters[250:] == "c") + 250
+    asked = from_arrays(some.images[only_c], letters[only_c], source="c alone")
+    run = train(
+        learned, test=asked, settings=["batch=64"], epochs=2, out=tmp_path / "run", progress=False
+    )
+    confusion = run.metrics["test"]["confusion"]
+    assert [sum(row) for row in confusion] == [0, 0, len(only_c)]
+    strange = from_arrays(some.images[:3], np.array(list("xyz")), source="others")
+    with pytest.raises(TenfoldError, match="others: has the class 'x', and known are only a, b, c"):
+        evaluate(run, strange)

@@ -1,6 +1,7 @@
 """The command line: each command parses, calls one function of the library and prints."""
 
 import argparse
+import os
 import sys
 from importlib import metadata
 
@@ -17,6 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)
+        sys.stdout.flush()
     except TenfoldError as error:
         if arguments.debug:
             raise
@@ -26,8 +28,8 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.debug or not error.name or error.name.startswith("tenfold"):
             raise
         print(
-            f"tenfold: this command needs {error.name}, which is not installed; "
-            "pip install 'tenfold[train]'",
+            f"tenfold: this command needs {error.name}, which is not installed; install Tenfold "
+            "with its extra 'train'",
             file=sys.stderr,
         )
         return 1
@@ -35,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         print("tenfold: stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `tenfold ... | head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status
 

@@ -107,6 +107,22 @@ class Dataset:
             writers=None if self.writers is None else self.writers[indices],
         )
 
+    def with_classes(self, classes: tuple[str, ...]) -> Self:
+        """Number the labels by another list of classes, which must have all of this set's.
+
+        Raises:
+            TenfoldError: where this set has a class that the list has not.
+        """
+        strange = [name for name in self.classes if name not in classes]
+        if strange:
+            raise TenfoldError(
+                f"{self.source}: has the class {strange[0]!r}, and known are only "
+                f"{', '.join(classes)}"
+            )
+        places = np.array([classes.index(name) for name in self.classes], np.int64)
+        labels = None if self.labels is None else places[self.labels]
+        return replace(self, labels=labels, classes=classes)
+
     def _repr_html_(self) -> str:
         from tenfold.data.preview import dataset_html
 

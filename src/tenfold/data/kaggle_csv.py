@@ -99,7 +99,7 @@ def _check_header(line: bytes, source: str) -> bool:
         text = line.decode("utf-8-sig").rstrip("\r\n")
         if "\0" in text:
             raise ValueError
-        names = [name.strip() for name in next(csv.reader([text]))]
+        names = [name.strip() for name in next(csv.reader([text]), [""])] or [""]
     except (ValueError, csv.Error) as error:
         raise TenfoldError(
             f"{source}: is not a CSV in UTF-8. Received: {shown(line[:20])}... at its start"

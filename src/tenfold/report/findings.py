@@ -91,12 +91,8 @@ def read_findings(run: RunFolder, train: Dataset, test: Dataset | None) -> Findi
 
 
 def _history(run: RunFolder) -> "pl.DataFrame | None":
-    # A run that was stopped within its first epoch has no row, and so no header either.
-    file = run.path / "history.csv"
-    if not file.is_file() or not file.read_bytes().strip():
-        return None
     history = run.history()
-    return history if len(history) else None
+    return history if len(history) else None  # none: stopped within the first epoch
 
 
 def _answered(

@@ -106,8 +106,8 @@ def remarks(findings: Findings) -> list[str]:
     """Say what is missing or out of the ordinary, a sentence each."""
     said = []
     if findings.metrics["training"]["interrupted"]:
-        done = plural(findings.metrics["training"]["epochs"], "epoch")
-        said.append(f"Training was stopped after {done} of {findings.recipe.epochs}.")
+        done = plural(findings.metrics["training"]["steps"], "step")
+        said.append(f"Training was stopped after {done}, before the end of its schedule.")
     answered = findings.metrics.get("answered", 0)
     if answered:
         said.append(f"{plural(answered, 'test picture')} without labels were answered, not scored.")

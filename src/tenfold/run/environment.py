@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shlex
 import sys
 from datetime import UTC, datetime
 from functools import cache
@@ -28,7 +29,7 @@ def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> 
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(["tenfold", *sys.argv[1:]]) if _is_command() else None,
         "machine": machine(),
         "device": device,
         "versions": versions(),
@@ -40,6 +41,10 @@ def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> 
         "test_fingerprint": test.fingerprint if test else None,
         "leaked": leaked,
     }
+
+
+def _is_command() -> bool:
+    return Path(sys.argv[0]).name in ("tenfold", "__main__.py")
 
 
 def machine() -> dict[str, Any]:

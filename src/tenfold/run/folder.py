@@ -16,6 +16,33 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+HISTORY = (
+    "epoch",
+    "seconds",
+    "images_per_second",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+)
+FILES = frozenset(
+    {
+        "recipe.toml",
+        "environment.json",
+        "history.csv",
+        "metrics.json",
+        "predictions.parquet",
+        "checkpoint.safetensors",
+        "model.onnx",
+        "plots",
+        "report.html",
+        "README.md",
+        "submission.csv",
+    }
+)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The files of one run.
@@ -32,24 +59,40 @@ class RunFolder:
         """Make an empty run folder.
 
         Raises:
-            TenfoldError: where something is there already, unless it is a run and `overwrite`.
+            TenfoldError: where something is there already, unless it is a run, and nothing but a
+                run, and `overwrite`; or where the folder cannot be made.
         """
-        run = cls(Path(path))
-        if run.path.exists() and not (run.path.is_dir() and not any(run.path.iterdir())):
-            if not run.recipe_file.is_file():
-                raise TenfoldError(f"{path}: exists and is not a run; name another folder")
-            if not overwrite:
-                raise TenfoldError(
-                    f"{path}: holds a run already; name another folder with --out, "
-                    "or replace it with --overwrite"
-                )
-            shutil.rmtree(run.path.resolve())
+        run = cls(Path(path).resolve() if Path(path).is_symlink() else Path(path))
         try:
+            found = {entry.name for entry in run.path.iterdir()} if run.path.exists() else set()
+            if found:
+                run._empty(found, overwrite)
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TenfoldError(f"{path}: cannot make the run folder: {error.strerror}") from None
         run._become_latest()
         return run
+
+    @classmethod
+    def create_new(cls, recipe: str, source: str) -> Self:
+        """Make a run folder under a name that is not taken yet, as `runs/quick-mnist-1`.
+
+        Raises:
+            TenfoldError: where the folder cannot be made.
+        """
+        stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{recipe}-{Path(source).stem}").strip("-").lower()
+        number = 1
+        while True:
+            run = cls(Path("runs") / f"{stem}-{number}")
+            try:
+                run.path.mkdir(parents=True)  # whoever makes it has it, also of two at once
+            except FileExistsError:
+                number += 1
+            except OSError as error:
+                raise TenfoldError(f"{run.path}: cannot be made: {error.strerror}") from None
+            else:
+                run._become_latest()
+                return run
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -125,13 +168,13 @@ class RunFolder:
         """Read the curves, a row an epoch."""
         import polars as pl
 
-        return pl.read_csv(self._existing("history.csv"))
+        return pl.read_csv(self._existing("history.csv"), schema_overrides=_history_schema())
 
     def write_history(self, rows: list[dict[str, float | int | None]]) -> None:
         """Keep the curves, a row an epoch."""
         import polars as pl
 
-        text = pl.DataFrame(rows, infer_schema_length=None).write_csv()
+        text = pl.DataFrame(rows, schema=_history_schema()).write_csv()
         self._write("history.csv", text.encode())
 
     def predictions(self) -> "pl.DataFrame":
@@ -144,6 +187,25 @@ class RunFolder:
         """Keep the answers, a row a validation or test picture."""
         with atomic_write(self.path / "predictions.parquet") as file:
             table.write_parquet(file)
+
+    def _empty(self, found: set[str], overwrite: bool) -> None:
+        """Remove a run's own files, where that was asked for and nothing else lies there."""
+        if not {"recipe.toml", "environment.json"} <= found:
+            raise TenfoldError(f"{self.path}: exists and is not a run; name another folder")
+        if not overwrite:
+            raise TenfoldError(
+                f"{self.path}: holds a run already; name another folder with --out, "
+                "or replace it with --overwrite"
+            )
+        strange = sorted(name for name in found - FILES if not name.startswith("."))
+        if strange:
+            raise TenfoldError(
+                f"{self.path}: holds more than a run ({strange[0]!r}), so it is not replaced; move "
+                "that away, or name another folder"
+            )
+        for name in found & FILES:
+            entry = self.path / name
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _become_latest(self) -> None:
         """Point `latest`, beside the run, at it."""
@@ -180,10 +242,7 @@ class RunFolder:
             file.write(content)
 
 
-def next_name(recipe: str, source: str) -> Path:
-    """Name a run folder that is not there yet, as `runs/quick-mnist-1`."""
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{recipe}-{Path(source).stem}").strip("-").lower()
-    number = 1
-    while (path := Path("runs") / f"{stem}-{number}").exists():
-        number += 1
-    return path
+def _history_schema() -> "dict[str, type[pl.DataType]]":
+    import polars as pl
+
+    return {name: pl.Int64 if name == "epoch" else pl.Float64 for name in HISTORY}

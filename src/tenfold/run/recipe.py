@@ -288,6 +288,11 @@ def _check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
             raise TenfoldError(f"recipe {where}: layer {number} ({kind}) comes after 'flatten'")
         if not flat and isinstance(layer, Dense | Output):
             raise TenfoldError(f"recipe {where}: layer {number} ({kind}) needs 'flatten' before it")
+        if isinstance(layer, Conv) and layer.padding == "same" and layer.size % 2 == 0:
+            raise TenfoldError(
+                f"recipe {where}: layer {number} (conv): 'same' padding needs an odd size. "
+                f"Received: {layer.size}"
+            )
         flat = flat or isinstance(layer, Flatten)
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from tenfold.data.dataset import Dataset, Images
 from tenfold.errors import TenfoldError
-from tenfold.run.recipe import Plateau, Recipe
+from tenfold.run.recipe import Plateau, Recipe, change
 from tenfold.training import checkpoint
 from tenfold.training.augmentation import augment
 from tenfold.training.device import prepare
@@ -102,6 +102,8 @@ class Trainer:
             TenfoldError: where the loss is no longer a finite number.
         """
         self.watch = watch
+        if self.step == 0:
+            self._save()  # so that a run that is killed in its first epoch has one to begin from
         try:
             while self.step < self.steps:
                 self.epoch()
@@ -262,7 +264,7 @@ def steps_within(recipe: Recipe, train: Dataset, seconds: float) -> int:
     Raises:
         TenfoldError: where not even one step fits.
     """
-    trainer = Trainer(recipe, train)
+    trainer = Trainer(change(recipe, schedule={"name": "constant"}), train)
     generator = torch.Generator(trainer.device).manual_seed(0)
     chosen = torch.arange(trainer.batch, device=trainer.device)
     for _ in range(2):  # the first steps choose kernels and allocate

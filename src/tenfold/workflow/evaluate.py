@@ -1,6 +1,6 @@
 """Score a model file on labelled pictures that it has not learned from."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,15 @@ class Evaluation:
     def to_text(self) -> str:
         """Tell the score, the most confused pairs and the most important errors, a line each."""
         names = self.scores.classes
-        lines = [str(self)]
+        width = max(5, *map(len, names))
+        lines = [str(self), f"  {'class':>{width}}       n  precision  recall      F1"]
+        for name, row in zip(names, self.scores.per_class, strict=True):
+            shares = f"{row.precision:>7.2%} {row.recall:>7.2%} {row.f1:>7.2%}"
+            lines.append(f"  {name:>{width}}  {row.n:>6,}    {shares}")
+        calibration = self.scores.calibration.error
+        lines.append(
+            f"  expected calibration error {calibration:.2%}, mean loss {self.scores.loss:.4f}"
+        )
         for pair in self.scores.confused[:3]:
             lines.append(f"  {names[pair.true]} read as {names[pair.predicted]}: {pair.count:,}")
         for error in self.errors:
@@ -48,7 +56,12 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain values, ready for JSON."""
-        return {"source": self.source, "leaked": self.leaked, **self.scores.to_dict()}
+        return {
+            "source": self.source,
+            "leaked": self.leaked,
+            **self.scores.to_dict(),
+            "important_errors": [asdict(error) for error in self.errors],
+        }
 
     def _repr_html_(self) -> str:
         leak = f"<p><strong>{self.leaked:,} pictures were learned from.</strong></p>"
@@ -77,12 +90,8 @@ def evaluate(
             some of it.
     """
     opened, digits = open_model(model, threads), load(source)
+    digits = digits.with_classes(opened.classes) if digits.labels is not None else digits
     labels = digits.known_labels
-    if digits.classes != opened.classes:
-        raise TenfoldError(
-            f"{digits.source}: has the classes {', '.join(digits.classes)}; the model knows "
-            f"{', '.join(opened.classes)}"
-        )
     leaked = len(opened.seen(digits))
     if leaked and not allow_leak:
         raise TenfoldError(

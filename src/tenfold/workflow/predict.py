@@ -71,7 +71,7 @@ def write_submission(
     header = ["ImageId", "Label"]
     table.writerow([*header, *(f"p_{name}" for name in classes)] if probabilities else header)
     for number, label in enumerate(answers.labels.tolist(), 1):
-        values = [f"{p:.6g}" for p in answers.probabilities[number - 1].tolist()]
-        table.writerow([number, classes[label], *(values if probabilities else ())])
+        row = answers.probabilities[number - 1].tolist() if probabilities else []
+        table.writerow([number, classes[label], *(f"{p:.6g}" for p in row)])
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

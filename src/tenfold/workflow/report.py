@@ -1,5 +1,6 @@
-"""Draw a finished run's report again, from its folder and its pictures."""
+"""Draw a finished run's report, from its folder and its pictures."""
 
+from os import PathLike
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset
@@ -8,13 +9,16 @@ from tenfold.errors import TenfoldError
 from tenfold.report.card import write_card
 from tenfold.report.report import write_report
 from tenfold.run.folder import RunFolder
+from tenfold.training.preview import augmented_examples
+
+SHOWN_PICTURES, SHOWN_VERSIONS = 5, 8  # in the preview of the augmentation
 
 
-def report(run: str | Path, errors: int = 6) -> Path:
+def report(run: str | PathLike[str], errors: int = 6) -> Path:
     """Write `report.html`, the plots and the model card of a run anew.
 
     Args:
-        run: the run folder.
+        run: the run or its folder.
         errors: how many of the most important errors to draw.
 
     Returns:
@@ -23,13 +27,22 @@ def report(run: str | Path, errors: int = 6) -> Path:
     Raises:
         TenfoldError: where the run is not finished, or its pictures are gone or have changed.
     """
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(Path(run))
     environment = folder.environment()
     train = _again(environment["source"], environment["fingerprint"])
     test = None
     if environment["test_source"]:
         test = _again(environment["test_source"], environment["test_fingerprint"])
-    path = write_report(folder, train, test, errors)
+    return draw(folder, train, test, errors)
+
+
+def draw(folder: RunFolder, train: Dataset, test: Dataset | None, errors: int) -> Path:
+    """Write `report.html`, the plots and the model card of a run; return the report's path."""
+    recipe = folder.recipe()
+    examples = augmented_examples(
+        train.images[:SHOWN_PICTURES], recipe.augmentation, SHOWN_VERSIONS, recipe.seed
+    )
+    path = write_report(folder, train, test, errors, augmented=examples)
     write_card(folder)
     return path
 

@@ -16,7 +16,7 @@ from tenfold.data.source import load
 from tenfold.data.split import split as split_off
 from tenfold.errors import TenfoldError
 from tenfold.run import environment
-from tenfold.run.folder import RunFolder, next_name
+from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.workflow.predict import check_destination, write_submission
 from tenfold.workflow.result import Run
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 LEAST_VALIDATION = 0.1  # where no labelled test set says how good the model is
 PARITY_PICTURES = 1000  # of the training set, where there is neither test nor validation
-SHOWN_PICTURES, SHOWN_VERSIONS = 5, 8  # in the preview of the augmentation
 
 
 def train(
@@ -76,15 +75,12 @@ def train(
             possible.
     """
     digits, questions = _sources(source, test)
-    leaked = _leaked(digits, questions, allow_leak)
+    _refuse_leaks(digits, questions, allow_leak)
     if submission is not None:
         if questions is None:
             raise TenfoldError("--submission needs test pictures to answer; name them with --test")
         check_destination(submission)
-    chosen = change(
-        load_recipe(recipe, settings),
-        **{key: value for key, value in values.items() if value is not None},
-    )
+    chosen = _recipe(recipe, settings, values, time_budget)
     chosen = change(chosen, validation=_validation_share(chosen, validation, questions))
     parts = split_off(digits, chosen.validation, chosen.split, chosen.seed)
     pictures = digits.subset(parts.train)
@@ -97,11 +93,14 @@ def train(
     chosen = settle(chosen)
     if time_budget is not None:
         chosen = change(chosen, steps=steps_within(chosen, pictures, time_budget))
-    folder = RunFolder(Path(out)) if out else RunFolder(next_name(chosen.name, digits.source))
-    trainer = Trainer(chosen, pictures, held_back, folder.checkpoint_file)
-    RunFolder.create(folder.path, overwrite)
+    trainer = Trainer(chosen, pictures, held_back)
+    if out is None:
+        folder = RunFolder.create_new(chosen.name, digits.source)
+    else:
+        folder = RunFolder.create(out, overwrite)
+    trainer.checkpoint_file = folder.checkpoint_file
     folder.write_recipe(chosen)
-    device = device_name(chosen.device)
+    device, leaked = device_name(chosen.device), _learned(pictures, questions)
     folder.write_environment(environment.describe(digits, questions, device, leaked))
     with show_progress() if progress else contextlib.nullcontext() as watch:
         trainer.run(watch)
@@ -121,30 +120,52 @@ def _sources(
         test = test_companion(digits.source)
     questions = None if test is None else load(test)
     if questions is not None and questions.labels is not None:
-        strange = [name for name in questions.classes if name not in digits.classes]
-        if questions.classes != digits.classes:
-            raise TenfoldError(
-                f"{questions.source}: its classes are not those of {digits.source}: "
-                f"{', '.join(strange or questions.classes)}"
-            )
+        questions = questions.with_classes(digits.classes)
     return digits, questions
 
 
-def _leaked(digits: Dataset, questions: Dataset | None, allowed: bool) -> int:
-    """Count the test pictures that would be learned from; refuse where there are any."""
+def _recipe(
+    name: str | Path,
+    settings: Iterable[str],
+    values: dict[str, int | str | None],
+    time_budget: float | None,
+) -> Recipe:
+    recipe = load_recipe(name, settings)
+    named = {key: value for key, value in values.items() if value is not None}
+    if "epochs" in named:
+        if time_budget is not None:
+            raise TenfoldError("--epochs and --time-budget both say how long; give one of them")
+        named["steps"] = 0  # those of the recipe, if it is a budget's, give way
+    return change(recipe, **named)
+
+
+def _learned(pictures: Dataset, questions: Dataset | None) -> int:
+    """Count the test pictures among those that are learned from."""
+    if _is_test_set(pictures):
+        return len(pictures)
+    return 0 if questions is None else len(leaks(questions, pictures))
+
+
+def _is_test_set(digits: Dataset) -> bool:
+    return digits.source.endswith(":test")
+
+
+def _refuse_leaks(digits: Dataset, questions: Dataset | None, allowed: bool) -> None:
+    """Refuse, unless it is allowed, to learn from test pictures."""
+    if allowed:
+        return
     count = 0 if questions is None else len(leaks(questions, digits))
-    if count and questions is not None and not allowed:
+    if count and questions is not None:
         raise TenfoldError(
             f"{count:,} of the {len(questions):,} pictures of {questions.source} are in "
             f"{digits.source}: a score on them would be no test; take another --test, or go on "
             "with --allow-leak, which marks the score"
         )
-    if digits.source.endswith(":test") and not allowed:
+    if _is_test_set(digits):
         raise TenfoldError(
             f"{digits.source}: is a test set, and its labels are for scoring alone; train on "
             f"{digits.source.removesuffix(':test')!r}, or go on with --allow-leak"
         )
-    return count
 
 
 def _validation_share(recipe: Recipe, asked: float | None, questions: Dataset | None) -> float:
@@ -202,14 +223,9 @@ def _finish(
         for path in (folder.submission_file, Path(submission)):
             write_submission(path, answers, digits.classes)
     if report:
-        from tenfold.report.card import write_card
-        from tenfold.report.report import write_report
-        from tenfold.training.preview import augmented_examples
+        from tenfold.workflow.report import draw
 
-        shown: Images = digits.images[:SHOWN_PICTURES]
-        examples = augmented_examples(shown, recipe.augmentation, SHOWN_VERSIONS, recipe.seed)
-        write_report(folder, digits, questions, errors, augmented=examples)
-        write_card(folder)
+        draw(folder, digits, questions, errors)
     return Run(folder)
 
 
