@@ -86,6 +86,7 @@ def test_all_rows_give_the_verdicts_that_follow_from_them() -> None:
     # 6 of 6 epochs, and 99 % of 4,200 pictures twice, are too few to decide
     assert [key for key, verdict in verdicts.items() if verdict == "open"] == [
         "two-epochs",
+        "split",
         "above",
     ]
 

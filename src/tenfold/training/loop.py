@@ -274,7 +274,8 @@ def steps_within(recipe: Recipe, train: Dataset, seconds: float) -> int:
         began = time.perf_counter()
         float(trainer._step(chosen, generator)[0])
         times.append(time.perf_counter() - began)
-    steps = int(seconds / sorted(times)[len(times) // 2])
+    step = sorted(times)[len(times) // 2]
+    steps = int(seconds / step)
     if steps < 1:
-        raise TenfoldError(f"--time-budget {seconds:g}: one step takes {times[0]:.2f} s here")
+        raise TenfoldError(f"--time-budget {seconds:g}: one step takes {step:.2f} s here")
     return steps
