@@ -72,14 +72,16 @@ def stamp() -> Row:
 
 
 def commit() -> str | None:
-    """Name the commit that is measured, with `-dirty` where files differ from it; or None."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-    )
-    return done.stdout.strip() or None
+    """Name the commit that is measured, with `-dirty` where files other than results differ."""
+    name = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--", ":(top)", ":(top,exclude)benchmarks/results")
+    return f"{name}-dirty" if name and changed else name or None
+
+
+def _git(*words: str) -> str:
+    here = Path(__file__).parent
+    done = subprocess.run(["git", *words], capture_output=True, text=True, cwd=here)
+    return done.stdout.strip()
 
 
 def _whole(line: bytes) -> Row | None:

@@ -29,6 +29,7 @@ def test_another_optimiser_starts_from_its_own_defaults() -> None:
     [
         ("epoch=3", "unknown key 'epoch'; did you mean 'epochs'?"),
         ("optimiser.learningrate=1", "'optimiser.learningrate'; did you mean 'learning_rate'?"),
+        ("learning_rate=1", "'learning_rate'; did you mean 'optimiser.learning_rate'?"),
         ("epochs=0", "Expected `int` >= 1, at `epochs`"),
         ("epochs=many", "Expected `int`, got `str`, at `epochs`"),
         ("batch=2.5", "Expected `int`, got `float`, at `batch`"),

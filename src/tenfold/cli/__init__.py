@@ -15,17 +15,20 @@ def main(argv: list[str] | None = None) -> int:
     0: done; 1: a mistake in the input, told in one line on stderr; 2: wrong usage (argparse exits
     itself); 130: Ctrl-C before there was anything to keep.
     """
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    # --debug may stand behind the command too
+    arguments = _parser().parse_args([word for word in words if word != "--debug"])
+    debug = "--debug" in words
     try:
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except TenfoldError as error:
-        if arguments.debug:
+        if debug:
             raise
         print(f"tenfold: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if arguments.debug or not error.name or error.name.startswith("tenfold"):
+        if debug or not error.name or error.name.startswith("tenfold"):
             raise
         print(
             f"tenfold: this command needs {error.name}, which is not installed; install Tenfold "

@@ -12,8 +12,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="score a model on labelled pictures",
         description="Score the model of a run, or a model file, on labelled pictures.",
     )
-    parser.add_argument("model", metavar="RUN|MODEL")
-    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
+    parser.add_argument("source", metavar="SOURCE", help="the pictures: a bundled set or a file")
     parser.add_argument(
         "--errors", type=options.count, default=6, metavar="N", help="errors to list (default: 6)"
     )

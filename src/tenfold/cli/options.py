@@ -10,23 +10,29 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
 
 def count(text: str) -> int:
     """Parse a whole number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1. Received: {text}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1. Received: {text!r}")
+    return int(text)
 
 
 def share(text: str) -> float:
     """Parse a share: at least 0, less than 1."""
-    value = float(text)
+    value = _number(text)
     if not 0 <= value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 0 and less than 1. Received: {text}")
+        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1. Received: {text!r}")
     return value
 
 
 def seconds(text: str) -> float:
     """Parse a number of seconds above 0."""
-    value = float(text)
+    value = _number(text)
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text}")
+        raise argparse.ArgumentTypeError(f"must be above 0. Received: {text!r}")
     return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number. Received: {text!r}") from None

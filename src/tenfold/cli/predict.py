@@ -12,9 +12,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="answer pictures and write a submission",
         description="Answer every picture of SOURCE and write `ImageId,Label`, as Kaggle wants it.",
     )
-    parser.add_argument("model", metavar="RUN|MODEL")
-    parser.add_argument("source", metavar="SOURCE")
-    parser.add_argument("-o", "--out", default="submission.csv", metavar="FILE")
+    parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
+    parser.add_argument("source", metavar="SOURCE", help="the pictures: a bundled set or a file")
+    parser.add_argument(
+        "-o",
+        "--out",
+        default="submission.csv",
+        metavar="FILE",
+        help="the CSV to write (default: submission.csv)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE")
     parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
     options.add_threads(parser)
     parser.set_defaults(run=run)
@@ -28,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.source,
         arguments.out,
         arguments.probabilities,
+        arguments.overwrite,
         arguments.threads or 0,
     )
     refused = int((~answers.accepted).sum())

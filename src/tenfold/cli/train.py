@@ -13,7 +13,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Train a network on SOURCE, score its model file, draw the report and keep "
         "everything in a run folder.",
     )
-    parser.add_argument("source", nargs="?", default="mnist", metavar="SOURCE")
+    parser.add_argument(
+        "source",
+        nargs="?",
+        default="mnist",
+        metavar="SOURCE",
+        help="the labelled pictures: a bundled set or a file (default: mnist)",
+    )
     parser.add_argument(
         "--test", metavar="SOURCE", help="pictures to answer at the end (bundled sets bring theirs)"
     )
@@ -31,27 +37,37 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="KEY=VALUE",
         help="change a value of the recipe, as optimiser.learning_rate=0.01; may be repeated",
     )
-    parser.add_argument("--epochs", type=options.count, metavar="N")
-    parser.add_argument("--seed", type=int, metavar="N")
+    parser.add_argument(
+        "--epochs", type=options.count, metavar="N", help="passes over the pictures"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of weights, order, augmentation and split"
+    )
     parser.add_argument(
         "--val",
         type=options.share,
         metavar="SHARE",
         help="hold back this share of SOURCE to score each epoch on; 0: learn from everything",
     )
-    parser.add_argument("--split", metavar="KIND", help="stratified, notebook, writer or random")
+    parser.add_argument(
+        "--split",
+        choices=("stratified", "notebook", "writer", "random"),
+        help="how to hold back: each class in proportion, as the notebook does, whole writers, or "
+        "any pictures",
+    )
     parser.add_argument(
         "--time-budget",
         type=options.seconds,
         metavar="SECONDS",
-        help="train for about so long: turned into a fixed number of steps before it starts",
+        help="train for about so long, turned into a number of steps before it starts; reading, "
+        "scoring and the report come on top",
     )
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in DIR, and FILE")
     parser.add_argument(
         "--submission", metavar="FILE", help="write the answers for the test pictures for Kaggle"
     )
-    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda or mps")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
     options.add_threads(parser)
     parser.add_argument(
         "--allow-leak", action="store_true", help="go on though test pictures are learned from"

@@ -30,8 +30,9 @@ probabilities, label, accepted = session.run(
 With Tenfold: `tenfold predict {run} pictures.csv` answers a whole table."""
 
 LIMITS = """\
-- It answers every picture with one of its classes, also where it shows none of them; look at
-  `accepted`.
+- It answers every picture with one of its classes, also where it shows none of them. `accepted`
+  says that the best class has a probability of at least one half; it does not tell digits from
+  what is none.
 - It was trained and scored on pictures prepared as those of {source} are: one digit or sign each,
   size and place normalised, light on dark. Photographs and drawings need the same preparation.
 - The score holds for pictures like those it was scored on. Other writers, pens and scanners may

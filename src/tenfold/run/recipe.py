@@ -266,15 +266,30 @@ def _explain(message: str) -> str:
     if not unknown:
         return message.replace("`$.", "`").replace(" - at ", ", at ")
     key, place = unknown[1], unknown[2] or ""
-    near = difflib.get_close_matches(key, _keys(), 1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known are: {', '.join(_keys())}"
+    homes = _homes()
+    near = difflib.get_close_matches(key, homes, 1)
+    if near:
+        hint = f"; did you mean {(near[0] if place else homes[near[0]])!r}?"
+    else:
+        hint = f"; known are: {', '.join(Recipe.__struct_fields__)}"
     return f"unknown key {f'{place}.{key}' if place else key!r}{hint}"
 
 
-def _keys() -> list[str]:
-    structs: list[Any] = [Recipe, Augmentation, RMSprop, SGD, AdamW, Muon, Plateau, Linear]
-    structs += AnyLayer.__args__
-    return sorted({name for struct in structs for name in struct.__struct_fields__})
+def _homes() -> dict[str, str]:
+    """Give each key of a recipe by its name alone, and how to write it out."""
+    tables: dict[str, tuple[Any, ...]] = {
+        "network": AnyLayer.__args__,
+        "augmentation": (Augmentation,),
+        "schedule": (Plateau, Linear),
+        "optimiser": (RMSprop, SGD, AdamW, Muon),
+    }
+    homes = {
+        name: f"{table}.{name}"
+        for table, structs in tables.items()
+        for struct in structs
+        for name in struct.__struct_fields__
+    }
+    return homes | {name: name for name in Recipe.__struct_fields__}
 
 
 def _check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:

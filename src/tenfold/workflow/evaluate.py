@@ -9,7 +9,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.important import ImportantError, important_errors
-from tenfold.evaluation.scores import Scores, score
+from tenfold.evaluation.scores import Scores, percent, score
 from tenfold.model.file import open_model
 
 
@@ -37,20 +37,23 @@ class Evaluation:
         """Tell the score, the most confused pairs and the most important errors, a line each."""
         names = self.scores.classes
         width = max(5, *map(len, names))
-        lines = [str(self), f"  {'class':>{width}}       n  precision  recall      F1"]
+        lines = [str(self), f"  {'class':>{width}}       n  precision   recall        F1"]
         for name, row in zip(names, self.scores.per_class, strict=True):
-            shares = f"{row.precision:>7.2%} {row.recall:>7.2%} {row.f1:>7.2%}"
-            lines.append(f"  {name:>{width}}  {row.n:>6,}    {shares}")
+            shares = "  ".join(
+                f"{percent(share):>8}" for share in (row.precision, row.recall, row.f1)
+            )
+            lines.append(f"  {name:>{width}}  {row.n:>6,}  {shares}")
         calibration = self.scores.calibration.error
         lines.append(
-            f"  expected calibration error {calibration:.2%}, mean loss {self.scores.loss:.4f}"
+            f"  expected calibration error {percent(calibration)}, mean loss {self.scores.loss:.4f}"
         )
         for pair in self.scores.confused[:3]:
             lines.append(f"  {names[pair.true]} read as {names[pair.predicted]}: {pair.count:,}")
         for error in self.errors:
+            given, wanted = error.prediction_probability, error.label_probability
             lines.append(
-                f"  row {error.index}: {names[error.label]} ({error.label_probability:.1%}) "
-                f"read as {names[error.prediction]} ({error.prediction_probability:.1%})"
+                f"  row {error.index}: {names[error.label]} ({percent(wanted, 1)}) "
+                f"read as {names[error.prediction]} ({percent(given, 1)})"
             )
         return "\n".join(lines)
 

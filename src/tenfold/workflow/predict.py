@@ -19,6 +19,7 @@ def predict(
     source: str | Path | Dataset,
     out: str | Path | None = None,
     probabilities: bool = False,
+    overwrite: bool = False,
     threads: int = 0,
 ) -> Answers:
     """Answer every picture of a source.
@@ -28,13 +29,14 @@ def predict(
         source: the pictures; labels are not looked at.
         out: a CSV to write, `ImageId,Label` with ids from 1; None for none.
         probabilities: add a column `p_<class>` for each class to the CSV.
+        overwrite: replace `out` where it is there already.
         threads: how many threads to answer with; 0 for every core.
 
     Raises:
         TenfoldError: where the model or the source cannot be read, or `out` cannot be written.
     """
     if out is not None:
-        check_destination(out)
+        check_destination(out, overwrite)
     opened = open_model(model, threads)
     answers = opened.predict(load(source).images)
     if out is not None:
@@ -42,17 +44,20 @@ def predict(
     return answers
 
 
-def check_destination(path: str | Path) -> None:
+def check_destination(path: str | Path, overwrite: bool) -> None:
     """Make sure, before the work, that a file could be written there.
 
     Raises:
-        TenfoldError: where its folder is absent, or it is a folder itself.
+        TenfoldError: where its folder is absent, it is a folder itself, or it is there already and
+            not to be overwritten.
     """
     place = Path(path)
     if place.is_dir():
         raise TenfoldError(f"{path}: is a folder; name a file, as {path}/submission.csv")
     if not place.parent.is_dir():
         raise TenfoldError(f"{path}: there is no folder {place.parent}; make it first")
+    if place.exists() and not overwrite:
+        raise TenfoldError(f"{path}: is there already; name another file, or use --overwrite")
 
 
 def write_submission(

@@ -1,4 +1,4 @@
-"""The one progress display: a live bar in a terminal, a line an epoch anywhere else; on stderr."""
+"""The one progress display: a live bar in a terminal, a line an epoch anywhere else."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,13 +10,15 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from tenfold.evaluation.scores import percent
+
 if TYPE_CHECKING:
     from tenfold.training.loop import Tick
 
 
 @contextmanager
 def show_progress() -> Iterator[Callable[["Tick"], None]]:
-    """Show training as it goes; yields what to call with each Tick."""
+    """Show training as it goes, on stderr or in a notebook; yields what to call with each Tick."""
     if "ipykernel" in sys.modules:  # a notebook shows stderr as if something had gone wrong
         yield lambda tick: print(_text(tick), flush=True) if tick.row else None
         return
@@ -41,10 +43,10 @@ def _line(tick: "Tick") -> None:
 def _text(tick: "Tick") -> str:
     row = tick.row or {}
     validation = row.get("val_accuracy")
-    held = "" if validation is None else f"  validation {validation:.2%}"
+    held = "" if validation is None else f"  validation {percent(validation)}"
     return (
         f"epoch {tick.epoch:>{len(str(tick.epochs))}}/{tick.epochs}  loss {tick.loss:.4f}  "
-        f"accuracy {tick.accuracy:.2%}{held}  {tick.images_per_second:,.0f} images/s  "
+        f"accuracy {percent(tick.accuracy)}{held}  {tick.images_per_second:,.0f} images/s  "
         f"{_clock(tick.seconds_left)} left"
     )
 
@@ -55,7 +57,7 @@ def _bar(tick: "Tick") -> Table:
         f"epoch {tick.epoch}/{tick.epochs}",
         ProgressBar(tick.steps, tick.step, width=24),
         f"loss {tick.loss:.4f}",
-        f"accuracy {tick.accuracy:.2%}",
+        f"accuracy {percent(tick.accuracy)}",
         f"{tick.images_per_second:,.0f} images/s",
         f"{_clock(tick.seconds_left)} left",
     )

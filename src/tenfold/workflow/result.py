@@ -5,6 +5,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tenfold.evaluation.scores import describe
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
@@ -57,12 +58,8 @@ class Run:
         for part, name in (("test", "test"), ("validation", "validation")):
             scores = self.metrics[part]
             if scores:
-                low, high = scores["interval"]
-                lines.append(
-                    f"{name} accuracy {scores['accuracy']:.2%} "
-                    f"(95 % interval {low:.2%} to {high:.2%}, "
-                    f"{scores['n'] - scores['correct']:,} errors in {scores['n']:,})"
-                )
+                said = describe(scores["accuracy"], scores["interval"], scores["n"])
+                lines.append(f"{name} accuracy {said}, {scores['n'] - scores['correct']:,} errors")
         if self.metrics["leaked"]:
             lines.append(
                 f"LEAK: {self.metrics['leaked']:,} test pictures were learned from; "
@@ -70,8 +67,8 @@ class Run:
             )
         training = self.metrics["training"]
         lines.append(
-            f"trained in {training['seconds']:.1f} s: {training['epochs']} epochs of "
-            f"{training['pictures']:,} pictures, {training['images_per_second']:,.0f} images/s"
+            f"trained in {training['seconds']:.1f} s: {self._length()}, "
+            f"{training['images_per_second']:,.0f} images/s"
             + (", interrupted" if training["interrupted"] else "")
         )
         last = self.folder.report_file
@@ -79,6 +76,13 @@ class Run:
             f"{'report' if last.exists() else 'run'}: {last if last.exists() else self.folder.path}"
         )
         return "\n".join(lines)
+
+    def _length(self) -> str:
+        training, recipe = self.metrics["training"], self.recipe
+        if recipe.steps or training["interrupted"]:
+            return f"{training['steps']:,} steps of {recipe.batch} pictures"
+        epochs = training["epochs"]
+        return f"{epochs} epoch{'s' * (epochs != 1)} of {training['pictures']:,} pictures"
 
     def _repr_html_(self) -> str:
         curves = self.folder.path / "plots" / "curves.png"

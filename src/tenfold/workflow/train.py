@@ -59,7 +59,7 @@ def train(
         time_budget: train for about so many seconds: turned into a number of steps before it
             starts.
         out: the run folder; by default a new one under `runs/`.
-        overwrite: replace a run that is there.
+        overwrite: replace a run, and a submission, that is there.
         submission: where to write the answers for `test` as Kaggle wants them.
         allow_leak: go on even where test pictures are learned from; the score is marked.
         report: draw the plots and the report.
@@ -79,7 +79,7 @@ def train(
     if submission is not None:
         if questions is None:
             raise TenfoldError("--submission needs test pictures to answer; name them with --test")
-        check_destination(submission)
+        check_destination(submission, overwrite)
     chosen = _recipe(recipe, settings, values, time_budget)
     chosen = change(chosen, validation=_validation_share(chosen, validation, questions))
     parts = split_off(digits, chosen.validation, chosen.split, chosen.seed)
