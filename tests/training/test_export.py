@@ -6,7 +6,7 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Model
+from tenfold.model.file import Model, Parity
 from tenfold.run.recipe import load_recipe
 from tenfold.training import export as exporting
 from tenfold.training.device import settle
@@ -29,14 +29,16 @@ def trainer(digits: Dataset) -> Trainer:
     return trainer
 
 
+def exported(trainer: Trainer, path: Path, questions: Dataset) -> Parity:
+    classes, hashes = trainer.train.classes, trainer.train.hashes
+    return export(trainer.network, trainer.recipe, classes, "", hashes, path, questions.images)
+
+
 def test_every_layer_answers_as_in_training(
     trainer: Trainer, questions: Dataset, tmp_path: Path
 ) -> None:
     file = tmp_path / "model.onnx"
-    hashes = trainer.train.hashes
-    parity = export(
-        trainer.network, trainer.recipe, trainer.train.classes, "", hashes, file, questions.images
-    )
+    parity = exported(trainer, file, questions)
     assert (parity.n, parity.same_labels) == (500, 500)
     assert parity.largest_difference < 1e-4
 
@@ -60,15 +62,7 @@ def test_a_file_that_answers_otherwise_is_not_kept(
     monkeypatch.setattr(exporting, "fold", wrong)
     file = tmp_path / "model.onnx"
     with pytest.raises(TenfoldError, match="answers otherwise than the network"):
-        export(
-            trainer.network,
-            trainer.recipe,
-            trainer.train.classes,
-            "",
-            trainer.train.hashes,
-            file,
-            questions.images,
-        )
+        exported(trainer, file, questions)
     assert not file.exists()
 
 
@@ -78,15 +72,7 @@ def test_the_file_holds_no_answer_of_its_own(
     """Other weights, other answers."""
     answers = []
     for name in ("a", "b"):
-        export(
-            trainer.network,
-            trainer.recipe,
-            trainer.train.classes,
-            "",
-            trainer.train.hashes,
-            tmp_path / name,
-            questions.images,
-        )
+        exported(trainer, tmp_path / name, questions)
         answers.append(Model(tmp_path / name).predict(questions.images).probabilities)
         with torch.no_grad():
             for weight in trainer.network.parameters():

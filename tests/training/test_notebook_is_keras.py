@@ -123,6 +123,10 @@ def test_ten_steps_of_rmsprop_agree(digits: Dataset) -> None:
     for name, weight in ours.state_dict().items():
         assert float((weight - expected[name]).abs().max()) < 1e-4
     assert float((expected["0.weight"] - start["0.weight"]).abs().max()) > 1e-3
+    logits = theirs.predict(as_keras(digits, 256), verbose=0)
+    with torch.no_grad():
+        received = ours.eval()(as_torch(digits, slice(256))).numpy()
+    np.testing.assert_allclose(received, logits, atol=1e-4, rtol=0)
 
 
 class History:
