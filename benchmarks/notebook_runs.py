@@ -105,18 +105,18 @@ def run_keras(seed: int, out: Path, python: str, backend: str) -> Row:
 
     Args:
         seed: Keras's.
-        out: where log, submission and output are kept; a finished run there is taken as it is.
+        out: where log, submission, state and output are kept; a run that was killed goes on there,
+            and a finished one is taken as it is.
         python: one that has Keras.
         backend: Keras's.
     """
     log, submission = out / "log.jsonl", out / "submission.csv"
     if not submission.is_file():
         out.mkdir(parents=True, exist_ok=True)
-        log.unlink(missing_ok=True)
         script = Path(__file__).parent.parent / "examples" / "notebook_keras.py"
-        with exported() as tables, (out / "output.txt").open("w") as output:
+        with exported() as tables, (out / "output.txt").open("a") as output:
             command = [python, str(script), str(tables), "-o", str(submission)]
-            command += ["--seed", str(seed), "--log", str(log)]
+            command += ["--seed", str(seed), "--log", str(log), "--backup", str(out / "backup")]
             subprocess.run(
                 command,
                 check=True,

@@ -105,6 +105,37 @@ class EpochTimes(keras.callbacks.Callback):
                 lines.write(json.dumps({key: float(value) for key, value in row.items()}) + "\n")
 
 
+class Backup(keras.callbacks.Callback):
+    """Keep the whole state after every epoch, so that a run that was killed can go on.
+
+    Keras's own BackupAndRestore forgets what the annealer has seen.
+    """
+
+    def __init__(self, folder: Path, annealer: keras.callbacks.ReduceLROnPlateau) -> None:
+        super().__init__()
+        self.file, self.annealer = folder / "backup.json", annealer
+        self.epochs, self.seen = 0, {}
+        if self.file.is_file():
+            self.epochs, self.seen = json.loads(self.file.read_text())
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def weights(self) -> Path:
+        """Name the file of weights and optimiser after `epochs`."""
+        return self.file.with_name(f"epoch-{self.epochs}.keras")
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        vars(self.annealer).update(self.seen)  # after its own reset: it stands earlier in the list
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        old, self.epochs = self.weights(), epoch + 1
+        self.model.save(self.weights())
+        self.seen = {"best": float(self.annealer.best), "wait": self.annealer.wait}
+        part = self.file.with_suffix(".part")
+        part.write_text(json.dumps([self.epochs, self.seen]))
+        part.replace(self.file)
+        old.unlink(missing_ok=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the notebook's recipe in Keras 3.")
     parser.add_argument("folder", type=Path, help="holds Kaggle's train.csv and test.csv")
@@ -112,6 +143,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="append one JSON line an epoch to this file")
+    parser.add_argument("--backup", type=Path, help="keep the state here; go on from one found here")
     arguments = parser.parse_args()
 
     keras.utils.set_random_seed(arguments.seed)
@@ -127,12 +159,20 @@ def main() -> None:
         monitor="val_accuracy", patience=3, factor=0.5, min_lr=0.00001, verbose=1
     )
     times = EpochTimes(arguments.log)
+    callbacks, done = [annealer, times], 0
+    if arguments.backup:
+        backup = Backup(arguments.backup, annealer)
+        callbacks.append(backup)
+        if done := backup.epochs:
+            model = keras.models.load_model(backup.weights())
+            keras.utils.set_random_seed(100_003 * done + arguments.seed)  # not epoch 1's draws again
     model.fit(
         augmented(x_train, y_train),
         steps_per_epoch=len(x_train) // BATCH,
+        initial_epoch=done,
         epochs=arguments.epochs,
         validation_data=(x_val, y_val),
-        callbacks=[annealer, times],
+        callbacks=callbacks,
         verbose=2,
     )
     answers = model.predict(unknown, verbose=0).argmax(axis=1)
