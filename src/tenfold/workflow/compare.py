@@ -1,5 +1,6 @@
 """Set two runs, or two models, side by side on the same pictures."""
 
+import os
 import re
 from os import PathLike, fspath
 from pathlib import Path
@@ -91,7 +92,7 @@ def _answer(names: tuple[str, str], digits: Dataset, threads: int) -> Comparison
 def _read_answers(names: tuple[str, str], draw: bool) -> Comparison:
     """Join the answers that two runs have kept."""
     for name in names:
-        if Path(name).is_file():
+        if os.path.isfile(name):
             raise TenfoldError(f"{name}: is a file and no run; {ASK}")
     first, second = (RunFolder.open(name) for name in names)
     environments = first.environment(), second.environment()
