@@ -187,16 +187,11 @@ class Comparison:
         names = "; ".join(
             f"{letter}: {escape(name)}" for letter, name in zip("AB", self.names, strict=True)
         )
-        table = ""
-        if self.paired:
-            rows = "".join(
-                "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-                for row in self.paired.table + self.paired.counts
-            )
-            table = f"<table>{rows}</table>"
+        parts = (self.paired.table, self.paired.counts) if self.paired else ()
+        tables = "".join(f"<table>{''.join(map(_html_row, rows))}</table>" for rows in parts)
         return (
             f"<p><strong>{escape(self.verdict)}</strong>. {escape(self.reason)}</p>{said}"
-            f"<p>{names}</p>{table}{self._shown()}"
+            f"<p>{names}</p>{tables}{self._shown()}"
         )
 
     def _shown(self) -> str:
@@ -206,8 +201,8 @@ class Comparison:
         html = []
         for title, rows in self.groups.items():
             tiles = "".join(
-                f'<div style="width:112px"><img alt="row {row.row}" style="width:84px;margin:0;'
-                f'image-rendering:pixelated" src="{picture_uri(self.images[row.at])}">'
+                f'<div style="white-space:nowrap"><img alt="row {row.row}" style="width:84px;'
+                f'margin:0;image-rendering:pixelated" src="{picture_uri(self.images[row.at])}">'
                 + "".join(f"<div>{escape(line)}</div>" for line in row.lines)
                 + "</div>"
                 for row in rows[:LISTED]
@@ -215,9 +210,13 @@ class Comparison:
             if rows:
                 html.append(
                     f"<p><strong>{escape(title)}</strong> ({len(rows):,})</p>"
-                    f'<div style="display:flex;flex-wrap:wrap;gap:12px">{tiles}</div>'
+                    f'<div style="display:flex;flex-wrap:wrap;gap:12px 24px">{tiles}</div>'
                 )
         return "".join(html)
+
+
+def _html_row(cells: tuple[str, ...]) -> str:
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

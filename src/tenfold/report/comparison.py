@@ -49,10 +49,9 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def _cards(comparison: Comparison) -> list[Card]:
-    paired, differing = comparison.paired, len(comparison.differences)
-    read = Card(f"{differing:,}", "read differently", f"of {plural(len(comparison), 'picture')}")
+    paired = comparison.paired
     if paired is None:
-        return [read]
+        return []  # the headline has said all
     apart, low_to_high = (cell.replace("-", "\N{MINUS SIGN}") for cell in paired.table[3][1:3])
     return [
         *(
@@ -64,5 +63,5 @@ def _cards(comparison: Comparison) -> list[Card]:
             for name, correct, interval in zip("AB", paired.correct, paired.intervals, strict=True)
         ),
         Card(apart, "points, A minus B", low_to_high),
-        read,
+        Card(f"{len(comparison.differences):,}", "read differently", f"of {paired.n:,} pictures"),
     ]
