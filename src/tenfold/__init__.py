@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tenfold.data.source import load
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.workflow.compare import compare
     from tenfold.workflow.evaluate import evaluate
     from tenfold.workflow.predict import predict
     from tenfold.workflow.train import train
@@ -25,6 +26,7 @@ __all__ = [
     "Dataset",
     "Model",
     "TenfoldError",
+    "compare",
     "evaluate",
     "from_arrays",
     "load",
@@ -36,6 +38,7 @@ _HOMES = {
     "Dataset": "tenfold.data.dataset",
     "Model": "tenfold.model.file",
     "TenfoldError": "tenfold.errors",
+    "compare": "tenfold.workflow.compare",
     "evaluate": "tenfold.workflow.evaluate",
     "from_arrays": "tenfold.data.dataset",
     "load": "tenfold.data.source",

@@ -36,6 +36,18 @@ def load(source: str | Path | Dataset) -> Dataset:
         return read_kaggle_csv(stream)
 
 
+def load_again(source: str, fingerprint: str) -> Dataset:
+    """Load the set that a run names, and make sure that it is still the same.
+
+    Raises:
+        TenfoldError: where it is gone, or its fingerprint is another.
+    """
+    digits = load(source)
+    if digits.fingerprint != fingerprint:
+        raise TenfoldError(f"{source}: is no longer the set that the run was made from")
+    return digits
+
+
 def _locate(name: str) -> tuple[Path, str | None]:
     """Split a name into the path of a file and the member of an archive, if it names one."""
     if not name:
