@@ -162,7 +162,7 @@ def test_the_random_state_is_the_seed(tiny: DigitClassifier, digits: Dataset) ->
     def answers(state: object) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         return clone(tiny).set_params(random_state=state).fit(X, y).predict_proba(X)
 
-    assert_array_equal(answers(None), answers(0))
+    assert_array_equal(answers(None), answers(np.int64(0)))
     assert_array_equal(answers(np.random.RandomState(3)), answers(np.random.RandomState(3)))
     assert not np.array_equal(answers(0), answers(1))
 

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tenfold.errors import TenfoldError
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import load_recipe
 from tenfold.training.loop import Trainer
+from tenfold.workflow import tracking
 from tenfold.workflow.estimator import DigitClassifier
 from tenfold.workflow.result import Run
 from tenfold.workflow.tracking import TensorBoard, flat
@@ -32,14 +34,20 @@ def tracked(track: str, tiny: DigitClassifier, digits: Dataset, out: Path) -> Ru
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A store of MLflow's, in a folder, as it is looked at."""
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """What opens MLflow's local store, once there is one, where nothing says which to take."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    from mlflow.tracking import MlflowClient
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_ALLOW_FILE_STORE"):
+        monkeypatch.setenv(name, "")  # so that what is set meanwhile is taken back
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(tracking, "find_spec", lambda name: None)  # no SQLAlchemy, so no database
 
-    return MlflowClient((tmp_path / "mlruns").as_uri())
+    def opened() -> Any:
+        from mlflow.tracking import MlflowClient
+
+        return MlflowClient((tmp_path / "mlruns").as_uri())
+
+    return opened
 
 
 def test_tensorboard_gets_curves_scores_recipe_and_where_the_run_is(
@@ -57,7 +65,7 @@ def test_tensorboard_gets_curves_scores_recipe_and_where_the_run_is(
             (1, pytest.approx(run.history[name][0])),
             (2, pytest.approx(run.history[name][1])),
         ]
-    (final,) = events.Scalars("final_validation_accuracy")
+    (final,) = events.Scalars("final/validation_accuracy")
     assert final.value == pytest.approx(run.accuracy)
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     parameters = HParamsPluginData.FromString(content).session_start_info.hparams
@@ -70,11 +78,12 @@ def test_tensorboard_gets_curves_scores_recipe_and_where_the_run_is(
 
 
 def test_mlflow_gets_curves_scores_recipe_and_files(
-    tiny: DigitClassifier, digits: Dataset, store: Any, tmp_path: Path
+    tiny: DigitClassifier, digits: Dataset, store: Callable[[], Any], tmp_path: Path
 ) -> None:
     run = tracked("mlflow", tiny, digits, tmp_path / "first")
-    experiment = store.get_experiment_by_name("tenfold").experiment_id
-    (kept,) = store.search_runs([experiment])
+    client = store()
+    experiment = client.get_experiment_by_name("tenfold").experiment_id
+    (kept,) = client.search_runs([experiment])
     assert (kept.info.run_name, kept.info.status) == ("first", "FINISHED")
     assert kept.data.tags["tenfold.run"] == str(run.folder.path)
     assert kept.data.params["batch"] == "32"
@@ -82,12 +91,12 @@ def test_mlflow_gets_curves_scores_recipe_and_files(
     for name in CURVES:
         points = [
             (metric.step, metric.value)
-            for metric in store.get_metric_history(kept.info.run_id, name)
+            for metric in client.get_metric_history(kept.info.run_id, name)
         ]
         assert points == list(enumerate(run.history[name], 1))
-    assert kept.data.metrics["final_validation_accuracy"] == run.accuracy
-    assert kept.data.metrics["final_validation_n"] == 60
-    artefacts = {file.path for file in store.list_artifacts(kept.info.run_id)}
+    assert kept.data.metrics["final/validation_accuracy"] == run.accuracy
+    assert kept.data.metrics["final/validation_n"] == 60
+    artefacts = {file.path for file in client.list_artifacts(kept.info.run_id)}
     assert artefacts == {
         "recipe.toml",
         "environment.json",
@@ -100,7 +109,7 @@ def test_mlflow_gets_curves_scores_recipe_and_files(
 def test_a_run_that_fails_is_marked_as_failed_at_mlflow(
     tiny: DigitClassifier,
     digits: Dataset,
-    store: Any,
+    store: Callable[[], Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -109,10 +118,12 @@ def test_a_run_that_fails_is_marked_as_failed_at_mlflow(
 
     monkeypatch.setattr(Trainer, "epoch", diverged)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     with pytest.raises(TenfoldError, match="the loss became nan"):
         tracked("mlflow", tiny, digits, tmp_path / "run")
-    (kept,) = store.search_runs([store.get_experiment_by_name("mine").experiment_id])
+    client = store()
+    (kept,) = client.search_runs([client.get_experiment_by_name("mine").experiment_id])
     assert kept.info.status == "FAILED"
 
 

@@ -185,7 +185,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             self.classes_,
         )
         self.history_, self.recipe_ = trainer.history, recipe
-        self.model_ = Model(content, self.threads or 0)
+        self.model_ = Model(content, recipe.threads if self.threads else 0)
 
     def _chosen(self) -> Recipe:
         seed = self.random_state
@@ -199,7 +199,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             "threads": self.threads,
             "device": self.device,
         }
-        named = {name: value for name, value in values.items() if value is not None}
+        named = {
+            name: value.item() if isinstance(value, np.generic) else value  # as searches draw them
+            for name, value in values.items()
+            if value is not None
+        }
         settings = [self.settings] if isinstance(self.settings, str) else self.settings
         return change(load_recipe(self.recipe, settings), **named)
 

@@ -237,7 +237,7 @@ def _scores(metrics: dict[str, Any]) -> Figures:
             low, high = scores["interval"]
             named = {name: scores[name] for name in ("accuracy", "loss", "errors", "n")}
             named |= {"accuracy_low": low, "accuracy_high": high}
-            figures |= {f"final_{part}_{name}": float(value) for name, value in named.items()}
+            figures |= {f"final/{part}_{name}": float(value) for name, value in named.items()}
     return figures
 
 
