@@ -23,15 +23,16 @@ from tenfold.model.file import Answers, Model, open_model
 from tenfold.run.recipe import Recipe, change, load_recipe, parse_recipe
 
 PARITY_PICTURES = 1000  # on which the model file is held to the network
+SHAPE = f"X must be pictures of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE}, {SIDE}]"
 
 
 class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """A network as a scikit-learn classifier.
 
-    Pictures are [n, 784] or [n, 28, 28], ink high on a background of 0: whole numbers 0-255, or
-    floats 0-1 or 0-255 (0-1 where none is above 1). Labels are whatever NumPy can sort. Training is
-    that of `tenfold.train`, without a run folder; answers come from the model file's graph, so
-    that predicting needs no torch. There are no sample weights.
+    Pictures are [n, 784], [n, 28, 28] or [n, 28, 28, 1], ink high on a background of 0: whole
+    numbers 0-255, or floats 0-1 or 0-255 (0-1 where none is above 1). Labels are whatever NumPy can
+    sort. Training is that of `tenfold.train`, without a run folder; answers come from the model
+    file's graph, so that predicting needs no torch. There are no sample weights.
 
     Args:
         recipe: a recipe's name or file, or a Recipe.
@@ -217,18 +218,17 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
 
 def _flat(X: Any) -> Any:
-    """Lay pictures [n, 28, 28] out as scikit-learn has its rows; leave anything else to it."""
+    """Lay pictures out as scikit-learn has its rows, and leave every table to its own checks."""
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-    if len(shape) == 3 and shape[1:] == (SIDE, SIDE):
-        return np.asarray(X).reshape(-1, PIXELS)
-    return X
+    if len(shape) < 3:
+        return X
+    if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1)):
+        raise ValueError(f"{SHAPE}. Received: {list(shape)}")
+    return np.asarray(X).reshape(-1, PIXELS)
 
 
 def _pictures(X: NDArray[Any]) -> Images:
     if X.shape[1] != PIXELS:
-        raise TenfoldError(
-            f"X must be pictures of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE}, {SIDE}]. "
-            f"Received: {X.shape[1]} feature(s) each"
-        )
+        raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
     images, _ = pictures_of(X, "X")
     return images
