@@ -58,6 +58,16 @@ def test_a_table_becomes_a_run_and_a_submission(
     assert (tmp_path / "again.csv").read_text() == answers.read_text()
 
 
+def test_a_run_is_tracked_where_asked(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["train", str(table), "--out", str(run), "--epochs", "1", "--no-report"]
+    assert main([*words, "--track", "tensorboard"]) == 0
+    assert len(list((run / "tensorboard").iterdir())) == 1
+    capsys.readouterr()
+
+
 def test_evaluate_prints_the_score_and_its_interval(
     trained: RunFolder, tmp_path: Path, questions: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,7 +155,8 @@ def test_other_mistakes_are_one_line_too(
 
 
 def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["train", "--epochs", "0"], ["train", "--val", "1.5"], ["fly"], []):
+    wrong = (["--epochs", "0"], ["--val", "1.5"], ["--track", "paper"])
+    for words in (*(["train", *more] for more in wrong), ["fly"], []):
         with pytest.raises(SystemExit) as caught:
             main(words)
         assert caught.value.code == 2

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
 from tenfold.errors import TenfoldError
-from tenfold.run.environment import cores
+from tenfold.run.environment import default_threads
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
@@ -61,10 +61,11 @@ def metadata(
     fingerprint: str,
     hashes: NDArray[np.uint64],
     accept_threshold: float,
+    labels: NDArray[Any] | None = None,
 ) -> dict[str, str]:
     """Write what a model file says of itself: class names, recipe, data, threshold."""
     words = np.sort(hashes).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
-    return {
+    said = {
         "tenfold.format": FORMAT,
         "tenfold.classes": json.dumps(list(classes)),
         "tenfold.recipe": recipe.to_toml(),
@@ -72,10 +73,14 @@ def metadata(
         "tenfold.accept_threshold": repr(accept_threshold),
         "tenfold.training_hashes": base64.b64encode(words.tobytes()).decode(),
     }
+    if labels is not None:
+        values = {"dtype": labels.dtype.str, "values": labels.tolist()}
+        said["tenfold.labels"] = json.dumps(values, default=str)
+    return said
 
 
 class Model:
-    """A model file, ready to answer.
+    """A model file, ready to answer; it can be pickled.
 
     Args:
         source: the path of the file, or its content.
@@ -87,7 +92,7 @@ class Model:
 
     def __init__(self, source: str | Path | bytes, threads: int = 0) -> None:
         self.name = "model" if isinstance(source, bytes) else str(source)
-        self._content = source if isinstance(source, bytes) else _read(Path(source))
+        self.content = source if isinstance(source, bytes) else _read(Path(source))
         self._threads = threads
         self._check_format()
         try:
@@ -106,6 +111,21 @@ class Model:
                 f"{self.name}: what the model says of itself is damaged ({error}); copy the file "
                 "again, or train anew"
             ) from None
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """What was learned as labels [classes], with its dtype.
+
+        Where the file has the names alone: int64 if all of them are whole numbers, else the names.
+        """
+        if "tenfold.labels" in self._said:
+            kept = json.loads(self._said["tenfold.labels"])
+            return np.array(kept["values"], kept["dtype"])
+        whole = all(name.isdecimal() and str(int(name)) == name for name in self.classes)
+        return np.array(self.classes, np.int64 if whole else np.str_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_session"}
 
     def predict(self, images: Images, batch: int = 512) -> Answers:
         """Answer pictures, uint8 [n, 28, 28], ink 255 on 0."""
@@ -154,11 +174,11 @@ class Model:
 
         options = onnxruntime.SessionOptions()
         # left to itself it counts the machine's cores, not those that this process may use
-        options.intra_op_num_threads = self._threads or cores()
+        options.intra_op_num_threads = self._threads or default_threads()
         options.log_severity_level = 3
         try:
             return onnxruntime.InferenceSession(
-                self._content, options, providers=["CPUExecutionProvider"]
+                self.content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own errors share no public base
             reason = str(error).splitlines()[0].rpartition(" : ")[2].rstrip(".")

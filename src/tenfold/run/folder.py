@@ -43,6 +43,7 @@ FILES = frozenset(
         "report.html",
         "README.md",
         "submission.csv",
+        "tensorboard",
     }
 )
 
@@ -53,7 +54,8 @@ class RunFolder:
 
     `recipe.toml`, `environment.json`, `history.csv` (a row an epoch), `metrics.json`,
     `predictions.parquet` (a row a validation or test picture), `checkpoint.safetensors`,
-    `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv`.
+    `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
+    `tensorboard/`.
     """
 
     path: Path
