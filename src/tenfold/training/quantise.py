@@ -1,0 +1,81 @@
+"""A model file in whole numbers of 8 bits: smaller, and faster where the processor likes them."""
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from tenfold.data.dataset import Images
+
+BATCH = 250
+
+
+def quantise(content: bytes, sample: Images) -> bytes:
+    """Turn the convolutions of a model file into 8-bit ones.
+
+    Weights are scaled a channel each, activations by what `sample` makes of them. Weights take 7
+    bits: without the newest instructions, products of 8-bit numbers saturate (46 errors for 35 on
+    MNIST's test set, one model; 33 with 7). The last layer stays in float32: 33 errors with 2
+    answers changed for 35 with 11.
+
+    Args:
+        content: a model file of Tenfold's.
+        sample: uint8 [n, 28, 28], training pictures to calibrate on; a thousand are enough.
+
+    Returns:
+        The content of the new file; what the old one says of itself is kept.
+    """
+    model = onnx.load_from_string(content)
+    dense = [node.name for node in model.graph.node if node.op_type == "Gemm"]
+    with TemporaryDirectory() as folder, _silence():
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        source.write_bytes(content)
+        quantize_static(
+            str(source),
+            str(target),
+            _Pictures(sample),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "MaxPool"],
+            nodes_to_exclude=dense,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        return target.read_bytes()
+
+
+class _Pictures(CalibrationDataReader):  # type: ignore[misc]
+    """Hands the sample to the calibrator, a batch at a time."""
+
+    def __init__(self, sample: Images) -> None:
+        starts = range(0, len(sample), BATCH)
+        self.batches: Iterator[Images] = iter([sample[i : i + BATCH] for i in starts])
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Give the next batch, or None."""
+        batch = next(self.batches, None)
+        return None if batch is None else {"image": np.ascontiguousarray(batch)}
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep onnxruntime's advice about preparing the model to itself: the graph is prepared."""
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
