@@ -1,0 +1,172 @@
+"""From arrays as other programs keep them to pictures, uint8 [n, 28, 28], and to labels."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.dataset import PIXELS, SIDE, Images, Labels, class_indices
+from tenfold.errors import TenfoldError
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+
+FRACTIONS = "the pixels are fractions 0-1 and were multiplied by 255"
+WHOLE_FLOATS = "the pixels are floats within 0-255 and were rounded"
+BOOLEANS = "the pixels are true or false and became 255 or 0"
+COLOURS = "the pictures are in colour and became luminance"
+
+
+def pictures_of(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
+    """Turn an array of pictures into uint8 [n, 28, 28].
+
+    Integers must lie in 0-255. Floats that all lie in 0-1 are taken for fractions and multiplied
+    by 255, other floats within 0-255 are rounded. Three channels become luminance.
+
+    Args:
+        array: [n, 28, 28], [n, 784], [n, 28, 28, 1 or 3] or [n, 1, 28, 28], of numbers.
+        where: the source, and which array of it, to tell errors with.
+
+    Returns:
+        The pictures, and what was done to them, a sentence each.
+
+    Raises:
+        TenfoldError: where the shape, the kind of number or a value is not as it must be.
+    """
+    shape = array.shape
+    if shape[1:] in ((PIXELS,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
+        array = array.reshape(-1, SIDE, SIDE)
+    elif shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 3)):
+        colour = shape[1:] == (3 * PIXELS,)
+        hint = f"reshape colour to [n, {SIDE}, {SIDE}, 3]" if colour else "resize each to 28x28"
+        raise TenfoldError(
+            f"{where}: pictures must be [n, {SIDE}, {SIDE}] or [n, {PIXELS}]; {hint}. "
+            f"Received: {list(shape)}"
+        )
+    if not len(array):
+        raise TenfoldError(f"{where}: holds no pictures; give a set with at least one")
+    pixels, notes = _bytes_of(array, where)
+    if pixels.ndim == 4:
+        return luminance(pixels), (*notes, COLOURS)
+    return pixels, notes
+
+
+def luminance(pixels: NDArray[np.uint8]) -> Images:
+    """Weigh red, green and blue, uint8 [n, 28, 28, 3], as ITU-R 601 and Pillow do."""
+    weights = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587, 0.114 of 65,536
+    out = np.empty(pixels.shape[:3], np.uint8)
+    for first in range(0, len(pixels), 4096):  # in words of 4 bytes, so part by part
+        part = pixels[first : first + 4096].astype(np.uint32) @ weights
+        out[first : first + 4096] = (part + 0x8000) >> 16
+    return out
+
+
+def _bytes_of(array: NDArray[Any], where: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    if array.dtype == np.uint8:
+        return array, ()
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255), (BOOLEANS,)
+    if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
+        raise TenfoldError(f"{where}: pixels must be numbers. Received: {array.dtype}")
+    whole = np.issubdtype(array.dtype, np.integer)
+    if not whole and not np.isfinite(array).all():
+        at = _first(~np.isfinite(array))
+        raise TenfoldError(
+            f"{where}: {_place(at)} must be a number 0-255 or 0-1. Received: {array[at]}"
+        )
+    low, high = array.min(), array.max()
+    if low < 0 or high > 255:
+        at = _first((array < 0) | (array > 255))
+        raise TenfoldError(
+            f"{where}: {_place(at)} must lie in 0-255, or all pixels in 0-1; scale them. "
+            f"Received: {array[at]}"
+        )
+    if whole:
+        return array.astype(np.uint8), ()
+    if high <= 1:
+        return np.rint(array * 255).astype(np.uint8), (FRACTIONS,)
+    return np.rint(array).astype(np.uint8), (WHOLE_FLOATS,)
+
+
+def _first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+
+
+def _place(at: tuple[int, ...]) -> str:
+    return f"picture {at[0]}, pixel [{', '.join(map(str, at[1:]))}]"
+
+
+def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tuple[str, ...]]:
+    """Turn labels of any kind into indices and the names of their classes.
+
+    Args:
+        array: [n] or [n, 1], of integers, whole floats, truth values or text.
+        count: how many pictures there are.
+        where: the source, and which array of it, to tell errors with.
+
+    Returns:
+        int64 [n], and the classes; as `class_indices`.
+
+    Raises:
+        TenfoldError: where the shape or count differs, or a label is missing.
+    """
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise TenfoldError(
+            f"{where}: labels must be one a picture, [{count}]; a table of 0 and 1 needs its "
+            f"argmax. Received: {list(array.shape)}"
+        )
+    if len(array) != count:
+        raise TenfoldError(
+            f"{where}: there must be as many labels as pictures. "
+            f"Received: {len(array):,} labels, {count:,} pictures"
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        array = _whole_labels(array, where)
+    elif array.dtype.kind not in "iubU":
+        raise TenfoldError(f"{where}: labels must be integers or text. Received: {array.dtype}")
+    elif array.dtype.kind == "U" and (array == "").any():
+        raise _missing(int((array == "").argmax()), where)
+    if array.dtype.kind == "u" and len(array) and int(array.max()) >= 1 << 63:
+        raise TenfoldError(f"{where}: labels must be below 2^63. Received: {array.max()}")
+    return class_indices(array)
+
+
+def is_whole(name: str) -> bool:
+    """Say whether the text of a label is a whole number."""
+    return _WHOLE.fullmatch(name) is not None
+
+
+def named_labels(names: list[str]) -> tuple[Labels, tuple[str, ...]]:
+    """Number labels that are written as text: as integers where all are, otherwise as names."""
+    if all(map(is_whole, set(names))):
+        return class_indices(np.array([int(name) for name in names], np.int64))
+    return class_indices(np.array(names))
+
+
+def other_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Note classes that are not the ten digits; nothing where they are."""
+    if "".join(classes) == "0123456789":
+        return ()
+    return (f"the labels are not the digits 0-9 but {len(classes)} others",)
+
+
+def _whole_labels(array: NDArray[Any], where: str) -> NDArray[np.int64]:
+    if np.isnan(array).any():
+        raise _missing(int(np.isnan(array).argmax()), where)
+    wrong = (array != np.trunc(array)) | (np.abs(array) >= 1 << 53)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise TenfoldError(
+            f"{where}: the label of picture {at} must be an integer or the name of a class. "
+            f"Received: {array[at]}"
+        )
+    return array.astype(np.int64)
+
+
+def _missing(at: int, where: str) -> TenfoldError:
+    return TenfoldError(
+        f"{where}: the label of picture {at} is missing; give every picture its label, or leave "
+        "the labels out"
+    )
