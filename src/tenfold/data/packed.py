@@ -169,6 +169,10 @@ def unzipped(file: IO[bytes], source: str) -> Iterator[zipfile.ZipFile]:
     with archive:
         for name in archive.namelist():
             parts = name.replace("\\", "/").split("/")
+            if not name.isprintable():
+                raise TenfoldError(
+                    f"{source}: the name of the member {name[:80]!r} cannot be shown; rename it"
+                )
             if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
                 raise TenfoldError(
                     f"{source}: the member {name!r} climbs out of the zip, and is refused; "

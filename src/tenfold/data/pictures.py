@@ -119,7 +119,7 @@ def decoded(content: bytes, where: str, notes: set[str]) -> Images:
     Raises:
         TenfoldError: where it is no such picture, has another size, or is damaged.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if not is_picture(content):
         raise TenfoldError(
@@ -143,7 +143,8 @@ def decoded(content: bytes, where: str, notes: set[str]) -> Images:
     except Image.DecompressionBombError as error:
         raise TenfoldError(f"{where}: must be {SIDE}x{SIDE}. Received: {error}") from error
     except Exception as error:  # Pillow's decoders fail in many ways on broken files
-        why = " ".join(str(error).split())[:100]
+        unknown = isinstance(error, UnidentifiedImageError)  # its text shows an address
+        why = "its head cannot be read" if unknown else " ".join(str(error).split())[:100]
         raise TenfoldError(
             f"{where}: the picture is damaged or cut short ({why}); copy it again"
         ) from error
