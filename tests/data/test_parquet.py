@@ -1,4 +1,5 @@
 import io
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,3 +118,21 @@ def test_refuses_a_bomb(save: Save, refusal: Refusal, monkeypatch: pytest.Monkey
 
 def test_refuses_a_table_without_rows(save: Save, refusal: Refusal) -> None:
     assert "holds no pictures" in refusal(save({"image": [], "label": []}))
+
+
+def test_a_panic_of_the_reader_is_one_line_and_prints_nothing(
+    save: Save,
+    hugging: dict[str, object],
+    refusal: Refusal,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def panic(content: io.BytesIO) -> None:
+        os.write(2, b"thread panicked at\nstack backtrace:\n")
+        raise pl.exceptions.PanicException("assertion failed")
+
+    path = save(hugging)
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    assert f"{path}: is no Parquet, or damaged (assertion failed)" in refusal(path)
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"

@@ -275,3 +275,11 @@ def test_a_zip_of_many_members_is_a_bomb_as_a_whole(
     assert "holds several tables" in refusal(path)
     monkeypatch.setattr(packed, "MOST_BYTES", 10_000)
     assert "is refused" in refusal(path)
+
+
+def test_a_pipe_in_a_folder_is_passed_over(tmp_path: Path, text: bytes, few: Dataset) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "digits.csv").write_bytes(text)
+    os.mkfifo(folder / "pipe")
+    assert load(folder).fingerprint == few.fingerprint

@@ -263,6 +263,17 @@ def test_refuses_a_set_of_one_class(tmp_path: Path, digits: Dataset) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_what_reading_decided_is_said_before_training(
+    tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_seven = np.flatnonzero(digits.known_labels == 7)[1:]
+    some = digits.subset(np.setdiff1d(np.arange(200), one_seven))
+    (path,) = export(from_arrays(some.images.transpose(0, 2, 1), some.labels), tmp_path)
+    with pytest.raises(TenfoldError, match="class '7' has 1 picture"):
+        train(path, out=tmp_path / "run")
+    assert "note: rows and columns seem exchanged" in capsys.readouterr().err
+
+
 def test_refuses_a_class_with_fewer_rows_than_the_split_needs(
     tmp_path: Path, digits: Dataset
 ) -> None:

@@ -1,6 +1,9 @@
 """Read and write Parquet: flat columns of pixels, or pictures as Hugging Face keeps them."""
 
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +63,8 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
     import polars as pl
 
     try:
-        rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
+        with _panics_unprinted():
+            rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
         size = rows * PIXELS
         # Equal values pack to next to nothing: the bound on zips holds here too.
         if size > MOST_BYTES or size > max(RATIO_COUNTS_FROM, MOST_RATIO * len(content)):
@@ -70,7 +74,8 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
             )
         if not rows:
             raise TenfoldError(f"{source}: holds no pictures; give a table with a row a picture")
-        return pl.read_parquet(io.BytesIO(content))
+        with _panics_unprinted():
+            return pl.read_parquet(io.BytesIO(content))
     except TenfoldError:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
@@ -78,6 +83,27 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
         raise TenfoldError(
             f"{source}: is no Parquet, or damaged ({why}); download or copy it again"
         ) from error
+
+
+@contextmanager
+def _panics_unprinted() -> Iterator[None]:
+    """Keep Rust from printing a trace of a panic, which polars raises as an exception besides.
+
+    One in a few thousand broken files makes it panic; Rust prints to the descriptor itself.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
 
 
 def _picture_column(table: "pl.DataFrame") -> "pl.Series | None":

@@ -59,7 +59,8 @@ class Folder(Tree):
         for folder, inner, files in os.walk(self.path, onerror=refuse):
             inner[:] = [name for name in inner if not _is_junk(name)]
             within = Path(folder).relative_to(self.path)
-            found += [(within / name).as_posix() for name in files]
+            # A pipe or a device would keep whoever opens it waiting.
+            found += [(within / name).as_posix() for name in files if _is_plain(Path(folder, name))]
         return found
 
     def has(self, name: str) -> bool:
@@ -117,6 +118,10 @@ def no_such(tree: Tree, name: str, parts: list[str]) -> TenfoldError:
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return TenfoldError(f"{tree.source}: has no {name!r}, but {listed(known) or 'nothing'}{hint}")
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() or not path.exists()  # what is gone is told when it is opened
 
 
 def _is_junk(name: str) -> bool:

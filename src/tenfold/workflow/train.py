@@ -74,6 +74,10 @@ def train(
             possible.
     """
     digits, questions = _sources(source, test)
+    if progress:
+        from tenfold.workflow.progress import show_notes
+
+        show_notes(digits.notes)
     _refuse_leaks(digits, questions, allow_leak)
     if submission is not None:
         if questions is None:
