@@ -283,3 +283,8 @@ def test_a_pipe_in_a_folder_is_passed_over(tmp_path: Path, text: bytes, few: Dat
     (folder / "digits.csv").write_bytes(text)
     os.mkfifo(folder / "pipe")
     assert load(folder).fingerprint == few.fingerprint
+
+
+def test_a_table_may_have_any_name(table: Table, write: Write, few: Dataset) -> None:
+    for name in ("train-idx3-ubyte", "digits.npz", "digits.png", "none"):
+        assert load(write(table, name)).fingerprint == few.fingerprint

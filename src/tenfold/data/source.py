@@ -120,7 +120,7 @@ def _read_stream(stream: Unpacked, tree: Tree, name: str, source: str) -> Datase
             f"{stream.source}: is one picture; put 28x28 pictures into a folder for each class, "
             "and name the folder that holds these"
         )
-    if "idx" in name.lower() or "ubyte" in name.lower():
+    if b"\0" in head and ("idx" in name.lower() or "ubyte" in name.lower()):
         idx.read_array(stream)  # says what its first bytes should be
     return read_csv(stream, source)
 
