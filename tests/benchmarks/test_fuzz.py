@@ -10,7 +10,8 @@ from benchmarks import fuzz, results
 
 def test_no_broken_file_ends_otherwise_than_in_one_line(tmp_path: Path) -> None:
     words = ["-m", "benchmarks.fuzz", "--examples", "300", "--results", str(tmp_path)]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, cwd=root)
     assert (done.returncode, done.stderr) == (0, "")
     (row,) = results.rows("fuzz", tmp_path)
     assert row["n"] == row["total"]["refused"] + row["total"]["loaded"] == 300
