@@ -143,7 +143,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="append one JSON line an epoch to this file")
-    parser.add_argument("--backup", type=Path, help="keep the state here; go on from one found here")
+    parser.add_argument(
+        "--backup", type=Path, help="keep the state here; go on from one found here"
+    )
     arguments = parser.parse_args()
 
     keras.utils.set_random_seed(arguments.seed)
@@ -165,7 +167,9 @@ def main() -> None:
         callbacks.append(backup)
         if done := backup.epochs:
             model = keras.models.load_model(backup.weights())
-            keras.utils.set_random_seed(100_003 * done + arguments.seed)  # not epoch 1's draws again
+            keras.utils.set_random_seed(
+                100_003 * done + arguments.seed
+            )  # not epoch 1's draws again
     model.fit(
         augmented(x_train, y_train),
         steps_per_epoch=len(x_train) // BATCH,

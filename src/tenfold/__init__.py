@@ -3,6 +3,7 @@
     import tenfold
 
     digits = tenfold.load("train.csv")                  # a Dataset
+    clf = tenfold.DigitClassifier().fit(digits.images, digits.labels)   # scikit-learn's contract
     run = tenfold.train("train.csv", test="test.csv")   # what the command does
     tenfold.evaluate(run, "mnist:test")
 
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
     from tenfold.data.source import load
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.workflow.compare import compare
+    from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.evaluate import evaluate
     from tenfold.workflow.predict import predict
     from tenfold.workflow.train import train
 
 __all__ = [
     "Dataset",
+    "DigitClassifier",
     "Model",
     "TenfoldError",
+    "compare",
     "evaluate",
     "from_arrays",
     "load",
@@ -34,8 +39,10 @@ __all__ = [
 
 _HOMES = {
     "Dataset": "tenfold.data.dataset",
+    "DigitClassifier": "tenfold.workflow.estimator",
     "Model": "tenfold.model.file",
     "TenfoldError": "tenfold.errors",
+    "compare": "tenfold.workflow.compare",
     "evaluate": "tenfold.workflow.evaluate",
     "from_arrays": "tenfold.data.dataset",
     "load": "tenfold.data.source",

@@ -12,6 +12,7 @@ import pytest
 from tenfold.cli import main
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.source import load
+from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
 
 HEADER = ",".join(f"pixel{index}" for index in range(PIXELS))
@@ -57,6 +58,16 @@ def test_a_table_becomes_a_run_and_a_submission(
     assert (tmp_path / "again.csv").read_text() == answers.read_text()
 
 
+def test_a_run_is_tracked_where_asked(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["train", str(table), "--out", str(run), "--epochs", "1", "--no-report"]
+    assert main([*words, "--track", "tensorboard"]) == 0
+    assert len(list((run / "tensorboard").iterdir())) == 1
+    capsys.readouterr()
+
+
 def test_evaluate_prints_the_score_and_its_interval(
     trained: RunFolder, tmp_path: Path, questions: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +78,20 @@ def test_evaluate_prints_the_score_and_its_interval(
     assert text.count("row ") == 2
     assert main(["evaluate", str(trained.model_file), str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["n"] == 500
+
+
+def test_predict_says_which_pictures_were_learned_from_and_answers_all_the_same(
+    table: Path, trained: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [line.partition(",")[2] for line in table.read_text().splitlines()]
+    table.write_text("\n".join([*lines, ""]))  # without the labels
+    learned = len(Model(trained.model_file).seen(load(table)))
+    out = tmp_path / "s.csv"
+    assert main(["predict", str(trained.model_file), str(table), "-o", str(out)]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"{learned} of the 300 pictures were learned from by ")
+    assert len(said) == 2
+    assert len(out.read_text().splitlines()) == 301
 
 
 def test_a_report_is_drawn_again_from_the_run_and_its_pictures(
@@ -130,7 +155,8 @@ def test_other_mistakes_are_one_line_too(
 
 
 def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for words in (["train", "--epochs", "0"], ["train", "--val", "1.5"], ["fly"], []):
+    wrong = (["--epochs", "0"], ["--val", "1.5"], ["--track", "paper"])
+    for words in (*(["train", *more] for more in wrong), ["fly"], []):
         with pytest.raises(SystemExit) as caught:
             main(words)
         assert caught.value.code == 2

@@ -64,19 +64,67 @@ def test_pictures_of_another_shape_are_refused(trained: RunFolder) -> None:
         model.predict(np.zeros((2, 28, 28)))  # type: ignore[arg-type]
 
 
-def test_a_file_that_is_cut_or_strange_is_named(trained: RunFolder, tmp_path: Path) -> None:
+def test_a_file_that_is_cut_or_absent_is_named(trained: RunFolder, tmp_path: Path) -> None:
     content = trained.model_file.read_bytes()
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(content[: len(content) // 2])
     with pytest.raises(TenfoldError, match=r"cut\.onnx: is not a whole ONNX model"):
         Model(cut)
-    strange = onnx.load(trained.model_file)
-    del strange.metadata_props[:]
-    onnx.save(strange, tmp_path / "strange.onnx")
-    with pytest.raises(TenfoldError, match=r"strange\.onnx: is an ONNX file, but not one"):
-        Model(tmp_path / "strange.onnx")
     with pytest.raises(TenfoldError, match="cannot read the model file: No such file"):
         open_model(tmp_path / "absent.onnx")
+
+
+def changed(trained: RunFolder, file: Path, **said: str | None) -> Path:
+    """A copy of the trained model that says other things of itself; None leaves one out."""
+    model = onnx.load(trained.model_file)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    metadata |= {f"tenfold.{name}": value for name, value in said.items()}
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {k: v for k, v in metadata.items() if v is not None})
+    onnx.save(model, file)
+    return file
+
+
+def test_a_model_of_someone_else_is_not_taken_for_ours(trained: RunFolder, tmp_path: Path) -> None:
+    floats = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, 784])
+    output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 784])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["x"], ["y"])], "other", [floats], [output]
+    )
+    other = onnx.helper.make_model(
+        graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17)]
+    )
+    onnx.save(other, tmp_path / "other.onnx")
+    with pytest.raises(TenfoldError, match=r"other\.onnx: is an ONNX model, but not one that"):
+        Model(tmp_path / "other.onnx")
+    onnx.helper.set_model_props(other, {"tenfold.format": "1"})
+    onnx.save(other, tmp_path / "dressed.onnx")
+    with pytest.raises(TenfoldError, match=r"dressed\.onnx: is an ONNX model, but not one that"):
+        Model(tmp_path / "dressed.onnx")
+
+
+def test_a_model_that_a_newer_tenfold_wrote_is_named(trained: RunFolder, tmp_path: Path) -> None:
+    newer = changed(trained, tmp_path / "newer.onnx", format="2")
+    with pytest.raises(TenfoldError, match=r"newer Tenfold: its format is 2.*upgrade Tenfold"):
+        Model(newer)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("classes", None),
+        ("classes", '["0", "1"'),
+        ("training_hashes", None),
+        ("training_hashes", "AAAAAAAA"),
+        ("accept_threshold", "half"),
+    ],
+)
+def test_a_model_whose_words_are_damaged_is_named(
+    name: str, value: str | None, trained: RunFolder, tmp_path: Path
+) -> None:
+    file = changed(trained, tmp_path / "damaged.onnx", **{name: value})
+    with pytest.raises(TenfoldError, match=r"damaged\.onnx: what the model says of itself is dama"):
+        Model(file)
 
 
 def test_one_can_look_inside(trained: RunFolder, questions: Dataset) -> None:

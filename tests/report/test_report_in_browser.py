@@ -3,10 +3,15 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tenfold.data.dataset import Dataset
+from tenfold.evaluation.comparison import Comparison
+from tenfold.model.file import open_model
+from tenfold.report.comparison import SHOWN, write_comparison
+from tenfold.run.folder import RunFolder
 
 QUIET = [
     "--no-sandbox",
@@ -122,6 +127,41 @@ def test_page_follows_the_reader_into_the_dark(page: Page) -> None:
     dark = background(page), page.locator(".ink").first.evaluate("e => getComputedStyle(e).filter")
     assert light == ("rgb(255, 255, 255)", "invert(1)")
     assert dark == ("rgb(16, 19, 23)", "invert(0)")
+
+
+def test_a_comparison_fits_a_phone_and_draws_each_group(
+    browser: Browser, trained: RunFolder, questions: Dataset, tmp_path: Path
+) -> None:
+    sure = open_model(trained.path).predict(questions.images).probabilities
+    comparison = Comparison(
+        names=("runs/" + "long-name-" * 12, "b"),
+        pictures="pictures of " + "a-file-" * 20,
+        rows=np.arange(len(questions)),
+        images=questions.images,
+        labels=questions.labels,
+        probabilities=(sure, np.roll(sure, 1, axis=1)),  # right or wrong by turns, hardly ever both
+        classes=questions.classes,
+        leaked=(0, 3),
+    )
+    write_comparison(comparison, tmp_path / "compare.html")
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto((tmp_path / "compare.html").as_uri())
+    drawn = page.locator("section:has(.tiles)").evaluate_all(
+        "groups => groups.map(group => [group.querySelector('h2').textContent, "
+        "group.querySelectorAll('.digit').length])"
+    )
+    fits = not wide(page)
+    warned = page.get_by_role("alert").inner_text()
+    page.close()
+    wanted = [
+        [f"{title} · {len(rows):,}", min(len(rows), SHOWN)]
+        for title, rows in comparison.groups.items()
+        if rows
+    ]
+    assert (fits, said, drawn) == (True, [], wanted)
+    assert warned == "B has learned from 3 of these pictures, so this is no fair comparison."
 
 
 def test_page_fits_a_phone(page: Page) -> None:

@@ -89,6 +89,15 @@ def test_probabilities_are_written_where_asked(
         assert int(np.argmax(values)) == int(row["Label"])
 
 
+def test_predict_notices_what_was_learned_from(
+    trained: RunFolder, digits: Dataset, questions: Dataset
+) -> None:
+    unlabelled = from_arrays(digits.images, source="no labels")
+    answers = predict(trained.path, unlabelled)
+    assert (len(answers), answers.learned) == (2000, 1600)
+    assert predict(trained.path, questions).learned == 0
+
+
 def test_evaluate_agrees_with_the_run_and_ranks_its_errors(
     trained: RunFolder, questions: Dataset
 ) -> None:

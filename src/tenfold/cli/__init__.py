@@ -5,7 +5,7 @@ import os
 import sys
 from importlib import metadata
 
-from tenfold.cli import data, evaluate, predict, report, train
+from tenfold.cli import compare, data, evaluate, predict, report, train
 from tenfold.errors import TenfoldError
 
 
@@ -57,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, report, data):
+    for module in (train, evaluate, predict, compare, report, data):
         module.add(commands)
     return parser

@@ -38,6 +38,12 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.overwrite,
         arguments.threads or 0,
     )
+    if answers.learned:
+        print(
+            f"{answers.learned:,} of the {len(answers):,} pictures were learned from by "
+            f"{arguments.model}: its answers for them say nothing of how it does on new ones",
+            file=sys.stderr,
+        )
     refused = int((~answers.accepted).sum())
     print(f"{len(answers):,} answers, {refused:,} of them unsure", file=sys.stderr)
     print(arguments.out)

@@ -78,6 +78,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--errors", type=options.count, default=6, metavar="N", help="errors to draw (default: 6)"
     )
+    parser.add_argument(
+        "--track",
+        choices=("tensorboard", "mlflow"),
+        help="hand the recipe, the curves and the scores to a tracker as well: event files in the "
+        "run folder, or a run at MLFLOW_TRACKING_URI",
+    )
     parser.add_argument("--json", action="store_true", help="print metrics.json on stdout")
     parser.set_defaults(run=run)
 
@@ -103,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         split=arguments.split,
         threads=arguments.threads,
         device=arguments.device,
+        track=arguments.track,
     )
     if arguments.json:
         print(json.dumps({"run": str(result.folder.path), **result.metrics}, indent=1))

@@ -65,6 +65,15 @@ def bars_text(
     )
 
 
+def picture_uri(pixels: NDArray[np.uint8]) -> str:
+    """Put a grey picture, uint8 [h, w], as PNG into an address that needs no file."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
 def _bar(length: float, ascii_only: bool) -> str:
     if ascii_only:
         return "#" * round(length)
@@ -99,16 +108,12 @@ def _class_table(dataset: Dataset) -> str:
 
 def _picture(images: Images, meaning: str) -> str:
     """Lay pictures out in rows of `EXAMPLES_A_CLASS`, as one inline PNG at its natural size."""
-    from PIL import Image
-
     rows = max(-(-len(images) // EXAMPLES_A_CLASS), 1)
     grid = np.zeros((rows * EXAMPLES_A_CLASS, SIDE, SIDE), np.uint8)
     grid[: len(images)] = images
     tiles = grid.reshape(rows, EXAMPLES_A_CLASS, SIDE, SIDE).transpose(0, 2, 1, 3)
-    file = io.BytesIO()
-    Image.fromarray(tiles.reshape(rows * SIDE, EXAMPLES_A_CLASS * SIDE)).save(file, "PNG")
-    data = base64.b64encode(file.getvalue()).decode()
+    data = picture_uri(tiles.reshape(rows * SIDE, EXAMPLES_A_CLASS * SIDE))
     return (
         f'<img alt="{meaning}" style="width:{EXAMPLES_A_CLASS * SIDE}px;height:{rows * SIDE}px;'
-        f'max-width:none;margin:0" src="data:image/png;base64,{data}">'
+        f'max-width:none;margin:0" src="{data}">'
     )

@@ -183,9 +183,13 @@ def percent(share: float, digits: int = 2) -> str:
 
 def describe(accuracy: float, interval: Sequence[float], n: int) -> str:
     """Write an accuracy in one line: `99.61 % of 28,000 (95 % interval 99.53-99.68 %)`."""
+    return f"{percent(accuracy)} of {n:,} (95 % interval {reach(interval)})"
+
+
+def reach(interval: Sequence[float]) -> str:
+    """Write an interval of shares as `99.53-99.68 %`."""
     low, high = interval
-    span = f"{low * 100:.2f}-{high * 100:.2f} %"
-    return f"{percent(accuracy)} of {n:,} (95 % interval {span})"
+    return f"{low * 100:.2f}-{high * 100:.2f} %"
 
 
 def _check(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[str]) -> None:

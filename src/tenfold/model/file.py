@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
 from tenfold.errors import TenfoldError
-from tenfold.run.environment import cores
+from tenfold.run.environment import default_threads
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 FORMAT = "1"
+ENDS = ("image", "probabilities", "label", "accepted")  # its input and its outputs
 HASH_BYTES = 5  # of 8: among 60,000 pictures a stranger is taken for one of them once in 18 million
 
 
@@ -32,11 +34,13 @@ class Answers:
         probabilities: float32 [n, classes], rows sum to 1.
         labels: int64 [n], the most probable class.
         accepted: bool [n], whether the model stands by its answer.
+        learned: how many of the pictures the model was trained on; None where nobody looked.
     """
 
     probabilities: NDArray[np.float32]
     labels: Labels
     accepted: NDArray[np.bool_]
+    learned: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -57,10 +61,11 @@ def metadata(
     fingerprint: str,
     hashes: NDArray[np.uint64],
     accept_threshold: float,
+    labels: NDArray[Any] | None = None,
 ) -> dict[str, str]:
     """Write what a model file says of itself: class names, recipe, data, threshold."""
     words = np.sort(hashes).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
-    return {
+    said = {
         "tenfold.format": FORMAT,
         "tenfold.classes": json.dumps(list(classes)),
         "tenfold.recipe": recipe.to_toml(),
@@ -68,10 +73,14 @@ def metadata(
         "tenfold.accept_threshold": repr(accept_threshold),
         "tenfold.training_hashes": base64.b64encode(words.tobytes()).decode(),
     }
+    if labels is not None:
+        values = {"dtype": labels.dtype.str, "values": labels.tolist()}
+        said["tenfold.labels"] = json.dumps(values, default=str)
+    return said
 
 
 class Model:
-    """A model file, ready to answer.
+    """A model file, ready to answer; it can be pickled.
 
     Args:
         source: the path of the file, or its content.
@@ -83,17 +92,40 @@ class Model:
 
     def __init__(self, source: str | Path | bytes, threads: int = 0) -> None:
         self.name = "model" if isinstance(source, bytes) else str(source)
-        self._content = source if isinstance(source, bytes) else _read(Path(source))
+        self.content = source if isinstance(source, bytes) else _read(Path(source))
         self._threads = threads
-        if self._said.get("tenfold.format") != FORMAT:
-            raise TenfoldError(
-                f"{self.name}: is an ONNX file, but not one that this Tenfold wrote "
-                f"(tenfold.format {self._said.get('tenfold.format', 'absent')}, not {FORMAT})"
+        self._check_format()
+        try:
+            self.classes: tuple[str, ...] = tuple(
+                map(str, json.loads(self._said["tenfold.classes"]))
             )
-        self.classes: tuple[str, ...] = tuple(json.loads(self._said["tenfold.classes"]))
-        self.recipe_toml = self._said["tenfold.recipe"]
-        self.fingerprint = self._said["tenfold.fingerprint"]
-        self.accept_threshold = float(self._said["tenfold.accept_threshold"])
+            self.recipe_toml = self._said["tenfold.recipe"]
+            self.fingerprint = self._said["tenfold.fingerprint"]
+            self.accept_threshold = float(self._said["tenfold.accept_threshold"])
+            words = base64.b64decode(self._said["tenfold.training_hashes"])
+            self._training_hashes = _as_numbers(
+                np.frombuffer(words, np.uint8).reshape(-1, HASH_BYTES)
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise TenfoldError(
+                f"{self.name}: what the model says of itself is damaged ({error}); copy the file "
+                "again, or train anew"
+            ) from None
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """What was learned as labels [classes], with its dtype.
+
+        Where the file has the names alone: int64 if all of them are whole numbers, else the names.
+        """
+        if "tenfold.labels" in self._said:
+            kept = json.loads(self._said["tenfold.labels"])
+            return np.array(kept["values"], kept["dtype"])
+        whole = all(name.isdecimal() and str(int(name)) == name for name in self.classes)
+        return np.array(self.classes, np.int64 if whole else np.str_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_session"}
 
     def predict(self, images: Images, batch: int = 512) -> Answers:
         """Answer pictures, uint8 [n, 28, 28], ink 255 on 0."""
@@ -109,17 +141,27 @@ class Model:
         if not parts:
             empty = np.zeros((0, len(self.classes)), np.float32)
             return Answers(empty, np.zeros(0, np.int64), np.zeros(0, np.bool_))
-        return Answers(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        probabilities, labels, accepted = map(np.concatenate, zip(*parts, strict=True))
+        return Answers(probabilities, labels, accepted)
 
     def seen(self, digits: Dataset) -> NDArray[np.int64]:
         """Find the pictures that the model was trained on: their indices, int64 [m]."""
         words = digits.hashes.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
         return np.flatnonzero(np.isin(_as_numbers(words), self._training_hashes))
 
-    @cached_property
-    def _training_hashes(self) -> NDArray[np.uint64]:
-        content = base64.b64decode(self._said["tenfold.training_hashes"])
-        return _as_numbers(np.frombuffer(content, np.uint8).reshape(-1, HASH_BYTES))
+    def _check_format(self) -> None:
+        form = self._said.get("tenfold.format")
+        if form is not None and form.isdecimal() and int(form) > int(FORMAT):
+            raise TenfoldError(
+                f"{self.name}: was written by a newer Tenfold: its format is {form}, and this one "
+                f"reads up to {FORMAT}; upgrade Tenfold"
+            )
+        ends = self._session.get_inputs() + self._session.get_outputs()
+        if form != FORMAT or tuple(end.name for end in ends) != ENDS:
+            raise TenfoldError(
+                f"{self.name}: is an ONNX model, but not one that Tenfold wrote; name a run "
+                "folder, or the model.onnx in it"
+            )
 
     @cached_property
     def _said(self) -> dict[str, str]:
@@ -132,15 +174,18 @@ class Model:
 
         options = onnxruntime.SessionOptions()
         # left to itself it counts the machine's cores, not those that this process may use
-        options.intra_op_num_threads = self._threads or cores()
+        options.intra_op_num_threads = self._threads or default_threads()
         options.log_severity_level = 3
         try:
             return onnxruntime.InferenceSession(
-                self._content, options, providers=["CPUExecutionProvider"]
+                self.content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own errors share no public base
-            reason = str(error).splitlines()[0]
-            raise TenfoldError(f"{self.name}: is not a whole ONNX model: {reason}") from None
+            reason = str(error).splitlines()[0].rpartition(" : ")[2].rstrip(".")
+            raise TenfoldError(
+                f"{self.name}: is not a whole ONNX model ({reason}); is the file cut, or another "
+                "kind of file?"
+            ) from None
 
 
 def _read(path: Path) -> bytes:
@@ -166,4 +211,5 @@ def open_model(path: str | PathLike[str], threads: int = 0) -> Model:
         TenfoldError: where there is none, or it is not one of Tenfold's.
     """
     place = Path(path)
-    return Model(RunFolder.open(place).model_file if place.is_dir() else place, threads)
+    is_run = os.path.isdir(place)  # and not Path.is_dir, which raises in a closed folder
+    return Model(RunFolder.open(place).existing("model.onnx") if is_run else place, threads)

@@ -76,8 +76,7 @@ def read_findings(run: RunFolder, train: Dataset, test: Dataset | None) -> Findi
     """
     environment = run.environment()
     classes = tuple(environment["classes"])
-    file = run.path / "predictions.parquet"
-    table = run.predictions() if file.is_file() else None
+    table = run.predictions()
     return Findings(
         run=run,
         recipe=run.recipe(),
@@ -96,10 +95,8 @@ def _history(run: RunFolder) -> "pl.DataFrame | None":
 
 
 def _answered(
-    table: "pl.DataFrame | None", split: str, pictures: Dataset | None, classes: tuple[str, ...]
+    table: "pl.DataFrame", split: str, pictures: Dataset | None, classes: tuple[str, ...]
 ) -> Answered | None:
-    if table is None:
-        return None
     rows = table.filter(table["split"] == split)
     if not len(rows) or rows["label"].null_count():
         return None

@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Dataset, Images
-from tenfold.evaluation.scores import percent
 from tenfold.report import pictures, plots, raster, sections
 from tenfold.report.findings import Answered, Findings, read_findings
+from tenfold.report.page import render
 from tenfold.report.theme import to_png, to_svg
 from tenfold.report.words import span
 from tenfold.run.folder import RunFolder
@@ -63,22 +62,10 @@ def write_report(
         **_network(findings),
         "answers": _answers(run, shown, errors) if shown else None,
     }
-    page = _environment().get_template("report.html.jinja").render(context)
+    page = render("report.html.jinja", context)
     with atomic_write(run.report_file) as file:
-        file.write(page.encode())
+        file.write(page)
     return run.report_file
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = percent
-    return environment
 
 
 def _keep(run: RunFolder, name: str, figure: Figure) -> bytes:

@@ -68,6 +68,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_threads() -> int:
+    """Count the threads to compute with: every core, or fewer where OMP_NUM_THREADS says so.
+
+    joblib's workers have it set to their part of the machine: without it the two workers of a
+    search would take every core each.
+    """
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), int(asked)) if asked.isdecimal() and int(asked) else cores()
+
+
 def cpu_name() -> str:
     """Name the processor."""
     return cpu_info().get("model name") or platform.processor() or platform.machine()

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+FORMAT = 1  # of the run folder; a run that says a higher one is a newer Tenfold's
+ANSWERED = {"id", "split", "label", "prediction", "p0"}  # columns that every table of answers has
 HISTORY = (
     "epoch",
     "seconds",
@@ -39,6 +43,7 @@ FILES = frozenset(
         "report.html",
         "README.md",
         "submission.csv",
+        "tensorboard",
     }
 )
 
@@ -49,7 +54,8 @@ class RunFolder:
 
     `recipe.toml`, `environment.json`, `history.csv` (a row an epoch), `metrics.json`,
     `predictions.parquet` (a row a validation or test picture), `checkpoint.safetensors`,
-    `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv`.
+    `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
+    `tensorboard/`.
     """
 
     path: Path
@@ -96,11 +102,26 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open a run that exists. Raises TenfoldError where the folder holds none."""
+        """Open a run that exists.
+
+        Raises:
+            TenfoldError: where the folder holds none, or one that a newer Tenfold made.
+        """
         run = cls(Path(path))
-        if not run.recipe_file.is_file():
-            what = "is no run (it has no recipe.toml)" if run.path.exists() else "does not exist"
+        try:
+            is_run, exists = run.recipe_file.is_file(), run.path.exists()
+        except OSError as error:
+            raise TenfoldError(f"{path}: cannot be read: {error.strerror}") from None
+        if not is_run:
+            what = "is no run (it has no recipe.toml)" if exists else "does not exist"
             raise TenfoldError(f"{path}: {what}; name a folder that `tenfold train` made")
+        if (run.path / "environment.json").is_file():  # a run may be killed before it is written
+            form = run.environment().get("format", FORMAT)
+            if not isinstance(form, int) or form > FORMAT:
+                raise TenfoldError(
+                    f"{path}: was made by a newer Tenfold{run._maker()}: its format is {form!r}, "
+                    f"and this one reads up to {FORMAT}; upgrade Tenfold"
+                )
         return run
 
     @property
@@ -142,7 +163,14 @@ class RunFolder:
 
     def recipe(self) -> Recipe:
         """Read the resolved recipe."""
-        return load_recipe(self.recipe_file)
+        try:
+            return load_recipe(self.recipe_file)
+        except TenfoldError as error:
+            ours = metadata.version("tenfold")
+            maker = self._maker()
+            if maker in ("", f" {ours}"):
+                raise
+            raise TenfoldError(f"{error} (the run is by Tenfold{maker}, this is {ours})") from None
 
     def write_recipe(self, recipe: Recipe) -> None:
         """Keep the resolved recipe."""
@@ -154,7 +182,7 @@ class RunFolder:
 
     def write_environment(self, environment: dict[str, Any]) -> None:
         """Keep what the run runs on and with."""
-        self._write_json("environment.json", environment)
+        self._write_json("environment.json", {"format": FORMAT, **environment})
 
     def metrics(self) -> dict[str, Any]:
         """Read the scores."""
@@ -168,7 +196,12 @@ class RunFolder:
         """Read the curves, a row an epoch."""
         import polars as pl
 
-        return pl.read_csv(self._existing("history.csv"), schema_overrides=_history_schema())
+        file, schema = self.existing("history.csv"), _history_schema()
+        try:
+            table = pl.read_csv(file, schema_overrides=schema)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise _damaged(file, error) from None
+        return _with_columns(file, table, schema)
 
     def write_history(self, rows: list[dict[str, float | int | None]]) -> None:
         """Keep the curves, a row an epoch."""
@@ -181,7 +214,12 @@ class RunFolder:
         """Read the answers, a row a validation or test picture."""
         import polars as pl
 
-        return pl.read_parquet(self._existing("predictions.parquet"))
+        file = self.existing("predictions.parquet")
+        try:
+            table = pl.read_parquet(file)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise _damaged(file, error) from None
+        return _with_columns(file, table, ANSWERED)
 
     def write_predictions(self, table: "pl.DataFrame") -> None:
         """Keep the answers, a row a validation or test picture."""
@@ -218,18 +256,33 @@ class RunFolder:
         except OSError:  # a file system without links: the name is a convenience alone
             fresh.unlink(missing_ok=True)
 
-    def _existing(self, name: str) -> Path:
+    def existing(self, name: str) -> Path:
+        """Give the path of one of its files. Raises TenfoldError where it is not there."""
         file = self.path / name
         if not file.is_file():
-            raise TenfoldError(f"{file}: is not there; the run has not come that far")
+            raise TenfoldError(
+                f"{file}: is not there; the run has not come that far, or lost the file"
+            )
         return file
 
+    def _maker(self) -> str:
+        """Name the version that made the run, after a space; "" where that is not known."""
+        file = self.path / "environment.json"
+        versions = self.environment().get("versions") if file.is_file() else None
+        return (
+            f" {versions['tenfold']}"
+            if isinstance(versions, dict) and "tenfold" in versions
+            else ""
+        )
+
     def _read_json(self, name: str) -> dict[str, Any]:
-        file = self._existing(name)
+        file = self.existing(name)
         try:
             value = json.loads(file.read_bytes())
+        except OSError as error:
+            raise TenfoldError(f"{file}: cannot be read: {error.strerror}") from None
         except ValueError as error:
-            raise TenfoldError(f"{file}: is not valid JSON: {error}") from None
+            raise TenfoldError(f"{file}: is cut or damaged, no valid JSON: {error}") from None
         if not isinstance(value, dict):
             raise TenfoldError(f"{file}: must hold an object. Received: {type(value).__name__}")
         return value
@@ -240,6 +293,18 @@ class RunFolder:
     def _write(self, name: str, content: bytes) -> None:
         with atomic_write(self.path / name) as file:
             file.write(content)
+
+
+def _damaged(file: Path, error: BaseException) -> TenfoldError:
+    reason = str(error).splitlines()[0]
+    return TenfoldError(f"{file}: is cut or damaged: {reason}; copy the run again, or train anew")
+
+
+def _with_columns(file: Path, table: "pl.DataFrame", names: Iterable[str]) -> "pl.DataFrame":
+    missing = [name for name in sorted(names) if name not in table.columns]
+    if missing:
+        raise TenfoldError(f"{file}: is no table of a run: it has no column {missing[0]!r}")
+    return table
 
 
 def _history_schema() -> "dict[str, type[pl.DataType]]":

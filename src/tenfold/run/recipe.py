@@ -188,11 +188,11 @@ def recipe_names() -> list[str]:
     return sorted(Path(str(entry)).stem for entry in _folder().iterdir() if entry.name[0] != "_")
 
 
-def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
+def load_recipe(name: str | Path | Recipe, settings: Iterable[str] = ()) -> Recipe:
     """Read a recipe and change some of its values.
 
     Args:
-        name: a recipe of the package (see `recipe_names`) or the path of a TOML file.
+        name: a recipe of the package (see `recipe_names`), the path of a TOML file, or a Recipe.
         settings: `key=value` strings, as `epochs=3` or `optimiser.learning_rate=0.01`; the value
             is read as TOML, or else as a plain string.
 
@@ -200,7 +200,14 @@ def load_recipe(name: str | Path, settings: Iterable[str] = ()) -> Recipe:
         TenfoldError: where there is no such recipe, it is no TOML, a key is unknown (the nearest
             name is given) or a value is of the wrong type or out of range.
     """
+    if isinstance(name, Recipe):
+        return parse_recipe(name.to_toml(), name.name, settings)
     where, text = _read(name)
+    return parse_recipe(text, where, settings)
+
+
+def parse_recipe(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
+    """Do as `load_recipe` does with the text of a recipe; `where` names it in errors."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -28,7 +28,7 @@ def settle(recipe: Recipe) -> Recipe:
         # Without the instructions bfloat16 is emulated: 0.9 GFLOP/s, float32 110 (Zen 3).
         quick = device == "cuda" or (device == "cpu" and environment.cpu_has_bfloat16())
         precision = "bfloat16" if quick else "float32"
-    threads = recipe.threads or environment.cores()
+    threads = recipe.threads or environment.default_threads()
     return change(recipe, device=device, precision=precision, threads=threads)
 
 

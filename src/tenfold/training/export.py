@@ -81,6 +81,30 @@ def export(
         What the comparison found.
 
     Raises:
+        TenfoldError: where the file's answers are not the network's, or it cannot be written.
+    """
+    content, parity = to_onnx(network, recipe, classes, fingerprint, hashes, sample)
+    with atomic_write(path) as file:
+        file.write(content)
+    return parity
+
+
+def to_onnx(
+    network: nn.Sequential,
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    fingerprint: str,
+    hashes: NDArray[np.uint64],
+    sample: Images,
+    labels: NDArray[Any] | None = None,
+) -> tuple[bytes, Parity]:
+    """Give the content of the file that `export` writes, and what the comparison found.
+
+    Args:
+        network, recipe, classes, fingerprint, hashes, sample: as `export` takes them.
+        labels: the labels [classes] that the class names stand for, where they are not the names.
+
+    Raises:
         TenfoldError: where the file's answers are not the network's.
     """
     # On the CPU: a GPU multiplies float32 in fewer bits, and the file must answer as float32 does.
@@ -96,13 +120,10 @@ def export(
     accept = graph.constant("accept_threshold", np.float32(ACCEPT))
     graph.add("GreaterOrEqual", ["confidence", accept], "accepted")
     model = _model(graph, len(classes))
-    helper.set_model_props(model, metadata(recipe, classes, fingerprint, hashes, ACCEPT))
+    helper.set_model_props(model, metadata(recipe, classes, fingerprint, hashes, ACCEPT, labels))
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    parity = _compare(network, recipe, Model(content), sample)
-    with atomic_write(path) as file:
-        file.write(content)
-    return parity
+    return content, _compare(network, recipe, Model(content), sample)
 
 
 def _model(graph: Graph, classes: int) -> onnx.ModelProto:

@@ -96,12 +96,8 @@ def evaluate(
     digits = digits.with_classes(opened.classes) if digits.labels is not None else digits
     labels = digits.known_labels
     leaked = len(opened.seen(digits))
-    if leaked and not allow_leak:
-        raise TenfoldError(
-            f"{leaked:,} of the {len(digits):,} pictures of {digits.source} were learned from: "
-            "a score on them is no test; take another set, or go on with --allow-leak, which "
-            "marks the score"
-        )
+    if not allow_leak:
+        refuse_leak(leaked, f"{len(digits):,} pictures of {digits.source}", opened.name)
     answers = opened.predict(digits.images)
     return Evaluation(
         score(labels, answers.probabilities, digits.classes),
@@ -109,3 +105,21 @@ def evaluate(
         digits.source,
         leaked,
     )
+
+
+def refuse_leak(leaked: int, pictures: str, model: str) -> None:
+    """Refuse to score a model on pictures that it has learned from.
+
+    Args:
+        leaked: how many they are.
+        pictures: of what, as "10,000 pictures of mnist:test".
+        model: the model, as the user named it.
+
+    Raises:
+        TenfoldError: where there are any.
+    """
+    if leaked:
+        raise TenfoldError(
+            f"{leaked:,} of the {pictures} were learned from by {model}: a score on them is no "
+            "test; take another set, or go on with --allow-leak, which marks the score"
+        )

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -32,13 +33,16 @@ def predict(
         overwrite: replace `out` where it is there already.
         threads: how many threads to answer with; 0 for every core.
 
+    Returns:
+        The answers; `learned` says for how many of them the model was trained on the picture.
+
     Raises:
         TenfoldError: where the model or the source cannot be read, or `out` cannot be written.
     """
     if out is not None:
         check_destination(out, overwrite)
-    opened = open_model(model, threads)
-    answers = opened.predict(load(source).images)
+    opened, digits = open_model(model, threads), load(source)
+    answers = replace(opened.predict(digits.images), learned=len(opened.seen(digits)))
     if out is not None:
         write_submission(out, answers, opened.classes, probabilities)
     return answers
@@ -53,7 +57,7 @@ def check_destination(path: str | Path, overwrite: bool) -> None:
     """
     place = Path(path)
     if place.is_dir():
-        raise TenfoldError(f"{path}: is a folder; name a file, as {path}/submission.csv")
+        raise TenfoldError(f"{path}: is a folder; name a file in it")
     if not place.parent.is_dir():
         raise TenfoldError(f"{path}: there is no folder {place.parent}; make it first")
     if place.exists() and not overwrite:

@@ -20,6 +20,7 @@ from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.workflow.predict import check_destination, write_submission
 from tenfold.workflow.result import Run
 from tenfold.workflow.score import score_run
+from tenfold.workflow.tracking import Tracking
 
 if TYPE_CHECKING:
     from tenfold.training.loop import Trainer
@@ -43,6 +44,7 @@ def train(
     report: bool = True,
     errors: int = 6,
     progress: bool = True,
+    track: str | None = None,
     **values: int | str | None,
 ) -> Run:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
@@ -64,6 +66,7 @@ def train(
         report: draw the plots and the report.
         errors: how many of the most important errors the report draws.
         progress: show progress on stderr.
+        track: "tensorboard" or "mlflow", to hand the curves and the scores to as well.
         values: `epochs`, `seed`, `split`, `threads`, `device`: as in a recipe, over `settings`.
 
     Returns:
@@ -93,6 +96,7 @@ def train(
     from tenfold.training.loop import Trainer, steps_within
     from tenfold.workflow.progress import show_progress
 
+    tracking = Tracking(track)
     chosen = settle(chosen)
     if time_budget is not None:
         chosen = change(chosen, steps=steps_within(chosen, pictures, time_budget))
@@ -105,9 +109,14 @@ def train(
     folder.write_recipe(chosen)
     device, leaked = device_name(chosen.device), _learned(pictures, questions)
     folder.write_environment(environment.describe(digits, questions, device, leaked))
-    with show_progress() if progress else contextlib.nullcontext() as watch:
-        trainer.run(watch)
-    return _finish(folder, trainer, digits, parts.validation, questions, submission, report, errors)
+    with tracking:
+        with show_progress() if progress else contextlib.nullcontext() as watch:
+            trainer.run(tracking.begin(folder, watch))
+        run = _finish(
+            folder, trainer, digits, parts.validation, questions, submission, report, errors
+        )
+        tracking.end()
+    return run
 
 
 def _sources(

@@ -1,0 +1,234 @@
+"""Tenfold as scikit-learn has its classifiers: in pipelines, cross-validation and searches."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from numbers import Integral
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+
+from tenfold.data.atomic import atomic_write
+from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
+from tenfold.data.pixels import pictures_of
+from tenfold.data.split import split
+from tenfold.errors import TenfoldError
+from tenfold.model.file import Answers, Model, open_model
+from tenfold.run.recipe import Recipe, change, load_recipe, parse_recipe
+
+PARITY_PICTURES = 1000  # on which the model file is held to the network
+SHAPE = f"X must be pictures of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE}, {SIDE}]"
+
+
+class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
+    """A network as a scikit-learn classifier.
+
+    Pictures are [n, 784], [n, 28, 28] or [n, 28, 28, 1], ink high on a background of 0: whole
+    numbers 0-255, or floats 0-1 or 0-255 (0-1 where none is above 1). Labels are whatever NumPy can
+    sort. Training is that of `tenfold.train`, without a run folder; answers come from the model
+    file's graph, so that predicting needs no torch. There are no sample weights.
+
+    Args:
+        recipe: a recipe's name or file, or a Recipe.
+        epochs: passes over the pictures; None for the recipe's.
+        settings: a change to the recipe, as "batch=64", or several of them.
+        validation: the share (0-1) of the pictures held back to score each epoch on; None for the
+            recipe's, which is 0 for `quick`.
+        random_state: the seed; None for the recipe's, so that a fit can always be repeated.
+        threads: threads to train and to answer with; None for every core, or as many as
+            OMP_NUM_THREADS says, as in the workers of `n_jobs`.
+        device: "auto", "cpu", "cuda" or "mps" to train on; None for the recipe's.
+        verbose: show progress on stderr.
+
+    Attributes:
+        classes_: the labels [classes], sorted, with their dtype.
+        n_features_in_: 784, also where pictures came as [n, 28, 28].
+        history_: a dict an epoch, as `history.csv` has its rows; none after `load`.
+        recipe_: the resolved Recipe.
+        model_: the Model that answers.
+
+    Example:
+        >>> clf = DigitClassifier(epochs=3).fit(digits.images, digits.labels)
+        >>> clf.score(more.images, more.labels)
+    """
+
+    def __init__(
+        self,
+        recipe: str | Path | Recipe = "quick",
+        *,
+        epochs: int | None = None,
+        settings: str | Sequence[str] = (),
+        validation: float | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        threads: int | None = None,
+        device: str | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.recipe = recipe
+        self.epochs = epochs
+        self.settings = settings
+        self.validation = validation
+        self.random_state = random_state
+        self.threads = threads
+        self.device = device
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train anew.
+
+        Args:
+            X: pictures, [n, 784] or [n, 28, 28].
+            y: n labels of two classes or more.
+
+        Raises:
+            ValueError: where pictures, labels or parameters are not what they must be.
+        """
+        X, y = validate_data(self, _flat(X), y)
+        check_non_negative(X, "DigitClassifier.fit")
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) == 1:
+            raise ValueError(
+                f"y has one class only, {self.classes_.tolist()[0]!r}, and there is nothing to "
+                "tell apart; give pictures of two classes or more"
+            )
+        try:
+            names = tuple(map(str, self.classes_.tolist()))
+            self._train(Dataset(_pictures(X), labels.astype(np.int64), names, "X, y"))
+        except TenfoldError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Answer pictures: labels [n], of the dtype of `classes_`.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: where pictures are not what they must be.
+        """
+        answers = self._answers(X)
+        labels: NDArray[Any] = self.classes_[answers.labels]
+        return labels
+
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
+        """Give the probability of each class, float32 [n, classes] in the order of `classes_`.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: where pictures are not what they must be.
+        """
+        return self._answers(X).probabilities
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model file, ONNX, which `load`, `tenfold predict` and any ONNX runtime take.
+
+        Raises:
+            NotFittedError: before `fit`.
+            TenfoldError: where the file cannot be written.
+        """
+        check_is_fitted(self)
+        with atomic_write(Path(path)) as file:
+            file.write(self.model_.content)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Make a fitted classifier of a model file, or of a run.
+
+        Its recipe is the one that the model was trained with, so that `fit` trains another alike.
+
+        Raises:
+            TenfoldError: where there is none, or it is not one of Tenfold's.
+        """
+        model = open_model(path)
+        recipe = parse_recipe(model.recipe_toml, model.name)
+        # the machine that trains next need not be the one that trained
+        loaded = cls(change(recipe, threads=0, device="auto"))
+        loaded.model_, loaded.recipe_, loaded.classes_ = model, recipe, model.labels
+        loaded.n_features_in_ = PIXELS
+        loaded.history_ = []
+        return loaded
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.positive_only = True
+        return tags
+
+    def _train(self, digits: Dataset) -> None:
+        from tenfold.training.device import settle
+        from tenfold.training.export import to_onnx
+        from tenfold.training.loop import Trainer
+        from tenfold.workflow.progress import show_progress
+
+        recipe = settle(self._chosen())
+        parts = split(digits, recipe.validation, recipe.split, recipe.seed)
+        pictures = digits.subset(parts.train)
+        held_back = digits.subset(parts.validation) if len(parts.validation) else None
+        trainer = Trainer(recipe, pictures, held_back)
+        with show_progress() if self.verbose else nullcontext() as watch:
+            trainer.run(watch)
+        if trainer.interrupted:  # a search that is stopped must not go on with half a network
+            raise KeyboardInterrupt
+        sample = (held_back or pictures).images[:PARITY_PICTURES]
+        content, _ = to_onnx(
+            trainer.network,
+            recipe,
+            pictures.classes,
+            pictures.fingerprint,
+            pictures.hashes,
+            sample,
+            self.classes_,
+        )
+        self.history_, self.recipe_ = trainer.history, recipe
+        self.model_ = Model(content, recipe.threads if self.threads else 0)
+
+    def _chosen(self) -> Recipe:
+        seed = self.random_state
+        if seed is not None and not isinstance(seed, Integral):
+            seed = check_random_state(seed).randint(2**31 - 1)
+        values = {
+            "epochs": self.epochs,
+            "steps": None if self.epochs is None else 0,  # those of the recipe give way
+            "validation": self.validation,
+            "seed": seed,
+            "threads": self.threads,
+            "device": self.device,
+        }
+        named = {
+            name: value.item() if isinstance(value, np.generic) else value  # as searches draw them
+            for name, value in values.items()
+            if value is not None
+        }
+        settings = [self.settings] if isinstance(self.settings, str) else self.settings
+        return change(load_recipe(self.recipe, settings), **named)
+
+    def _answers(self, X: Any) -> Answers:
+        check_is_fitted(self)
+        X = validate_data(self, _flat(X), reset=False)
+        try:
+            return self.model_.predict(_pictures(X))
+        except TenfoldError as error:
+            raise ValueError(str(error)) from error
+
+
+def _flat(X: Any) -> Any:
+    """Lay pictures out as scikit-learn has its rows, and leave every table to its own checks."""
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    if len(shape) < 3:
+        return X
+    if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1)):
+        raise ValueError(f"{SHAPE}. Received: {list(shape)}")
+    return np.asarray(X).reshape(-1, PIXELS)
+
+
+def _pictures(X: NDArray[Any]) -> Images:
+    if X.shape[1] != PIXELS:
+        raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
+    images, _ = pictures_of(X, "X")
+    return images

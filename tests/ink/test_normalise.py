@@ -1,0 +1,40 @@
+import cv2
+import numpy as np
+
+from tenfold.data.dataset import Dataset
+from tenfold.ink.normalise import normalise
+
+
+def test_gives_mnist_digits_back_as_they_were(questions: Dataset) -> None:
+    again = np.stack([normalise(image / np.float32(255)).image for image in questions.images[:200]])
+    difference = np.abs(again.astype(float) - questions.images[:200]).mean()
+    assert difference < 8  # of 255; a shift by one pixel makes it 16
+
+
+def test_fits_the_longer_side_to_20_and_centres_the_mass(questions: Dataset) -> None:
+    for image in questions.images[:50]:
+        large = cv2.resize(image, (140, 140), interpolation=cv2.INTER_CUBIC) / np.float32(255)
+        placed = normalise(np.pad(large, ((0, 90), (40, 0)))).image
+        rows, columns = np.flatnonzero(placed.any(1)), np.flatnonzero(placed.any(0))
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+        weights = placed / placed.sum()
+        middle = weights.sum(1) @ np.arange(28), weights.sum(0) @ np.arange(28)
+        assert np.abs(np.array(middle) - 14).max() <= 0.51
+
+
+def test_brings_any_pen_near_mnists() -> None:
+    inked = []
+    for pen in (2, 20, 30, 70):
+        canvas = np.zeros((300, 300), np.float32)
+        cv2.ellipse(canvas, (150, 150), (60, 90), 0, 0, 360, 1.0, pen)
+        done = normalise(canvas)
+        inked.append(done.image.sum() / 255)
+        assert done.notes == {
+            2: ("very thin stroke: thickened",),
+            70: ("very thick stroke: thinned",),
+        }.get(pen, ())
+    assert max(inked) < 2.6 * min(inked)  # the pens differ by thirty times
+
+
+def test_is_blank_without_ink() -> None:
+    assert not normalise(np.zeros((40, 30), np.float32)).image.any()
