@@ -74,6 +74,18 @@ def test_export_prints_what_it_wrote_and_keeps_what_is_there(
     assert main(["data", "export", str(few), str(folder), "--overwrite"]) == 0
 
 
+@pytest.mark.parametrize("form", ["csv", "idx", "npz", "parquet", "png"])
+def test_export_writes_each_form(
+    few: Path, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "export", str(few), str(tmp_path / "out"), "--format", form]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert main(["data", "show", first, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert main(["data", "show", str(few), "--json"]) == 0
+    assert shown["fingerprint"] == json.loads(capsys.readouterr().out)["fingerprint"]
+
+
 def test_a_mistake_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", "mnsit"]) == 1
     printed = capsys.readouterr()

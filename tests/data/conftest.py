@@ -8,6 +8,8 @@ import pytest
 
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import Dataset
+from tenfold.data.source import load
+from tenfold.errors import TenfoldError
 
 Table = list[list[str]]
 Write = Callable[..., Path]
@@ -40,3 +42,16 @@ def write(tmp_path: Path) -> Write:
         return path
 
     return write
+
+
+def refusal(source: str | Path) -> str:
+    """Return the error of loading `source`, having seen that it is one line."""
+    with pytest.raises(TenfoldError) as caught:
+        load(source)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(name="refusal")
+def _refusal() -> Callable[[str | Path], str]:
+    return refusal

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tenfold.data.bundled import BUNDLED, bundled, mnist_index, test_companion
+from tenfold.data.bundled import BUNDLED, bundled, mnist_index
 from tenfold.errors import TenfoldError
 
 SIZES = {"mnist": 60_000, "mnist:test": 10_000, "kaggle": 42_000, "kaggle:test": 28_000}
@@ -53,10 +53,9 @@ def test_shared_pictures_cannot_be_changed() -> None:
 
 
 def test_training_sets_have_a_test_set() -> None:
-    assert test_companion("mnist") == "mnist:test"
-    assert test_companion("kaggle") == "kaggle:test"
-    assert test_companion("kaggle:test") is None
-    assert test_companion("train.csv") is None
+    assert bundled("mnist").companion == "mnist:test"
+    assert bundled("kaggle").companion == "kaggle:test"
+    assert bundled("kaggle:test").companion is None
 
 
 def test_refuses_a_name_that_is_no_bundled_set() -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset, from_arrays
+from tenfold.data.export import export
+from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
@@ -261,3 +263,51 @@ def test_a_test_set_that_lacks_a_class_is_scored_by_name(digits: Dataset, tmp_pa
     strange = from_arrays(some.images[:3], np.array(list("xyz")), source="others")
     with pytest.raises(TenfoldError, match="others: has the class 'x', and known are only a, b, c"):
         evaluate(run, strange)
+
+
+def test_refuses_a_set_of_one_class(tmp_path: Path, digits: Dataset) -> None:
+    (path,) = export(digits.subset(np.flatnonzero(digits.known_labels == 7)), tmp_path)
+    with pytest.raises(TenfoldError, match="are of one class, '7', and there is nothing to tell"):
+        train(path, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_reading_decided_is_said_before_training(
+    tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_seven = np.flatnonzero(digits.known_labels == 7)[1:]
+    some = digits.subset(np.setdiff1d(np.arange(200), one_seven))
+    (path,) = export(from_arrays(some.images.transpose(0, 2, 1), some.labels), tmp_path)
+    with pytest.raises(TenfoldError, match="class '7' has 1 picture"):
+        train(path, out=tmp_path / "run")
+    assert "note: rows and columns seem exchanged" in capsys.readouterr().err
+
+
+def test_refuses_a_class_with_fewer_rows_than_the_split_needs(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    seven = np.flatnonzero(digits.known_labels == 7)[:1]
+    chosen = np.append(np.flatnonzero(digits.known_labels != 7), seven)
+    (path,) = export(digits.subset(chosen), tmp_path)
+    with pytest.raises(TenfoldError, match="class '7' has 1 picture, and a stratified split needs"):
+        train(path, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(
+    not Path("/usr/share/datasets/fashion-mnist").is_dir(),
+    reason="Debian's dataset-fashion-mnist is not installed",
+)
+def test_trains_on_clothes_from_a_folder_that_brings_its_test_set(tmp_path: Path) -> None:
+    clothes = load("/usr/share/datasets/fashion-mnist")
+    folder = tmp_path / "clothes"
+    export(clothes.subset(np.arange(300)), folder, format="idx")
+    test = load(str(clothes.companion)).subset(np.arange(100))
+    export(test, tmp_path, format="idx")
+    for path in folder.iterdir():
+        path.rename(folder / path.name.replace("data", "train"))
+    for path in tmp_path.glob("data-*"):
+        path.rename(folder / path.name.replace("data", "t10k"))
+    run = train(folder, epochs=1, out=tmp_path / "run", report=False, progress=False)
+    assert run.metrics["test"]["n"] == 100
+    assert run.folder.environment()["test_source"] == f"{folder}:test"

@@ -51,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Handwritten digits: from a table of pictures to a trained network, an honest "
         "report and a submission.",
         epilog="Pictures come from a SOURCE: mnist, mnist:test, kaggle or kaggle:test, which are "
-        "in the package, or a file. `tenfold COMMAND --help` says more.",
+        "in the package, or a file or folder: CSV, IDX, npz, Parquet, class folders of PNG or "
+        "JPEG. `tenfold COMMAND --help` says more.",
     )
     parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -36,12 +36,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
     export = actions.add_parser(
         "export",
-        help="write SOURCE as CSV tables, as Kaggle has them",
-        description="Write SOURCE as tables into DIR. `kaggle` gives Kaggle's train.csv, test.csv "
-        "and sample_submission.csv byte for byte; `mnist` gives train.csv and test.csv.",
+        help="write SOURCE as CSV, IDX, npz, Parquet or PNG",
+        description="Write SOURCE into DIR; a test set that came with it is written too. As CSV, "
+        "`kaggle` gives Kaggle's train.csv, test.csv and sample_submission.csv byte for byte.",
     )
     export.add_argument("source", metavar="SOURCE")
     export.add_argument("folder", metavar="DIR")
+    export.add_argument("--format", choices=("csv", "idx", "npz", "parquet", "png"), default="csv")
     export.add_argument("--overwrite", action="store_true", help="replace files that are there")
     export.set_defaults(run=run_export)
 
@@ -114,7 +115,8 @@ def run_export(arguments: argparse.Namespace) -> int:
     from tenfold.data.export import export
 
     print(f"writing {arguments.source} to {arguments.folder}", file=sys.stderr)
-    for path in export(arguments.source, arguments.folder, arguments.overwrite):
+    paths = export(arguments.source, arguments.folder, arguments.overwrite, arguments.format)
+    for path in paths:
         print(path)
     return 0
 

@@ -18,10 +18,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         nargs="?",
         default="mnist",
         metavar="SOURCE",
-        help="the labelled pictures: a bundled set or a file (default: mnist)",
+        help="the labelled pictures: a bundled set, a file or a folder (default: mnist)",
     )
     parser.add_argument(
-        "--test", metavar="SOURCE", help="pictures to answer at the end (bundled sets bring theirs)"
+        "--test",
+        metavar="SOURCE",
+        help="pictures to answer at the end (default: those that come with SOURCE)",
     )
     parser.add_argument(
         "--recipe",

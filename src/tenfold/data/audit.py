@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.data.orientation import transposed_evidence
 from tenfold.data.preview import bars_text
 
 Indices = NDArray[np.int64]
@@ -89,7 +90,8 @@ def audit(dataset: Dataset, against: Dataset | None = None) -> Audit:
 
     A problem is: a picture of one value only, equal pictures with different labels, a class
     without pictures or with less than half as many as the commonest, copies of more than one
-    picture in a hundred, values that stop at 1, and any picture that `against` has too. Equal
+    picture in a hundred, values that stop at 1, rows and columns
+    that seem exchanged, and any picture that `against` has too. Equal
     pictures are found by their 64-bit hashes.
 
     Args:
@@ -113,7 +115,9 @@ def audit(dataset: Dataset, against: Dataset | None = None) -> Audit:
         (problems if many else remarks).append(f"{_pictures(duplicates)} equal to an earlier one")
     if against is not None and len(leaking):
         problems.append(f"{_pictures(leaking)} also in {against.source}")
-    remarks.extend(dataset.notes)
+    turned = transposed_evidence(dataset)
+    problems.extend([turned] if turned else [])
+    remarks.extend(note for note in dataset.notes if note != turned)
     return Audit(
         source=dataset.source,
         against=None if against is None else against.source,

@@ -1,6 +1,7 @@
 """The sets that travel with the package: MNIST, and Kaggle's Digit Recognizer rebuilt from it."""
 
 import gzip
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -38,21 +39,13 @@ def bundled(name: str) -> Dataset:
         raise TenfoldError(f"{name!r} is no bundled set; there are {', '.join(BUNDLED)}")
     if name == "mnist":
         images, labels, writers = _mnist_part("train")
-        return Dataset(images, labels, source=name, writers=writers)
+        return Dataset(images, labels, source=name, writers=writers, companion="mnist:test")
     if name == "mnist:test":
         images, labels, writers = _mnist_part("test")
         return Dataset(images, labels, source=name, writers=writers)
-    part = "test" if name == "kaggle:test" else "train"
-    return _kaggle(name, mnist_index(part), (_KAGGLE_TEST_NOTE,) if part == "test" else ())
-
-
-def test_companion(source: str) -> str | None:
-    """Name the bundled test set that belongs to the bundled training set `source`, if any."""
-    return f"{source}:test" if source in ("mnist", "kaggle") else None
-
-
-# pytest would take a function of that name for a test wherever a test module imports it.
-test_companion.__test__ = False  # type: ignore[attr-defined]
+    if name == "kaggle:test":
+        return replace(_kaggle(name, mnist_index("test")), notes=(_KAGGLE_TEST_NOTE,))
+    return replace(_kaggle(name, mnist_index("train")), companion="kaggle:test")
 
 
 def mnist_index(part: str) -> NDArray[np.int64]:
@@ -69,7 +62,7 @@ def mnist_index(part: str) -> NDArray[np.int64]:
         return np.asarray(rows[part], np.int64)
 
 
-def _kaggle(name: str, rows: NDArray[np.int64], notes: tuple[str, ...]) -> Dataset:
+def _kaggle(name: str, rows: NDArray[np.int64]) -> Dataset:
     images = np.empty((len(rows), SIDE, SIDE), np.uint8)
     labels = np.empty(len(rows), np.int64)
     writers = np.empty(len(rows), np.int64)
@@ -83,7 +76,7 @@ def _kaggle(name: str, rows: NDArray[np.int64], notes: tuple[str, ...]) -> Datas
         labels[here] = their_labels[within]
         writers[here] = their_writers[within]
         start += len(pictures)
-    return Dataset(images, labels, source=name, writers=writers, notes=notes)
+    return Dataset(images, labels, source=name, writers=writers)
 
 
 @cache

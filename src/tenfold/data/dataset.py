@@ -29,6 +29,7 @@ class Dataset:
         source: where the pictures come from, as the user named it.
         writers: int64 [n], who wrote each picture, where that is known.
         notes: what was noticed on reading, one sentence each.
+        companion: the source of the test set that came with it, if one did.
 
     Raises:
         TenfoldError: where shapes, dtypes or labels do not fit together.
@@ -40,6 +41,7 @@ class Dataset:
     source: str = "memory"
     writers: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
+    companion: str | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.images.shape, self.images.dtype

@@ -1,4 +1,4 @@
-"""Open a table, plain or packed as gzip or zip; its bytes tell which, never its suffix."""
+"""The bytes of a file, plain or packed: what they unpack to is bounded, and damage is one line."""
 
 import gzip
 import lzma
@@ -6,9 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
-from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from tenfold.errors import TenfoldError
 
@@ -17,93 +15,137 @@ from tenfold.errors import TenfoldError
 MOST_BYTES = 4 << 30
 MOST_RATIO = 200
 RATIO_COUNTS_FROM = 64 << 20
+# A 28x28 picture has under 4 kB; a photograph, which is refused by its size, may have megabytes.
+MOST_PICTURE_BYTES = 16 << 20
 
-_GZIP = b"\x1f\x8b"
-_ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
-_DAMAGE = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
-_TABLE_HEADS = ("label,pixel0,", "pixel0,pixel1,")
+GZIP = b"\x1f\x8b"
+ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
+# bz2, of zips, tells damage by a bare OSError or ValueError.
+_DAMAGE = (
+    EOFError,
+    ValueError,
+    zlib.error,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+)
+_PIECE = 1 << 20
+
+
+class Readable(Protocol):
+    """What bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most `size` bytes; none at the end."""
+
+
+class Budget:
+    """How much a file on the disk may unpack to, over all that is read of it.
+
+    Args:
+        packed_bytes: the file's size; None where nothing is packed, and thus nothing can burst.
+        source: the name to tell errors with.
+    """
+
+    def __init__(self, packed_bytes: int | None, source: str) -> None:
+        self._packed = packed_bytes
+        self._read = 0
+        self._source = source
+
+    def spend(self, count: int) -> None:
+        """Count bytes that were unpacked. Raises TenfoldError where they are too many."""
+        if self._packed is None:
+            return
+        self._read += count
+        excessive = self._read > RATIO_COUNTS_FROM and self._read > MOST_RATIO * self._packed
+        if excessive or self._read > MOST_BYTES:
+            raise TenfoldError(
+                f"{self._source}: unpacks to more than {MOST_RATIO} times its size or "
+                f"{MOST_BYTES >> 30} GiB, and is refused; unpack it yourself if you trust it. "
+                f"Received: {self._packed:,} bytes that gave {self._read:,}"
+            )
 
 
 class Unpacked:
-    """A stream of a table's bytes that turns damage and decompression bombs into TenfoldError.
+    """A stream of bytes that turns damage and decompression bombs into TenfoldError.
 
     Args:
         stream: the unpacked bytes.
-        packed_bytes: the size on the disk; None where the file is plain, and thus no bomb.
+        budget: what may be read.
         source: the name to tell errors with.
     """
 
-    def __init__(
-        self, stream: IO[bytes] | gzip.GzipFile, packed_bytes: int | None, source: str
-    ) -> None:
+    def __init__(self, stream: Readable, budget: Budget, source: str) -> None:
         self._stream = stream
-        self._packed = packed_bytes
-        self._read = 0
+        self._budget = budget
+        self._ahead = b""
         self.source = source
 
-    def read(self, size: int) -> bytes:
-        """Read at most `size` bytes; none at the end.
+    def read(self, size: int = -1, /) -> bytes:
+        """Read at most `size` bytes, or what one piece gives; none at the end.
 
         Raises:
-            TenfoldError: where the archive is damaged, or unpacks beyond every real table.
+            TenfoldError: where the archive is damaged, or unpacks beyond every real set.
         """
+        if size < 0:
+            size = _PIECE
+        if self._ahead:
+            piece, self._ahead = self._ahead[:size], self._ahead[size:]
+            return piece
         try:
             piece = self._stream.read(size)
         except _DAMAGE as error:
-            raise TenfoldError(
-                f"{self.source}: the archive is damaged or cut short ({error}); "
-                "download or copy it again"
-            ) from error
+            raise damaged(self.source, error) from error
         except OSError as error:
+            if error.errno is None:
+                raise damaged(self.source, error) from error
             raise unreadable(self.source, error) from error
-        self._read += len(piece)
-        if self._packed is not None:
-            self._refuse_bomb(self._packed)
+        self._budget.spend(len(piece))
         return piece
 
-    def _refuse_bomb(self, packed: int) -> None:
-        excessive = self._read > RATIO_COUNTS_FROM and self._read > MOST_RATIO * packed
-        if excessive or self._read > MOST_BYTES:
+    def head(self, size: int) -> bytes:
+        """Look at the next bytes, at most `size`, without taking them."""
+        pieces = self._ahead
+        while len(pieces) < size:
+            self._ahead = b""
+            piece = self.read(size - len(pieces))
+            pieces += piece
+            if not piece:
+                break
+        self._ahead = pieces
+        return pieces[:size]
+
+    def read_all(self, most: int | None = None) -> bytes:
+        """Read what is left. Raises TenfoldError where it is more than `most` bytes."""
+        limit = MOST_BYTES if most is None else most
+        pieces, count = [], 0
+        while piece := self.read(_PIECE):
+            pieces.append(piece)
+            count += len(piece)
+            if count > limit:
+                raise TenfoldError(f"{self.source}: has more than {limit:,} bytes, and is refused")
+        return b"".join(pieces)
+
+    def read_exactly(self, count: int) -> bytes:
+        """Read `count` bytes. Raises TenfoldError where there are fewer."""
+        pieces, missing = [], count
+        while missing and (piece := self.read(min(missing, _PIECE))):
+            pieces.append(piece)
+            missing -= len(piece)
+        if missing:
             raise TenfoldError(
-                f"{self.source}: unpacks to more than {MOST_RATIO} times its size or "
-                f"{MOST_BYTES >> 30} GiB, and is refused; unpack it yourself if you trust it. "
-                f"Received: {packed:,} bytes that gave {self._read:,}"
+                f"{self.source}: is cut short; download or copy it again. "
+                f"Received: {count - missing:,} of {count:,} bytes"
             )
+        return b"".join(pieces)
 
 
-@contextmanager
-def unpacked(path: Path, member: str | None, source: str) -> Iterator[Unpacked]:
-    """Open the table in the file `path`.
-
-    Args:
-        path: a plain file, a gzip or a zip.
-        member: which table of a zip; None where it has only one.
-        source: the name to tell errors with.
-
-    Raises:
-        TenfoldError: where the file cannot be read, is damaged, or the member is not in it.
-    """
-    try:
-        file = path.open("rb")
-        # Not read and rewound: `<(curl ...)` of a shell is a pipe.
-        magic = file.peek(4)[:4]
-    except OSError as error:
-        raise unreadable(source, error) from error
-    with file:
-        if magic in _ZIPS:
-            with _zip_member(file, member, source) as stream:
-                yield stream
-            return
-        if member is not None:
-            raise TenfoldError(
-                f"{source}: {path.name} is no zip, so it has no {member!r}; name the file alone"
-            )
-        if magic.startswith(_GZIP):
-            with gzip.GzipFile(fileobj=file) as expanded:
-                # A pipe has no size: then only the bound on bytes holds.
-                yield Unpacked(expanded, path.stat().st_size or MOST_BYTES, source)
-        else:
-            yield Unpacked(file, None, source)
+def damaged(source: str, error: Exception) -> TenfoldError:
+    """Tell in one line that packed bytes cannot be unpacked."""
+    why = " ".join(str(error).split())
+    return TenfoldError(
+        f"{source}: the archive is damaged or cut short ({why}); download or copy it again"
+    )
 
 
 def unreadable(source: str, error: OSError) -> TenfoldError:
@@ -112,72 +154,65 @@ def unreadable(source: str, error: OSError) -> TenfoldError:
 
 
 @contextmanager
-def _zip_member(file: IO[bytes], member: str | None, source: str) -> Iterator[Unpacked]:
+def unzipped(file: IO[bytes], source: str) -> Iterator[zipfile.ZipFile]:
+    """Open a zip whose members all stay within its folder.
+
+    Raises:
+        TenfoldError: where it is damaged, or a member's name is absolute or climbs out by `..`.
+    """
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+    except (*_DAMAGE, NotImplementedError, OSError) as error:
         raise TenfoldError(
             f"{source}: the zip is damaged or cut short ({error}); download or copy it again"
         ) from error
     with archive:
-        entry = _choose(archive, member, source)
-        with _open_entry(archive, entry, source) as stream:
-            yield Unpacked(stream, entry.compress_size, source)
-
-
-def _choose(archive: zipfile.ZipFile, member: str | None, source: str) -> zipfile.ZipInfo:
-    entries = [
-        entry
-        for entry in archive.infolist()
-        if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
-    ]
-    names = [entry.filename for entry in entries]
-    if member is not None:
-        if member in names:
-            return entries[names.index(member)]
-        near = get_close_matches(member, names, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise TenfoldError(f"{source}: the zip has no {member!r}, but {_listed(names)}{hint}")
-    tables = entries if len(entries) == 1 else [e for e in entries if _is_table(archive, e, source)]
-    if len(tables) == 1:
-        return tables[0]
-    if tables:
-        tables_named = [entry.filename for entry in tables]
-        raise TenfoldError(
-            f"{source}: the zip holds several tables, {_listed(tables_named)}; "
-            f"name one of them, as {source}:{tables_named[0]}"
-        )
-    raise TenfoldError(
-        f"{source}: the zip holds no CSV of digits (header label,pixel0,...), "
-        f"but {_listed(names) if names else 'nothing'}"
-    )
-
-
-def _is_table(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) -> bool:
-    with _open_entry(archive, entry, source) as stream:
-        head = Unpacked(stream, entry.compress_size, source).read(64)
-    text = head.decode("utf-8-sig", "replace").replace('"', "")
-    return text.startswith(_TABLE_HEADS)
+        for name in archive.namelist():
+            parts = name.replace("\\", "/").split("/")
+            if not name.isprintable():
+                raise TenfoldError(
+                    f"{source}: the name of the member {name[:80]!r} cannot be shown; rename it"
+                )
+            if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
+                raise TenfoldError(
+                    f"{source}: the member {name!r} climbs out of the zip, and is refused; "
+                    "download the zip from where it can be trusted"
+                )
+        yield archive
 
 
 @contextmanager
-def _open_entry(
-    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str
-) -> Iterator[IO[bytes]]:
+def member(archive: zipfile.ZipFile, name: str, budget: Budget, source: str) -> Iterator[Unpacked]:
+    """Open a member of a zip. Raises TenfoldError where it is locked or cannot be unpacked."""
+    entry = archive.getinfo(name)
     if entry.flag_bits & 1:
-        raise TenfoldError(
-            f"{source}: {entry.filename!r} is locked with a password; unpack it first"
-        )
+        raise TenfoldError(f"{source}: {name!r} is locked with a password; unpack it first")
     try:
         stream = archive.open(entry)
-    except (NotImplementedError, zipfile.BadZipFile) as error:
+    except (*_DAMAGE, NotImplementedError, OSError) as error:
         raise TenfoldError(
-            f"{source}: {entry.filename!r} cannot be unpacked ({error}); unpack it first"
+            f"{source}: {name!r} cannot be unpacked ({error}); unpack it first"
         ) from error
     with stream:
+        yield Unpacked(stream, budget, f"{source}:{name}")
+
+
+@contextmanager
+def unpacked(file: IO[bytes], size: int, source: str) -> Iterator[Unpacked]:
+    """Read an open file of so many bytes, unpacked where it is a gzip.
+
+    A pipe will do, for it is read once; it has no size: then only the bound on bytes holds.
+    """
+    plain = Unpacked(file, Budget(None, source), source)
+    with gunzipped(plain, Budget(size or MOST_BYTES, source)) as stream:
         yield stream
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+@contextmanager
+def gunzipped(stream: Unpacked, budget: Budget) -> Iterator[Unpacked]:
+    """Unpack a stream that may be a gzip; any other stays as it is."""
+    if not stream.head(2).startswith(GZIP):
+        yield stream
+        return
+    with gzip.GzipFile(fileobj=stream) as expanded:  # type: ignore[call-overload]
+        yield Unpacked(expanded, budget, stream.source)

@@ -36,6 +36,13 @@ def show_progress() -> Iterator[Callable[["Tick"], None]]:
         yield show
 
 
+def show_notes(notes: tuple[str, ...]) -> None:
+    """Show what was noticed and decided on reading a set, where progress is shown."""
+    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    for note in notes:
+        print(f"note: {note}", file=stream)
+
+
 def _line(tick: "Tick") -> None:
     print(_text(tick), file=sys.stderr, flush=True)
 

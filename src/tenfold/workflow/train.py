@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.audit import leaks
-from tenfold.data.bundled import test_companion
 from tenfold.data.dataset import Dataset, Images
 from tenfold.data.source import load
 from tenfold.data.split import split as split_off
@@ -52,8 +51,8 @@ def train(
 
     Args:
         source: the labelled pictures to learn from.
-        test: the pictures to answer at the end, labelled or not; a bundled training set, given
-            by its name, brings its own.
+        test: the pictures to answer at the end, labelled or not; by default those that came
+            with `source`, where it is given by its name: bundled, or in its folder or file.
         recipe: a recipe's name or file.
         settings: `key=value` changes to the recipe.
         validation: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
@@ -78,6 +77,10 @@ def train(
             possible.
     """
     digits, questions = _sources(source, test)
+    if progress:
+        from tenfold.workflow.progress import show_notes
+
+        show_notes(digits.notes)
     _refuse_leaks(digits, questions, allow_leak)
     if submission is not None:
         if questions is None:
@@ -125,8 +128,14 @@ def _sources(
             f"{digits.source}: has no labels to learn from (no column 'label'); "
             "name a labelled set, as Kaggle's train.csv"
         )
+    if len(digits) and np.count_nonzero(digits.class_counts) < 2:
+        only = digits.classes[int(digits.class_counts.argmax())]
+        raise TenfoldError(
+            f"{digits.source}: all {len(digits):,} pictures are of one class, {only!r}, and there "
+            "is nothing to tell apart; give a set with two classes or more"
+        )
     if test is None and not isinstance(source, Dataset):
-        test = test_companion(digits.source)
+        test = digits.companion
     questions = None if test is None else load(test)
     if questions is not None and questions.labels is not None:
         questions = questions.with_classes(digits.classes)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import kaggle_csv
+from tenfold.data import csv_table
 from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
@@ -49,7 +49,7 @@ def test_reads_a_table_without_labels(table: Table, write: Write, few: Dataset) 
 def test_reads_rows_that_span_many_blocks(
     table: Table, write: Write, few: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kaggle_csv, "BLOCK_BYTES", 701)
+    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 701)
     assert same(load(write(table, end="\r\n")), few)
 
 
@@ -131,7 +131,7 @@ def test_counts_rows_without_blank_lines_and_lines_with_them(table: Table, write
 def test_counts_rows_across_blocks(
     table: Table, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kaggle_csv, "BLOCK_BYTES", 5000)
+    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 5000)
     table[19][784] = "1e2"
     assert "row 19 (line 20), column pixel783" in refusal(write(table))
 
@@ -178,8 +178,8 @@ def test_refuses_columns_out_of_order(table: Table, write: Write) -> None:
     )
 
 
-def test_refuses_a_table_without_header(table: Table, write: Write) -> None:
-    assert "first line must be the header label,pixel0" in refusal(write(table[1:]))
+def test_refuses_a_first_line_that_is_neither_header_nor_row(table: Table, write: Write) -> None:
+    assert "first line must be the header label,pixel0" in refusal(write([["x"], *table]))
 
 
 def test_refuses_a_header_without_rows(table: Table, write: Write) -> None:
@@ -190,9 +190,9 @@ def test_refuses_an_empty_file(write: Write) -> None:
     assert "is empty" in refusal(write([]))
 
 
-def test_refuses_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_refuses_binary_noise(tmp_path: Path) -> None:
     path = tmp_path / "digits.csv"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    path.write_bytes(np.random.default_rng(0).bytes(50_000))
     assert "is not a CSV in UTF-8" in refusal(path)
 
 
@@ -203,7 +203,7 @@ def test_refuses_a_row_that_is_not_utf_8(table: Table, write: Write) -> None:
 
 
 def test_refuses_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kaggle_csv, "MOST_LINE_BYTES", 20_000)
+    monkeypatch.setattr(csv_table, "MOST_LINE_BYTES", 20_000)
     path = tmp_path / "digits.csv"
     path.write_bytes(b"0," * 400_000)
     assert "has a line of more than 20,000 bytes" in refusal(path)

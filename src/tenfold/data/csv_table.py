@@ -1,6 +1,8 @@
-"""Read the tables of Kaggle's Digit Recognizer: `label,pixel0..pixel783`, or the pixels alone."""
+"""Read tables of pixels, as Kaggle's Digit Recognizer has them: `label,pixel0..pixel783`."""
 
 import csv
+import itertools
+import math
 import re
 from collections.abc import Iterator
 from typing import Protocol
@@ -8,7 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import PIXELS, SIDE, Dataset, Labels, class_indices
+from tenfold.data.csv_layout import MOST_EVIDENCE_ROWS, Layout, cells_of, layout_of
+from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.data.pixels import named_labels, other_classes, pictures_of
 from tenfold.errors import TenfoldError
 
 # Blocks whose arrays stay in the processor's cache: 256 kB was fastest of 32 kB to 16 MB.
@@ -16,11 +20,13 @@ BLOCK_BYTES = 256 << 10
 # A row of 785 quoted cells with spaces has 8 kB; the rest is room.
 MOST_LINE_BYTES = 1 << 20
 
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(
     r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(\.[0-9]*)?e[+-]?[0-9]+|nan|inf)", re.IGNORECASE
 )
+_WHOLE_DECIMAL = re.compile(r"[0-9]{1,18}\.0*")
 _COMMA, _LINE_FEED, _ZERO = (np.uint8(ord(sign)) for sign in (",", "\n", "0"))
+
+Table = NDArray[np.uint8] | NDArray[np.float32]
 
 
 class ByteStream(Protocol):
@@ -32,7 +38,7 @@ class ByteStream(Protocol):
         """Read at most `size` bytes."""
 
 
-def read_kaggle_csv(stream: ByteStream) -> Dataset:
+def read_csv(stream: ByteStream, source: str) -> Dataset:
     """Read a table of digits, a row a picture, checking every value.
 
     Numpy turns whole blocks of text into pixels by arithmetic on bytes; a block in which anything
@@ -40,32 +46,35 @@ def read_kaggle_csv(stream: ByteStream) -> Dataset:
     Polars, into uint8 columns, takes about twice the time and the memory.
 
     Args:
-        stream: UTF-8 text with LF or CRLF line ends, with or without a byte order mark.
+        stream: UTF-8 text with LF or CRLF line ends, with or without a byte order mark, a header,
+            and a column of labels.
+        source: the name of the set.
 
     Returns:
         A Dataset; `labels` is None where the table has no label column. Integer labels within
         0-9 give ten classes, any others the sorted unique labels.
 
     Raises:
-        TenfoldError: where the header, the number of cells, a pixel (an integer 0-255) or a label
-            is not as it must be.
+        TenfoldError: where the columns, the number of cells, a pixel (an integer 0-255, or all of
+            them decimal numbers) or a label is not as it must be.
     """
     blocks = _blocks(stream)
-    header = next(blocks, b"")
-    labelled = _check_header(header, stream.source)
-    reading = _Rows(stream.source, labelled)
-    pixels = [reading.read(block) for block in blocks]
+    first = next(blocks, b"")
+    sample = next(blocks, b"")
+    layout = _layout(first, sample, stream.source)
+    reading = _Rows(stream.source, layout)
+    lines = [sample] if layout.header else [first, sample]
+    pixels = [reading.read(block) for block in itertools.chain(lines, blocks) if block]
     if not reading.rows:
         raise TenfoldError(
             f"{stream.source}: has a header and no rows; give a table with a row a picture"
         )
-    images = np.concatenate(pixels).reshape(-1, SIDE, SIDE)
-    if not labelled:
-        return Dataset(images, None, source=stream.source)
-    labels, classes = _label_indices(reading.labels)
-    digits = "".join(classes) == "0123456789"
-    notes = () if digits else (f"the labels are not the digits 0-9 but {len(classes)} others",)
-    return Dataset(images, labels, classes, stream.source, notes=notes)
+    images, notes = pictures_of(np.concatenate(pixels), stream.source)
+    notes = (*layout.notes, *notes)
+    if layout.label is None:
+        return Dataset(images, None, source=source, notes=notes)
+    labels, classes = named_labels(reading.labels)
+    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
 
 
 def _blocks(stream: ByteStream) -> Iterator[bytes]:
@@ -89,73 +98,67 @@ def _blocks(stream: ByteStream) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _check_header(line: bytes, source: str) -> bool:
-    """Tell whether the table has labels; raise where the header is not Kaggle's."""
-    if not line.strip():
+def _layout(first: bytes, sample: bytes, source: str) -> Layout:
+    """Find the table's layout from its first line and the block after it."""
+    if not first.strip():
         raise TenfoldError(
             f"{source}: is empty; give a CSV whose first line is label,pixel0,...,pixel{PIXELS - 1}"
         )
     try:
-        text = line.decode("utf-8-sig").rstrip("\r\n")
-        if "\0" in text:
-            raise ValueError
-        names = [name.strip() for name in next(csv.reader([text]), [""])] or [""]
+        cells = cells_of(first)
     except (ValueError, csv.Error) as error:
         raise TenfoldError(
-            f"{source}: is not a CSV in UTF-8. Received: {shown(line[:20])}... at its start"
+            f"{source}: is not a CSV in UTF-8. Received: {shown(first[:20])}... at its start"
         ) from error
-    labelled = names[0] == "label"
-    pixels = names[labelled:]
-    if pixels[:1] != ["pixel0"]:
-        raise TenfoldError(
-            f"{source}: the first line must be the header label,pixel0,...,pixel{PIXELS - 1} "
-            f"(or without label). Received: {shown(text)}"
-        )
-    for index, name in enumerate(pixels[:PIXELS]):
-        if name != f"pixel{index}":
-            raise TenfoldError(
-                f"{source}: header, column {index + labelled + 1} must be pixel{index}; put the "
-                f"columns in order. Received: {shown(name)}"
-            )
-    if len(pixels) != PIXELS:
-        raise TenfoldError(
-            f"{source}: needs {PIXELS} pixel columns, pixel0-pixel{PIXELS - 1} ({SIDE} x {SIDE}). "
-            f"Received: {len(pixels)}"
-        )
-    return labelled
+    rows = []
+    # Kaggle's own header needs no evidence: only whether the first row has decimals.
+    most = 1 if cells[:2] == ["label", "pixel0"] else MOST_EVIDENCE_ROWS
+    for line in sample.split(b"\n", most)[:most]:
+        try:
+            rows.append(cells_of(line))
+        except (ValueError, csv.Error):
+            break  # its row will be named when it is read
+    return layout_of(cells, [row for row in rows if row != [""]], source)
 
 
 class _Rows:
     """The rows read so far: how many, their labels, and how many lines of the file they took."""
 
-    def __init__(self, source: str, labelled: bool) -> None:
+    def __init__(self, source: str, layout: Layout) -> None:
         self.source = source
-        self.labelled = labelled
+        self.label = layout.label
+        self.names = layout.names
+        self.decimal = layout.decimal
         self.rows = 0
-        self.lines = 1
+        self.lines = int(layout.header)
         self.labels: list[str] = []
         self._plain_labels: dict[bytes, str] = {}
 
-    def read(self, block: bytes) -> NDArray[np.uint8]:
-        """Read a block of whole lines into pixels, uint8 [rows, 784], and keep its labels."""
+    def read(self, block: bytes) -> Table:
+        """Read a block of whole lines into pixels, [rows, 784], and keep its labels."""
         # Line by line for the line ends alone: replacing them in the block took 30 % of the time.
         lines = [line.removesuffix(b"\r") for line in block[:-1].split(b"\n")]
-        table = self._read_plain(lines)
-        if table is None:
-            table = self._read_cells(lines)
+        plain = None if self.decimal else self._read_plain(lines)
+        table = self._read_cells(lines) if plain is None else plain
         self.rows += len(table)
         self.lines += len(lines)
         return table
 
     def _read_plain(self, lines: list[bytes]) -> NDArray[np.uint8] | None:
         """Read lines with nothing unusual in them; None where there may be."""
-        if not self.labelled:
+        if self.label is None:
             return _plain_pixels(lines)
-        pairs = [line.partition(b",") for line in lines]
-        names = [self._plain_label(label) for label, _, _ in pairs]
+        if self.label == 0:
+            pairs = [line.partition(b",")[::2] for line in lines]
+        else:
+            rows = [line.split(b",") for line in lines]
+            if any(len(row) != PIXELS + 1 for row in rows):
+                return None
+            pairs = [(row.pop(self.label), b",".join(row)) for row in rows]
+        names = [self._plain_label(label) for label, _ in pairs]
         if None in names:
             return None
-        table = _plain_pixels([cells for _, _, cells in pairs])
+        table = _plain_pixels([cells for _, cells in pairs])
         if table is not None:
             self.labels.extend(name for name in names if name is not None)
         return table
@@ -164,12 +167,12 @@ class _Rows:
         if label not in self._plain_labels:
             text = label.decode("utf-8", "replace")
             unusual = '"' in text or "\ufffd" in text or text != text.strip()
-            if unusual or _label_fault(text):
+            if unusual or label_fault(text):
                 return None
             self._plain_labels[label] = text
         return self._plain_labels[label]
 
-    def _read_cells(self, lines: list[bytes]) -> NDArray[np.uint8]:
+    def _read_cells(self, lines: list[bytes]) -> Table:
         """Read lines cell by cell: slower, and exact about what is wrong and where."""
         tables = []
         row = self.rows
@@ -179,16 +182,30 @@ class _Rows:
             row += 1
             where = f"{self.source}: row {row} (line {line_number})"
             cells = _cells_of(line, where)
-            needed = PIXELS + self.labelled
-            if len(cells) != needed:
-                raise TenfoldError(f"{where}: needs {needed} cells. Received: {len(cells)}")
-            if self.labelled:
-                label = cells.pop(0)
-                if fault := _label_fault(label):
-                    raise TenfoldError(f"{where}, column label: {fault}. Received: {shown(label)}")
-                self.labels.append(label)
-            tables.append([_pixel(cell, index, where) for index, cell in enumerate(cells)])
+            if len(cells) != len(self.names):
+                raise TenfoldError(
+                    f"{where}: needs {len(self.names)} cells. Received: {len(cells)}"
+                )
+            read = _fraction if self.decimal else _pixel
+            tables.append(
+                [
+                    read(cell, name, where)
+                    for index, (cell, name) in enumerate(zip(cells, self.names, strict=True))
+                    if index != self.label
+                ]
+            )
+            if self.label is not None:
+                self._keep_label(cells[self.label], f"{where}, column {self.names[self.label]}")
+        if self.decimal:
+            return np.array(tables, np.float32).reshape(-1, PIXELS)
         return np.array(tables, np.uint8).reshape(-1, PIXELS)
+
+    def _keep_label(self, label: str, where: str) -> None:
+        if self.decimal and _WHOLE_DECIMAL.fullmatch(label):
+            label = label.partition(".")[0]  # pandas writes 5.0 where the pixels are floats
+        if fault := label_fault(label):
+            raise TenfoldError(f"{where}: {fault}. Received: {shown(label)}")
+        self.labels.append(label)
 
 
 def _plain_pixels(lines: list[bytes]) -> NDArray[np.uint8] | None:
@@ -238,26 +255,33 @@ def _cells_of(line: bytes, where: str) -> list[str]:
         ) from error
 
 
-def _pixel(cell: str, index: int, where: str) -> int:
+def _pixel(cell: str, name: str, where: str) -> int:
     if cell.isascii() and cell.isdigit() and len(cell) <= 18 and int(cell) <= 255:
         return int(cell)
     wanted = "is empty; fill it with an integer 0-255" if not cell else "must be an integer 0-255"
-    raise TenfoldError(f"{where}, column pixel{index}: {wanted}. Received: {shown(cell)}")
+    raise TenfoldError(f"{where}, column {name}: {wanted}. Received: {shown(cell)}")
 
 
-def _label_fault(label: str) -> str:
+def _fraction(cell: str, name: str, where: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if 0 <= value <= 255:
+        return value
+    raise TenfoldError(
+        f"{where}, column {name}: must be a number 0-255, or all pixels 0-1. "
+        f"Received: {shown(cell)}"
+    )
+
+
+def label_fault(label: str) -> str:
+    """Say what is wrong with the text of a label; nothing where it can be one."""
     if not label:
         return "is empty; give every row its label, or leave the column out"
     if _DECIMAL.fullmatch(label):
         return "must be an integer or the name of a class"
     return ""
-
-
-def _label_indices(labels: list[str]) -> tuple[Labels, tuple[str, ...]]:
-    """Number the labels: as integers where all of them are, otherwise as names."""
-    if all(_WHOLE.fullmatch(label) for label in set(labels)):
-        return class_indices(np.array([int(label) for label in labels], np.int64))
-    return class_indices(np.array(labels))
 
 
 def shown(value: str | bytes, most: int = 40) -> str:
