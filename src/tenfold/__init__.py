@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tenfold.model.file import Model
     from tenfold.workflow.evaluate import evaluate
     from tenfold.workflow.predict import predict
+    from tenfold.workflow.resume import resume
     from tenfold.workflow.train import train
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "from_arrays",
     "load",
     "predict",
+    "resume",
     "train",
 ]
 
@@ -40,6 +42,7 @@ _HOMES = {
     "from_arrays": "tenfold.data.dataset",
     "load": "tenfold.data.source",
     "predict": "tenfold.workflow.predict",
+    "resume": "tenfold.workflow.resume",
     "train": "tenfold.workflow.train",
 }
 

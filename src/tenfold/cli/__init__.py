@@ -5,7 +5,7 @@ import os
 import sys
 from importlib import metadata
 
-from tenfold.cli import data, evaluate, predict, report, train
+from tenfold.cli import data, evaluate, predict, report, resume, train
 from tenfold.errors import TenfoldError
 
 
@@ -36,8 +36,8 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    except KeyboardInterrupt:
-        print("tenfold: stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"tenfold: {stop or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `tenfold ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -56,6 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, report, data):
+    for module in (train, resume, evaluate, predict, report, data):
         module.add(commands)
     return parser

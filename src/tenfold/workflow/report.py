@@ -4,12 +4,11 @@ from os import PathLike
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.source import load
-from tenfold.errors import TenfoldError
 from tenfold.report.card import write_card
 from tenfold.report.report import write_report
 from tenfold.run.folder import RunFolder
 from tenfold.training.preview import augmented_examples
+from tenfold.workflow.plan import load_again
 
 SHOWN_PICTURES, SHOWN_VERSIONS = 5, 8  # in the preview of the augmentation
 
@@ -29,10 +28,8 @@ def report(run: str | PathLike[str], errors: int = 6) -> Path:
     """
     folder = RunFolder.open(Path(run))
     environment = folder.environment()
-    train = _again(environment["source"], environment["fingerprint"])
-    test = None
-    if environment["test_source"]:
-        test = _again(environment["test_source"], environment["test_fingerprint"])
+    train = load_again(environment)
+    test = load_again(environment, "test") if environment["test_source"] else None
     return draw(folder, train, test, errors)
 
 
@@ -45,10 +42,3 @@ def draw(folder: RunFolder, train: Dataset, test: Dataset | None, errors: int) -
     path = write_report(folder, train, test, errors, augmented=examples)
     write_card(folder)
     return path
-
-
-def _again(source: str, fingerprint: str) -> Dataset:
-    digits = load(source)
-    if digits.fingerprint != fingerprint:
-        raise TenfoldError(f"{source}: is no longer the set that the run was made from")
-    return digits
