@@ -13,6 +13,8 @@ import argparse
 import multiprocessing
 import os
 import random
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -32,10 +34,11 @@ from tenfold.workflow.train import train
 
 NAME = "kills"
 KILLS = 3  # of one trial, at most
-# Started once, with torch loaded; each process that trains is forked from it within a moment.
+# Started once, with torch and what its optimisers load (half of a small run's time); each process
+# that trains is forked from it within a moment.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["onnxruntime", "tenfold.training.export", "tenfold.workflow.carry_out"]
+    ["torch._dynamo", "onnxruntime", "tenfold.training.export", "tenfold.workflow.carry_out"]
 )
 
 
@@ -121,6 +124,8 @@ def killed(
 ) -> int:
     """Train, kill, resume, kill, resume, and so on to the end; return the number of kills.
 
+    A run that ends before its first kill is begun anew.
+
     Args:
         out: the run folder.
         how: the arguments of `train`.
@@ -131,22 +136,26 @@ def killed(
     Raises:
         RuntimeError: where a process ends with an error of its own, or no write could be met.
     """
-    process = _begin(train, out, **how)
+    process, kills = _begin(train, out, **how), 0
     _await_recipe(process, out)
-    for kill in range(KILLS):
-        if while_writing and kill == 0:
+    while kills < KILLS:
+        if while_writing and kills == 0:
             process = _killed_while_writing(process, out)
         else:
             process.join(draw.uniform(0, seconds))
             process.kill()
             process.join()
-        if process.exitcode == 0:
-            return kill
+        if process.exitcode != -signal.SIGKILL:
+            break
+        kills += 1
         process = _begin(resume, out, progress=False)
     process.join()
     if process.exitcode:
         raise RuntimeError(f"{out}: resuming ended with {process.exitcode}")
-    return KILLS
+    if kills:
+        return kills
+    shutil.rmtree(out)
+    return killed(out, how, draw, seconds / 2, while_writing)
 
 
 def _killed_while_writing(process: ForkServerProcess, run: Path) -> ForkServerProcess:
@@ -156,7 +165,7 @@ def _killed_while_writing(process: ForkServerProcess, run: Path) -> ForkServerPr
             pass
         process.kill()
         process.join()
-        if process.exitcode == 0:
+        if process.exitcode != -signal.SIGKILL:
             raise RuntimeError(f"{run}: ended before a checkpoint was met half written")
         if _half_written(run):
             return process
