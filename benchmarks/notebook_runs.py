@@ -40,13 +40,16 @@ def run_tenfold(seed: int, out: Path, settings: list[str], threads: int = 0) -> 
 
     Args:
         seed: of weights, order, augmentation and dropout; the split is the notebook's own.
-        out: the run folder; one that was cut short is begun again.
+        out: the run folder; one that was cut short goes on.
         settings: `key=value` changes to the recipe.
         threads: 0 for every core.
     """
+    from tenfold.workflow.resume import resume
     from tenfold.workflow.train import train
 
-    if not (out / "metrics.json").is_file():
+    if (out / "recipe.toml").is_file() and not (out / "metrics.json").is_file():
+        resume(out)
+    elif not (out / "metrics.json").is_file():
         train(
             "kaggle",
             recipe="notebook",
@@ -54,7 +57,6 @@ def run_tenfold(seed: int, out: Path, settings: list[str], threads: int = 0) -> 
             seed=seed,
             threads=threads or None,
             out=out,
-            overwrite=True,
             report=False,
         )
     return tenfold_row(RunFolder.open(out), settings)
@@ -64,7 +66,7 @@ def tenfold_row(folder: RunFolder, settings: list[str]) -> Row:
     """Turn a run folder into a row; score its model on the pictures that it learned from too."""
     metrics, recipe = folder.metrics(), folder.recipe()
     if metrics["training"]["interrupted"]:
-        raise SystemExit(f"{folder.path}: was interrupted; remove it to begin again")
+        raise SystemExit(f"{folder.path}: was interrupted; `tenfold resume` goes on with it")
     where = folder.environment()
     row = {
         "kind": "tenfold",

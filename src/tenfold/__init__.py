@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.evaluate import evaluate
     from tenfold.workflow.predict import predict
+    from tenfold.workflow.resume import resume
     from tenfold.workflow.train import train
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "from_arrays",
     "load",
     "predict",
+    "resume",
     "train",
 ]
 
@@ -47,6 +49,7 @@ _HOMES = {
     "from_arrays": "tenfold.data.dataset",
     "load": "tenfold.data.source",
     "predict": "tenfold.workflow.predict",
+    "resume": "tenfold.workflow.resume",
     "train": "tenfold.workflow.train",
 }
 

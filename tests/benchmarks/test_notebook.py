@@ -10,6 +10,7 @@ from benchmarks import notebook_runs
 from benchmarks.notebook_summary import summary
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import TenfoldError
 from tenfold.run.folder import RunFolder
 
 
@@ -72,3 +73,14 @@ def test_the_summary_compares_two_runs_or_more_of_each_by_welch() -> None:
 def test_the_summary_says_where_there_are_too_few_runs() -> None:
     assert "too few for an interval" in summary([run("tenfold", 0.995), run("keras", 0.994)])
     assert summary([]) == "no rows yet"
+
+
+def test_a_tenfold_run_that_was_cut_short_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipe.toml").touch()
+    gone_on: list[Path] = []
+    monkeypatch.setattr("tenfold.workflow.resume.resume", gone_on.append)
+    with pytest.raises(TenfoldError, match=r"metrics\.json: is not there"):
+        notebook_runs.run_tenfold(0, tmp_path, [])
+    assert gone_on == [tmp_path]

@@ -5,7 +5,7 @@ import pytest
 
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import Dataset, from_arrays
-from tenfold.data.split import KINDS, split
+from tenfold.data.split import KINDS, folds, split
 from tenfold.errors import TenfoldError
 
 
@@ -119,3 +119,34 @@ def test_refuses_a_share_that_is_none(few: Dataset, share: float) -> None:
 def test_names_the_nearest_kind(few: Dataset) -> None:
     with pytest.raises(TenfoldError, match="did you mean 'stratified'"):
         split(few, 0.1, "stratify")
+
+
+def test_folds_hold_each_picture_once_and_the_classes_in_proportion(digits: Dataset) -> None:
+    parts = folds(digits, 5, seed=1)
+    assert sorted(np.concatenate([part.validation for part in parts]).tolist()) == list(range(2000))
+    for part in parts:
+        assert not np.intersect1d(part.train, part.validation).size
+        counts = digits.subset(part.validation).class_counts
+        assert np.abs(counts - digits.class_counts / 5).max() < 1
+    again, other = folds(digits, 5, seed=1), folds(digits, 5, seed=2)
+    assert np.array_equal(parts[0].validation, again[0].validation)
+    assert not np.array_equal(parts[0].validation, other[0].validation)
+
+
+def test_folds_by_writer_part_no_writer_and_are_of_one_size(digits: Dataset) -> None:
+    parts = folds(digits, 4, "writer")
+    assert digits.writers is not None
+    for part in parts:
+        shared = np.intersect1d(digits.writers[part.train], digits.writers[part.validation])
+        assert not shared.size
+    largest = np.unique(digits.writers, return_counts=True)[1].max()
+    sizes = [len(part.validation) for part in parts]
+    assert max(sizes) - min(sizes) <= largest
+    assert sum(sizes) == 2000
+
+
+def test_too_few_writers_for_the_folds_are_told(digits: Dataset) -> None:
+    assert digits.writers is not None
+    two = digits.subset(np.flatnonzero(np.isin(digits.writers, np.unique(digits.writers)[:2])))
+    with pytest.raises(TenfoldError, match=r"by 2 writers, and a split by writer needs 3"):
+        folds(two, 3, "writer")

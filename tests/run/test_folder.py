@@ -82,3 +82,10 @@ def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
         run.metrics()
     with pytest.raises(TenfoldError, match="does not exist"):
         RunFolder.open(tmp_path / "nowhere")
+
+
+def test_a_run_that_got_no_further_than_its_environment_can_be_replaced(tmp_path: Path) -> None:
+    RunFolder.create(tmp_path / "run").write_environment({})
+    (tmp_path / "run" / ".recipe.toml.0123abcd.tmp").write_bytes(b"na")
+    run = made_again(tmp_path / "run")
+    assert list(run.path.iterdir()) == []

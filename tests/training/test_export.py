@@ -7,7 +7,7 @@ import torch
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, Parity
-from tenfold.run.recipe import load_recipe
+from tenfold.run.recipe import change, load_recipe
 from tenfold.training import export as exporting
 from tenfold.training.device import settle
 from tenfold.training.export import UNSURE, export, network_answers
@@ -31,7 +31,7 @@ def trainer(digits: Dataset) -> Trainer:
 
 def exported(trainer: Trainer, path: Path, questions: Dataset) -> Parity:
     classes, hashes = trainer.train.classes, trainer.train.hashes
-    return export(trainer.network, trainer.recipe, classes, "", hashes, path, questions.images)
+    return export([trainer.network], trainer.recipe, classes, "", hashes, path, questions.images)
 
 
 def test_every_layer_answers_as_in_training(
@@ -45,8 +45,8 @@ def test_every_layer_answers_as_in_training(
 
 def test_unsure_pictures_alone_are_looked_at_again(trainer: Trainer, questions: Dataset) -> None:
     one_view = settle(load_recipe("quick", [LAYERS, "test_time_shift=0"]))
-    plain = network_answers(trainer.network, one_view, questions.images)
-    again = network_answers(trainer.network, trainer.recipe, questions.images)
+    plain = network_answers([trainer.network], one_view, questions.images)
+    again = network_answers([trainer.network], trainer.recipe, questions.images)
     changed = np.abs(plain - again).max(axis=1) > 0
     assert np.array_equal(changed, plain.max(axis=1) < UNSURE)
     assert 0 < changed.sum() < 500
@@ -78,3 +78,21 @@ def test_the_file_holds_no_answer_of_its_own(
             for weight in trainer.network.parameters():
                 weight.mul_(0.5)
     assert not np.allclose(answers[0], answers[1], atol=1e-2)
+
+
+def test_several_networks_become_one_file_that_answers_with_their_mean(
+    trainer: Trainer, questions: Dataset, digits: Dataset, tmp_path: Path
+) -> None:
+    other = Trainer(change(trainer.recipe, seed=1), digits)
+    other.run()
+    networks, file = [trainer.network, other.network], tmp_path / "model.onnx"
+    parity = export(
+        networks, trainer.recipe, digits.classes, "", digits.hashes, file, questions.images
+    )
+    assert (parity.n, parity.same_labels) == (500, 500)
+    one_view = change(trainer.recipe, test_time_shift=0)
+    each = [network_answers([network], one_view, questions.images) for network in networks]
+    mean, ours = np.mean(each, axis=0), Model(file).predict(questions.images).probabilities
+    sure = mean.max(axis=1) > UNSURE + 1e-3
+    np.testing.assert_allclose(ours[sure], mean[sure], atol=1e-4)
+    assert np.abs(ours - mean).max(axis=1)[~sure].max() > 1e-3  # looked at again, by both

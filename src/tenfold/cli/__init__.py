@@ -5,7 +5,7 @@ import os
 import sys
 from importlib import metadata
 
-from tenfold.cli import bench, compare, data, evaluate, export, predict, report, train
+from tenfold.cli import bench, compare, data, evaluate, export, predict, report, resume, train
 from tenfold.errors import TenfoldError
 
 
@@ -36,8 +36,8 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    except KeyboardInterrupt:
-        print("tenfold: stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"tenfold: {stop or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `tenfold ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (train, evaluate, predict, compare, report, export, bench, data):
+    commands_in_order = (train, resume, evaluate, predict, compare, report, export, bench, data)
+    for module in commands_in_order:
         module.add(commands)
     return parser

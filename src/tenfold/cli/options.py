@@ -1,11 +1,29 @@
 """What options of several commands have in common."""
 
 import argparse
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenfold.workflow.result import Run
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add `--threads N`."""
     parser.add_argument("--threads", type=count, metavar="N", help="threads (default: every core)")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device NAME`."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+
+
+def print_run(run: "Run", as_json: bool) -> None:
+    """Print what a run came to."""
+    if as_json:
+        print(json.dumps({"run": str(run.folder.path), **run.metrics}, indent=1))
+    else:
+        print(run)
 
 
 def count(text: str) -> int:

@@ -1,7 +1,6 @@
 """`tenfold train`."""
 
 import argparse
-import json
 
 from tenfold.cli import options
 
@@ -58,6 +57,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "any pictures",
     )
     parser.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="train K networks, each without a K-th of SOURCE, which it then answers; the model "
+        "is their mean. With --split writer a fold has whole writers",
+    )
+    parser.add_argument(
         "--time-budget",
         type=options.seconds,
         metavar="SECONDS",
@@ -69,7 +75,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--submission", metavar="FILE", help="write the answers for the test pictures for Kaggle"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+    options.add_device(parser)
     options.add_threads(parser)
     parser.add_argument(
         "--allow-leak", action="store_true", help="go on though test pictures are learned from"
@@ -107,12 +113,10 @@ def run(arguments: argparse.Namespace) -> int:
         epochs=arguments.epochs,
         seed=arguments.seed,
         split=arguments.split,
+        folds=arguments.folds,
         threads=arguments.threads,
         device=arguments.device,
         track=arguments.track,
     )
-    if arguments.json:
-        print(json.dumps({"run": str(result.folder.path), **result.metrics}, indent=1))
-    else:
-        print(result)
+    options.print_run(result, arguments.json)
     return 0

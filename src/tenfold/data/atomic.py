@@ -44,6 +44,19 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove what writes that were killed left in a folder; `name` is that of the file, or any.
+
+    Raises:
+        TenfoldError: where there is one that cannot be removed.
+    """
+    for leftover in folder.glob(f".{name}.????????.tmp"):
+        try:
+            leftover.unlink(missing_ok=True)
+        except OSError as error:
+            raise _refusal(leftover, error) from error
+
+
 def _about_writing(error: OSError, temporary: Path) -> bool:
     return error.errno in _WRITE_FAILURES or str(error.filename) == str(temporary)
 

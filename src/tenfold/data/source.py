@@ -74,18 +74,6 @@ def load(source: str | Path | Dataset) -> Dataset:
     return dataset if evidence is None else replace(dataset, notes=(*dataset.notes, evidence))
 
 
-def load_again(source: str, fingerprint: str) -> Dataset:
-    """Load the set that a run names, and make sure that it is still the same.
-
-    Raises:
-        TenfoldError: where it is gone, or its fingerprint is another.
-    """
-    digits = load(source)
-    if digits.fingerprint != fingerprint:
-        raise TenfoldError(f"{source}: is no longer the set that the run was made from")
-    return digits
-
-
 def _read(place: _Place) -> Dataset:
     path = str(place.path)
     if place.path.is_dir():

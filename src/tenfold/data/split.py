@@ -64,6 +64,57 @@ def split(dataset: Dataset, share: float = 0.1, kind: str = "stratified", seed: 
     return KINDS[kind](dataset, share, seed)
 
 
+def folds(dataset: Dataset, count: int, kind: str = "stratified", seed: int = 0) -> list[Split]:
+    """Part a set into folds, and give for each the others to learn from and itself as validation.
+
+    Args:
+        dataset: the set to part.
+        count: of the folds, at least 2; their sizes differ by one picture at most where there
+            are no writers to keep together.
+        kind: `writer` keeps whole writers in one fold; with any other the classes' proportions
+            are kept.
+        seed: draws the folds.
+
+    Raises:
+        TenfoldError: where the count is too small, or the set has too few writers, or too few
+            pictures of a class, to give each fold one.
+    """
+    if count < 2:
+        raise TenfoldError(f"--folds must be at least 2. Received: {count}")
+    draw = np.random.default_rng(seed)
+    fold_of = (_deal_writers if kind == "writer" else _deal_classes)(dataset, count, draw)
+    return [Split(np.flatnonzero(fold_of != k), np.flatnonzero(fold_of == k)) for k in range(count)]
+
+
+def _deal_classes(dataset: Dataset, count: int, draw: np.random.Generator) -> Indices:
+    """Deal each class out like cards, going on with the next class where the last one ended."""
+    counts = dataset.class_counts
+    few = np.flatnonzero((counts > 0) & (counts < count))
+    if len(few):
+        rare = int(few[0])
+        raise TenfoldError(
+            f"{dataset.source}: {count} folds need {count} pictures of each class, and class "
+            f"{dataset.classes[rare]!r} has {counts[rare]}; use fewer folds"
+        )
+    dealt = np.concatenate(
+        [draw.permutation(np.flatnonzero(dataset.known_labels == k)) for k in range(len(counts))]
+    )
+    fold_of = np.empty(len(dataset), np.int64)
+    fold_of[dealt] = np.arange(len(dealt)) % count
+    return fold_of
+
+
+def _deal_writers(dataset: Dataset, count: int, draw: np.random.Generator) -> Indices:
+    """Give each writer, those with the most pictures first, to the smallest fold."""
+    names, who, sizes = _writers(dataset, count)
+    order = draw.permutation(len(names))
+    totals, fold_of_writer = np.zeros(count, np.int64), np.empty(len(names), np.int64)
+    for writer in order[np.argsort(-sizes[order], kind="stable")]:
+        fold_of_writer[writer] = smallest = int(totals.argmin())
+        totals[smallest] += sizes[writer]
+    return fold_of_writer[who]
+
+
 def _stratified(dataset: Dataset, share: float, seed: int) -> Split:
     labels = dataset.known_labels
     counts = dataset.class_counts
@@ -101,21 +152,28 @@ def _random(dataset: Dataset, share: float, seed: int) -> Split:
 
 
 def _writer(dataset: Dataset, share: float, seed: int) -> Split:
+    names, who, counts = _writers(dataset, 2)
+    order = np.random.default_rng(seed).permutation(len(names))
+    reached = np.cumsum(counts[order])[:-1]
+    taken = 1 + int(np.argmin(np.abs(reached - share * len(dataset))))
+    return _holding(len(dataset), np.flatnonzero(np.isin(who, order[:taken])))
+
+
+def _writers(dataset: Dataset, needed: int) -> tuple[Indices, Indices, Indices]:
+    """Give the writers, each picture's place among them, and how many pictures each wrote."""
     if dataset.writers is None:
         raise TenfoldError(
             f"{dataset.source}: who wrote its pictures is not known, and a split by writer needs "
             "it; use the stratified split"
         )
-    names, counts = np.unique(dataset.writers, return_counts=True)
-    if len(names) < 2:
+    names, who, counts = np.unique(dataset.writers, return_inverse=True, return_counts=True)
+    if len(names) < needed:
+        by = "one writer" if len(names) == 1 else f"{len(names)} writers"
         raise TenfoldError(
-            f"{dataset.source}: all pictures are by one writer, and a split by writer needs 2; "
+            f"{dataset.source}: all pictures are by {by}, and a split by writer needs {needed}; "
             "use the stratified split"
         )
-    order = np.random.default_rng(seed).permutation(len(names))
-    reached = np.cumsum(counts[order])[:-1]
-    taken = 1 + int(np.argmin(np.abs(reached - share * len(dataset))))
-    return _holding(len(dataset), np.flatnonzero(np.isin(dataset.writers, names[order[:taken]])))
+    return names, who, counts
 
 
 def _notebook(dataset: Dataset, share: float, seed: int) -> Split:

@@ -22,7 +22,7 @@ def prediction_table(
     """Lay answers out as a table.
 
     Args:
-        split: "validation" or "test".
+        split: "validation", "out_of_fold" or "test".
         ids: int64 [n], each picture's row in the source that it comes from, from 0.
         labels: int64 [n], class indices, or None where they are unknown.
         probabilities: float32 [n, classes].

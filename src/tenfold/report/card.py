@@ -51,7 +51,7 @@ def write_card(run: RunFolder) -> Path:
     environment, metrics, recipe = run.environment(), run.metrics(), run.recipe()
     name, classes = run.path.resolve().name, environment["classes"]
     sections = {
-        f"# {name}": _what(environment, metrics, recipe.name, recipe.description),
+        f"# {name}": _what(environment, metrics, recipe.name, recipe.description, recipe.folds),
         "## Scores": _scores(metrics),
         "## Use": USE.format(classes=len(classes), names=", ".join(classes), run=run.path),
         "## Limits": LIMITS.format(source=environment["source"]),
@@ -64,13 +64,19 @@ def write_card(run: RunFolder) -> Path:
 
 
 def _what(
-    environment: dict[str, Any], metrics: dict[str, Any], recipe: str, description: str
+    environment: dict[str, Any],
+    metrics: dict[str, Any],
+    recipe: str,
+    description: str,
+    folds: int,
 ) -> str:
     training, model, machine = metrics["training"], metrics["model"], environment["machine"]
     said = f" ({description[0].lower()}{description[1:]})" if description else ""
     stopped = "; it was stopped early" if training["interrupted"] else ""
+    what = f"The mean of {folds} networks, each trained without one fold, which tells"
     return (
-        f"A network that tells {plural(len(environment['classes']), 'class', 'classes')} of small "
+        f"{what if folds else 'A network that tells'} "
+        f"{plural(len(environment['classes']), 'class', 'classes')} of small "
         f"grey pictures apart, trained by Tenfold {environment['versions'].get('tenfold', '')} "
         f"with the recipe `{recipe}`{said}.\n\n"
         f"- Data: {training['pictures']:,} of the {environment['pictures']:,} pictures of "
@@ -88,13 +94,14 @@ def _scores(metrics: dict[str, Any]) -> str:
     if metrics.get("leaked"):
         leaked = plural(metrics["leaked"], "test picture")
         rows.append(f"**{leaked} were learned from: the test score below is not a test score.**\n")
-    for split in ("test", "validation"):
+    for split in ("test", "out_of_fold", "validation"):
         scores = metrics.get(split)
         if scores:
             said = describe(scores["accuracy"], scores["interval"], scores["n"])
             wrong = plural(scores["n"] - scores["correct"], "error")
+            name = split.capitalize().replace("_", " ")
             rows.append(
-                f"- {split.capitalize()}: {said}, {wrong}; expected calibration error "
+                f"- {name}: {said}, {wrong}; expected calibration error "
                 f"{scores['calibration']['error']:.4f}."
             )
     return "\n".join(rows) or "None: no labelled picture was kept from training."

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Answered:
     """The answers to one labelled set of pictures, n of them.
 
-    `split` is "test" or "validation"; `ids` int64 [n] are the pictures' rows in their source;
-    `images` uint8 [n, 28, 28]; `labels` int64 [n]; `probabilities` float32 [n, classes].
+    `split` is "test", "out_of_fold" or "validation"; `ids` int64 [n] are the pictures' rows in
+    their source; `images` uint8 [n, 28, 28]; `labels` int64 [n]; `probabilities` float32
+    [n, classes].
     """
 
     split: str
@@ -31,6 +32,11 @@ class Answered:
     labels: Labels
     probabilities: NDArray[np.float32]
     classes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The split, as it stands in a sentence."""
+        return self.split.replace("_", "-")
 
     @cached_property
     def predictions(self) -> Labels:
@@ -55,12 +61,13 @@ class Findings:
     history: "pl.DataFrame | None"
     train: Dataset
     test: Answered | None
+    out_of_fold: Answered | None
     validation: Answered | None
 
     @property
     def shown(self) -> Answered | None:
-        """The set that the sections are about: test, or else validation, or none."""
-        return self.test or self.validation
+        """The set that the sections are about: test, or else out of fold, validation, or none."""
+        return self.test or self.out_of_fold or self.validation
 
 
 def read_findings(run: RunFolder, train: Dataset, test: Dataset | None) -> Findings:
@@ -85,6 +92,7 @@ def read_findings(run: RunFolder, train: Dataset, test: Dataset | None) -> Findi
         history=_history(run),
         train=train,
         test=_answered(table, "test", test, classes),
+        out_of_fold=_answered(table, "out_of_fold", train, classes),
         validation=_answered(table, "validation", train, classes),
     )
 

@@ -58,11 +58,14 @@ def headline(findings: Findings) -> list[Card]:
         cards.append(
             Card(f"{scores.errors:,}", "error" if scores.errors == 1 else "errors", _rate(scores))
         )
-    if findings.test and findings.validation:
-        scores = findings.validation.scores
+    beside = findings.out_of_fold or findings.validation
+    if findings.test and beside:
+        scores = beside.scores
         note = f"{span(scores.interval)} of {scores.n:,}"
-        cards.append(Card(percent(scores.accuracy), "validation", note))
+        cards.append(Card(percent(scores.accuracy), beside.name, note))
     epochs = plural(training["epochs"], "epoch")
+    if findings.recipe.folds:
+        epochs = f"{findings.recipe.folds} networks of {epochs}"
     cards += [
         Card(duration(training["seconds"]), "training", f"{epochs}, {training['steps']:,} steps"),
         Card(f"{training['images_per_second']:,.0f}", "images a second", "while training"),
@@ -91,6 +94,10 @@ def facts(findings: Findings) -> dict[str, str]:
         "Learned from": f"{training['pictures']:,} of the {environment['pictures']:,} pictures "
         f"of {environment['source']}",
     }
+    if findings.recipe.folds:
+        rows["Networks"] = (
+            f"{findings.recipe.folds}, each trained without one fold; the model is their mean"
+        )
     if environment.get("test_source"):
         rows["Tested on" if findings.test else "Answered"] = environment["test_source"]
     rows["Machine"] = f"{machine['cpu']}, {cores}"
@@ -111,7 +118,13 @@ def remarks(findings: Findings) -> list[str]:
     answered = findings.metrics.get("answered", 0)
     if answered:
         said.append(f"{plural(answered, 'test picture')} without labels were answered, not scored.")
-    if not findings.validation:
+    if findings.out_of_fold:
+        said.append(
+            f"Out of fold: each of the {findings.out_of_fold.scores.n:,} training pictures was "
+            "answered by the one network that had not learned from it. The curves are the mean of "
+            "the networks'."
+        )
+    elif not findings.validation:
         left = "the validation curves"
         if not findings.test:
             left += (

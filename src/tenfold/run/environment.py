@@ -28,7 +28,7 @@ def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> 
         What `environment.json` holds.
     """
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": now(),
         "command": shlex.join(["tenfold", *sys.argv[1:]]) if _is_command() else None,
         "machine": machine(),
         "device": device,
@@ -40,11 +40,36 @@ def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> 
         "test_source": test.source if test else None,
         "test_fingerprint": test.fingerprint if test else None,
         "leaked": leaked,
+        "resumed": [],  # when, and what was otherwise then
+        "finished": None,
     }
 
 
 def _is_command() -> bool:
     return Path(sys.argv[0]).name in ("tenfold", "__main__.py")
+
+
+def differences(then: dict[str, Any], device: str) -> list[str]:
+    """Say what is otherwise than when a run began, of what its weights may depend on.
+
+    Args:
+        then: what `describe` said.
+        device: the device's name now.
+    """
+    was = then["versions"] | {"processor": then["machine"]["cpu"], "device": then["device"]}
+    here = versions() | {"processor": cpu_name(), "device": device}
+    if (was["device"], device) == (was["processor"], here["processor"]):
+        del was["device"], here["device"]  # the same thing twice
+    return [
+        f"{name} {here.get(name, 'absent')} for {was.get(name, 'absent')}"
+        for name in sorted(here.keys() | was.keys())
+        if here.get(name) != was.get(name)
+    ]
+
+
+def now() -> str:
+    """Give the time in UTC, as `2026-01-31T12:00:00+00:00`."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def machine() -> dict[str, Any]:

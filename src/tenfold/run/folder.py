@@ -1,16 +1,19 @@
 """The run folder: everything one training run leaves behind, each file whole or absent."""
 
+import io
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tenfold.data.atomic import atomic_write
+from tenfold.data.atomic import atomic_write, remove_leftovers
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, load_recipe
 
@@ -39,6 +42,7 @@ FILES = frozenset(
         "predictions.parquet",
         "checkpoint.safetensors",
         "model.onnx",
+        "folds",
         "plots",
         "report.html",
         "README.md",
@@ -53,9 +57,10 @@ class RunFolder:
     """The files of one run.
 
     `recipe.toml`, `environment.json`, `history.csv` (a row an epoch), `metrics.json`,
-    `predictions.parquet` (a row a validation or test picture), `checkpoint.safetensors`,
+    `predictions.parquet` (a row a picture that was answered), `checkpoint.safetensors`,
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
-    `tensorboard/`.
+    `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
+    `folds/1/` and so on.
     """
 
     path: Path
@@ -157,9 +162,43 @@ class RunFolder:
     @property
     def plots(self) -> Path:
         """The folder of every plot as PNG; made on first use."""
-        folder = self.path / "plots"
-        folder.mkdir(exist_ok=True)
-        return folder
+        return self._folder("plots")
+
+    def fold(self, number: int) -> "RunFolder":
+        """The files of one fold, from 1; its folder is made on first use."""
+        return RunFolder(self._folder(f"folds/{number}"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes from training this run; a process that is killed lets it go.
+
+        Raises:
+            TenfoldError: where another process trains it.
+        """
+        if sys.platform == "win32":  # has no such lock
+            yield
+            return
+        import fcntl
+
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise TenfoldError(
+                f"{self.path}: another process is training this run; wait for it, or stop it first"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def remove_leftovers(self) -> None:
+        """Remove what writes that were killed left in the run and in its folds."""
+        for folder in (self.path, self.path / "plots", *self.path.glob("folds/*")):
+            remove_leftovers(folder)
 
     def recipe(self) -> Recipe:
         """Read the resolved recipe."""
@@ -211,7 +250,7 @@ class RunFolder:
         self._write("history.csv", text.encode())
 
     def predictions(self) -> "pl.DataFrame":
-        """Read the answers, a row a validation or test picture."""
+        """Read the answers, a row a picture that was answered."""
         import polars as pl
 
         file = self.existing("predictions.parquet")
@@ -222,13 +261,15 @@ class RunFolder:
         return _with_columns(file, table, ANSWERED)
 
     def write_predictions(self, table: "pl.DataFrame") -> None:
-        """Keep the answers, a row a validation or test picture."""
-        with atomic_write(self.path / "predictions.parquet") as file:
-            table.write_parquet(file)
+        """Keep the answers, a row a picture that was answered."""
+        content = io.BytesIO()  # straight to a full disk, polars would fail in words of its own
+        table.write_parquet(content)
+        self._write("predictions.parquet", content.getvalue())
 
     def _empty(self, found: set[str], overwrite: bool) -> None:
         """Remove a run's own files, where that was asked for and nothing else lies there."""
-        if not {"recipe.toml", "environment.json"} <= found:
+        begun = {name for name in found if not name.startswith(".")} == {"environment.json"}
+        if not {"recipe.toml", "environment.json"} <= found and not begun:
             raise TenfoldError(f"{self.path}: exists and is not a run; name another folder")
         if not overwrite:
             raise TenfoldError(
@@ -241,6 +282,7 @@ class RunFolder:
                 f"{self.path}: holds more than a run ({strange[0]!r}), so it is not replaced; move "
                 "that away, or name another folder"
             )
+        self.remove_leftovers()
         for name in found & FILES:
             entry = self.path / name
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -255,6 +297,14 @@ class RunFolder:
             fresh.replace(link)
         except OSError:  # a file system without links: the name is a convenience alone
             fresh.unlink(missing_ok=True)
+
+    def _folder(self, name: str) -> Path:
+        folder = self.path / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TenfoldError(f"{folder}: cannot be made: {error.strerror}") from error
+        return folder
 
     def existing(self, name: str) -> Path:
         """Give the path of one of its files. Raises TenfoldError where it is not there."""

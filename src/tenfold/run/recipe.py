@@ -161,6 +161,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     batch: Count
     validation: Share = 0.0
     split: Literal["stratified", "notebook", "writer", "random"] = "stratified"
+    folds: Annotated[int, Meta(ge=0)] = 0  # so many networks, each trained without a fold
     label_smoothing: Share = 0.0
     initialisation: Literal["glorot", "he", "dirac"] = "glorot"
     test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views

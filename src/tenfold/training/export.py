@@ -1,5 +1,6 @@
-"""Write the network as the one model file, and prove that it answers as the network does."""
+"""Write networks as the one model file, and prove that it answers as they do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Graph:
 
 
 def export(
-    network: nn.Sequential,
+    networks: Sequence[nn.Sequential],
     recipe: Recipe,
     classes: tuple[str, ...],
     fingerprint: str,
@@ -63,13 +64,15 @@ def export(
     path: Path,
     sample: Images,
 ) -> Parity:
-    """Write the network as one ONNX file, and keep it only if it answers as the network does.
+    """Write networks as one ONNX file, and keep it only if it answers as they do.
 
     Inside the graph: the scaling of pixels to 0-1, batch norms (folded into the convolution before
-    them), the softmax, and the test-time shifts where the recipe has them.
+    them), the softmax, the mean of the networks' probabilities, and the test-time shifts where the
+    recipe has them. It is the mean that decides whether a picture is unsure; one that is, is
+    looked at again by every network.
 
     Args:
-        network: a trained network, as `network.build` makes it.
+        networks: trained networks of one recipe, as `network.build` makes them; at least one.
         recipe: the resolved recipe; its `test_time_shift` is in pixels.
         classes: the class names, in the order of the outputs.
         fingerprint: the sha256 of the training set.
@@ -81,16 +84,16 @@ def export(
         What the comparison found.
 
     Raises:
-        TenfoldError: where the file's answers are not the network's, or it cannot be written.
+        TenfoldError: where the file's answers are not the networks', or it cannot be written.
     """
-    content, parity = to_onnx(network, recipe, classes, fingerprint, hashes, sample)
+    content, parity = to_onnx(networks, recipe, classes, fingerprint, hashes, sample)
     with atomic_write(path) as file:
         file.write(content)
     return parity
 
 
 def to_onnx(
-    network: nn.Sequential,
+    networks: Sequence[nn.Sequential],
     recipe: Recipe,
     classes: tuple[str, ...],
     fingerprint: str,
@@ -101,19 +104,19 @@ def to_onnx(
     """Give the content of the file that `export` writes, and what the comparison found.
 
     Args:
-        network, recipe, classes, fingerprint, hashes, sample: as `export` takes them.
+        networks, recipe, classes, fingerprint, hashes, sample: as `export` takes them.
         labels: the labels [classes] that the class names stand for, where they are not the names.
 
     Raises:
-        TenfoldError: where the file's answers are not the network's.
+        TenfoldError: where the file's answers are not the networks'.
     """
     # On the CPU: a GPU multiplies float32 in fewer bits, and the file must answer as float32 does.
-    network = network.eval().cpu()
+    networks = [network.eval().cpu() for network in networks]
     graph = Graph([], {})
     scaled = _scaled_pictures(graph)
-    probabilities = _answers(graph, network, scaled, "first", "probabilities_first")
+    probabilities = _answers(graph, networks, scaled, "first", "probabilities_first")
     if recipe.test_time_shift:
-        probabilities = _look_again(graph, network, scaled, probabilities, recipe.test_time_shift)
+        probabilities = _look_again(graph, networks, scaled, probabilities, recipe.test_time_shift)
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
     graph.add("ReduceMax", ["probabilities", graph.integers(1)], "confidence", keepdims=0)
@@ -123,7 +126,7 @@ def to_onnx(
     helper.set_model_props(model, metadata(recipe, classes, fingerprint, hashes, ACCEPT, labels))
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    return content, _compare(network, recipe, Model(content), sample)
+    return content, _compare(networks, recipe, Model(content), sample)
 
 
 def _model(graph: Graph, classes: int) -> onnx.ModelProto:
@@ -150,21 +153,38 @@ def _scaled_pictures(graph: Graph) -> str:
     return graph.add("Unsqueeze", [ink, graph.integers(1)], "pictures")
 
 
-def _answers(graph: Graph, network: nn.Sequential, value: str, prefix: str, output: str) -> str:
+def _answers(
+    graph: Graph, networks: Sequence[nn.Sequential], value: str, prefix: str, output: str
+) -> str:
+    """Add every network, and the mean of their probabilities where there are several."""
+    if len(networks) == 1:
+        return _member(graph, networks[0], value, "", prefix, output)
+    answers = [
+        _member(
+            graph, network, value, f"m{number}_" if number else "", prefix, f"{output}_m{number}"
+        )
+        for number, network in enumerate(networks)
+    ]
+    return graph.add("Mean", answers, output)
+
+
+def _member(
+    graph: Graph, network: nn.Sequential, value: str, member: str, prefix: str, output: str
+) -> str:
     """Add every layer; each output is named after its layer, for whoever looks inside."""
     modules = [part for module in network for part in _parts(module)]
-    index = 0
-    while index < len(modules):
-        module, name = modules[index], f"{prefix}_{index}"
-        following = modules[index + 1] if index + 1 < len(modules) else None
+    place = 0
+    while place < len(modules):
+        module, index, name = modules[place], f"{member}{place}", f"{member}{prefix}_{place}"
+        following = modules[place + 1] if place + 1 < len(modules) else None
         if isinstance(module, nn.Conv2d) and isinstance(following, nn.BatchNorm2d):
             value = _convolution(graph, module, following, value, index, name)
-            index += 1
+            place += 1
         elif isinstance(module, nn.Conv2d):
             value = _convolution(graph, module, None, value, index, name)
         elif not isinstance(module, nn.Dropout):
             value = _layer(graph, module, value, index, name)
-        index += 1
+        place += 1
     return graph.add("Softmax", [value], output, axis=1)
 
 
@@ -173,7 +193,7 @@ def _parts(module: nn.Module) -> list[nn.Module]:
 
 
 def _convolution(
-    graph: Graph, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, value: str, index: int, name: str
+    graph: Graph, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, value: str, index: str, name: str
 ) -> str:
     weight = conv.weight.detach().double().cpu()
     bias = torch.zeros(len(weight)).double() if conv.bias is None else conv.bias.double().cpu()
@@ -196,7 +216,7 @@ def _convolution(
     )
 
 
-def _layer(graph: Graph, module: nn.Module, value: str, index: int, name: str) -> str:
+def _layer(graph: Graph, module: nn.Module, value: str, index: str, name: str) -> str:
     match module:
         case CentreCrop(size=size):
             start = (SIDE - size) // 2
@@ -238,7 +258,9 @@ def fold(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, norm.bias.detach().double().cpu() - mean.double().cpu() * scale
 
 
-def _look_again(graph: Graph, network: nn.Sequential, pictures: str, first: str, by: int) -> str:
+def _look_again(
+    graph: Graph, networks: Sequence[nn.Sequential], pictures: str, first: str, by: int
+) -> str:
     """Answer unsure pictures again, shifted by `by` pixels four ways, and take the mean of five.
 
     Few pictures are unsure, so this costs a few per cent of what five views of all would.
@@ -254,7 +276,7 @@ def _look_again(graph: Graph, network: nn.Sequential, pictures: str, first: str,
         cut = [graph.integers(top, left), graph.integers(top + SIDE, left + SIDE)]
         views.append(graph.add("Slice", [padded, *cut, graph.integers(2, 3)], f"view_{number}"))
     stacked = graph.add("Concat", views, "views", axis=0)
-    answers = _answers(graph, network, stacked, "again", "probabilities_views")
+    answers = _answers(graph, networks, stacked, "again", "probabilities_views")
     split = [
         graph.add("GatherND", [first, column], "probabilities_unsure"),
         *_split(graph, answers, len(views)),
@@ -277,20 +299,25 @@ def _places(by: int) -> list[tuple[int, int]]:
     return [(0, by), (2 * by, by), (by, 0), (by, 2 * by)]
 
 
-def network_answers(network: nn.Sequential, recipe: Recipe, images: Images) -> NDArray[np.float32]:
-    """Answer pictures uint8 [n, 28, 28] with the network itself, float32 [n, classes]."""
-    return _looked_at_again(network, recipe, images, _one_look(network, images))
+def network_answers(
+    networks: Sequence[nn.Sequential], recipe: Recipe, images: Images
+) -> NDArray[np.float32]:
+    """Answer pictures uint8 [n, 28, 28] with the networks themselves, float32 [n, classes]."""
+    return _looked_at_again(networks, recipe, images, _one_look(networks, images))
 
 
-def _one_look(network: nn.Sequential, images: Images) -> NDArray[np.float32]:
-    device = next(network.parameters()).device
-    logits = torch.from_numpy(forward(network, np.ascontiguousarray(images), device))
-    probabilities: NDArray[np.float32] = torch.softmax(logits, dim=1).numpy()
+def _one_look(networks: Sequence[nn.Sequential], images: Images) -> NDArray[np.float32]:
+    answers = []
+    for network in networks:
+        device = next(network.parameters()).device
+        logits = torch.from_numpy(forward(network, np.ascontiguousarray(images), device))
+        answers.append(torch.softmax(logits, dim=1))
+    probabilities: NDArray[np.float32] = torch.stack(answers).mean(dim=0).numpy()
     return probabilities
 
 
 def _looked_at_again(
-    network: nn.Sequential, recipe: Recipe, images: Images, first: NDArray[np.float32]
+    networks: Sequence[nn.Sequential], recipe: Recipe, images: Images, first: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Do as the graph of `_look_again` does."""
     answers, by = first.copy(), recipe.test_time_shift
@@ -298,14 +325,16 @@ def _looked_at_again(
     if by and unsure.any():
         padded = np.pad(images[unsure], ((0, 0), (by, by), (by, by)))
         views = [padded[:, top : top + SIDE, left : left + SIDE] for top, left in _places(by)]
-        shifted = [_one_look(network, view) for view in views]
+        shifted = [_one_look(networks, view) for view in views]
         answers[unsure] = np.mean([first[unsure], *shifted], axis=0)
     return answers
 
 
-def _compare(network: nn.Sequential, recipe: Recipe, model: Model, sample: Images) -> Parity:
-    first = _one_look(network, sample)
-    ours = _looked_at_again(network, recipe, sample, first)
+def _compare(
+    networks: Sequence[nn.Sequential], recipe: Recipe, model: Model, sample: Images
+) -> Parity:
+    first = _one_look(networks, sample)
+    ours = _looked_at_again(networks, recipe, sample, first)
     if not np.isfinite(ours).all():
         raise TenfoldError(
             "the network's answers are no numbers: training diverged; try a lower rate, with "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -52,7 +53,8 @@ class Trainer:
         recipe: a settled recipe (see `device.settle`).
         train: the pictures to learn from; the whole set lies on the device as one uint8 tensor.
         validation: pictures to score after each epoch, or None.
-        checkpoint_file: where the full state is kept after each epoch, or None.
+        checkpoint_file: where the full state is kept after each epoch, or None. Training goes on
+            from what is there.
 
     Raises:
         TenfoldError: where the recipe needs validation pictures and there are none, or a layer
@@ -95,15 +97,21 @@ class Trainer:
     def run(self, watch: Watch | None = None) -> None:
         """Train to the end of the schedule, or until Ctrl-C: then keep the weights so far.
 
+        On the CPU, weights that are trained in several goes, from checkpoint to checkpoint, are
+        those of one go to the bit.
+
         Args:
             watch: called with a Tick as training goes.
 
         Raises:
-            TenfoldError: where the loss is no longer a finite number.
+            TenfoldError: where the loss is no longer a finite number, or the checkpoint is damaged
+                or is not of this recipe and these pictures.
         """
         self.watch = watch
-        if self.step == 0:
-            self._save()  # so that a run that is killed in its first epoch has one to begin from
+        if self.checkpoint_file and self.checkpoint_file.exists():
+            self._take_up(self.checkpoint_file)
+        else:
+            self._save()  # fails here, where it must fail, and not after the first epoch
         try:
             while self.step < self.steps:
                 self.epoch()
@@ -187,9 +195,7 @@ class Trainer:
         if self.validation is not None:
             row["val_loss"], row["val_accuracy"] = self._validate(self.validation)
         if self.annealer is not None and row["val_accuracy"] is not None:
-            rate = self.annealer.after_epoch(row["val_accuracy"])
-            for group in self._groups():
-                group["lr"] = rate
+            self._set_rates(self.annealer.after_epoch(row["val_accuracy"]))
         self.history.append(row)
         if self.watch:
             left = (self.steps - self.step) / count * seconds
@@ -214,13 +220,39 @@ class Trainer:
     def _save(self) -> None:
         if self.checkpoint_file:
             annealer = self.annealer
-            progress = {
+            progress = self._made_from() | {
                 "step": self.step,
                 "seconds": self.seconds,
                 "history": self.history,
                 "annealer": annealer and [annealer.rate, annealer.best, annealer.waited],
             }
             checkpoint.save(self.checkpoint_file, self.network, self.optimisers, progress)
+
+    def _take_up(self, file: Path) -> None:
+        tensors, progress = checkpoint.read(file)
+        for name, ours in self._made_from().items():
+            if progress[name] != ours:
+                raise TenfoldError(
+                    f"{file}: is of another training run (its {name} differ); put that run's "
+                    "recipe.toml and pictures back, or remove it to train from the beginning"
+                )
+        checkpoint.put_back(tensors, self.network, self.optimisers)
+        self.step, self.seconds = progress["step"], progress["seconds"]
+        self.history = progress["history"]
+        if self.annealer:
+            self.annealer.rate, self.annealer.best, self.annealer.waited = progress["annealer"]
+            self._set_rates(self.annealer.rate)
+
+    def _made_from(self) -> dict[str, object]:
+        """Tell what decides the weights, but for the machine."""
+        choices = msgspec.json.decode(msgspec.json.encode(self.recipe))
+        for machine in ("threads", "device", "precision"):
+            del choices[machine]
+        return {"choices": choices, "pictures": self.train.fingerprint}
+
+    def _set_rates(self, rate: float) -> None:
+        for group in self._groups():
+            group["lr"] = rate
 
     def _groups(self) -> list[dict[str, float]]:
         return [group for optimiser in self.optimisers for group in optimiser.param_groups]

@@ -20,6 +20,8 @@ from tenfold.run.recipe import (
     Relu,
 )
 
+Network = nn.Sequential  # its layers in order, logits at the end
+
 
 class CentreCrop(nn.Module):
     """Keep the middle `size` x `size` pixels of pictures [n, c, h, w]."""

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset, Images
-from tenfold.data.source import load, load_again
+from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
 from tenfold.workflow.evaluate import refuse_leak
+from tenfold.workflow.plan import load_again
 from tenfold.workflow.predict import check_destination
 
 if TYPE_CHECKING:
@@ -102,12 +103,12 @@ def _read_answers(names: tuple[str, str], draw: bool) -> Comparison:
     rows = table["id"].to_numpy().astype(np.int64)
     labels = None if table["label"].null_count() else table["label"].to_numpy().astype(np.int64)
     leaked = [told.get("leaked", 0) if split == "test" else 0 for told in environments]
-    origin, fingerprint = _origin(environments[0], split)
+    origin, _ = _origin(environments[0], split)
     return Comparison(
         names=names,
         pictures=f"{split.replace('_', '-')} pictures of {origin}",
         rows=rows,
-        images=_images(origin, fingerprint, rows, draw),
+        images=_images(environments[0], split, rows, draw),
         labels=labels,
         probabilities=(_probabilities(table, ""), _probabilities(table, "_b")),
         classes=classes,
@@ -156,11 +157,12 @@ def _told(environment: dict[str, Any], table: "pl.DataFrame") -> str:
 
 
 def _images(
-    origin: str, fingerprint: str | None, rows: NDArray[np.int64], draw: bool
+    environment: dict[str, Any], split: str, rows: NDArray[np.int64], draw: bool
 ) -> Images | None:
     """Fetch the pictures; None where they are gone and nobody asked to draw them."""
     try:
-        return load_again(origin, str(fingerprint)).images[rows]
+        which = "test" if split == "test" else "source"
+        return load_again(environment, which).images[rows]
     except TenfoldError:
         if draw:
             raise

@@ -177,7 +177,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise KeyboardInterrupt
         sample = (held_back or pictures).images[:PARITY_PICTURES]
         content, _ = to_onnx(
-            trainer.network,
+            [trainer.network],
             recipe,
             pictures.classes,
             pictures.fingerprint,

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.atomic import atomic_write
-from tenfold.data.source import load_again
 from tenfold.model.file import Model, open_model
 from tenfold.run.folder import RunFolder
+from tenfold.workflow.plan import load_again
 from tenfold.workflow.predict import check_destination
 
 CALIBRATED_ON = 1000  # training pictures, taken evenly
@@ -64,8 +64,7 @@ def export(
     if int8:
         from tenfold.training.quantise import quantise
 
-        told = folder.environment()
-        images = load_again(told["source"], told["fingerprint"]).images
+        images = load_again(folder.environment()).images
         places = np.linspace(0, len(images) - 1, min(CALIBRATED_ON, len(images))).astype(np.int64)
         sample = images[places]
         content = quantise(model.content, sample)

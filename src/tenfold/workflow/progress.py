@@ -17,34 +17,36 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def show_progress() -> Iterator[Callable[["Tick"], None]]:
-    """Show training as it goes, on stderr or in a notebook; yields what to call with each Tick."""
-    if "ipykernel" in sys.modules:  # a notebook shows stderr as if something had gone wrong
-        yield lambda tick: print(_text(tick), flush=True) if tick.row else None
-        return
+def show_progress(part: str = "") -> Iterator[Callable[["Tick"], None]]:
+    """Show training as it goes, on stderr or in a notebook; yields what to call with each Tick.
+
+    Args:
+        part: what stands before each line, as `fold 1/5  `.
+    """
     console = Console(file=sys.stderr)
-    if not console.is_terminal:
-        yield lambda tick: _line(tick) if tick.row else None
+    if "ipykernel" in sys.modules or not console.is_terminal:
+        yield lambda tick: notice(part + _text(tick)) if tick.row else None
         return
     with Live(console=console, refresh_per_second=5, transient=True) as live:
 
         def show(tick: "Tick") -> None:
-            live.update(_bar(tick))
+            live.update(_bar(tick, part))
             if tick.row:
-                live.console.print(_text(tick), highlight=False)
+                live.console.print(part + _text(tick), highlight=False)
 
         yield show
 
 
 def show_notes(notes: tuple[str, ...]) -> None:
     """Show what was noticed and decided on reading a set, where progress is shown."""
-    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
     for note in notes:
-        print(f"note: {note}", file=stream)
+        notice(f"note: {note}")
 
 
-def _line(tick: "Tick") -> None:
-    print(_text(tick), file=sys.stderr, flush=True)
+def notice(line: str) -> None:
+    """Say one line to whoever watches."""
+    # a notebook shows stderr as if something had gone wrong
+    print(line, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr, flush=True)
 
 
 def _text(tick: "Tick") -> str:
@@ -58,10 +60,10 @@ def _text(tick: "Tick") -> str:
     )
 
 
-def _bar(tick: "Tick") -> Table:
+def _bar(tick: "Tick", part: str) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_row(
-        f"epoch {tick.epoch}/{tick.epochs}",
+        f"{part}epoch {tick.epoch}/{tick.epochs}",
         ProgressBar(tick.steps, tick.step, width=24),
         f"loss {tick.loss:.4f}",
         f"accuracy {percent(tick.accuracy)}",

@@ -4,11 +4,11 @@ from os import PathLike
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.source import load_again
 from tenfold.report.card import write_card
 from tenfold.report.report import write_report
 from tenfold.run.folder import RunFolder
 from tenfold.training.preview import augmented_examples
+from tenfold.workflow.plan import load_again
 
 SHOWN_PICTURES, SHOWN_VERSIONS = 5, 8  # in the preview of the augmentation
 
@@ -28,10 +28,8 @@ def report(run: str | PathLike[str], errors: int = 6) -> Path:
     """
     folder = RunFolder.open(Path(run))
     environment = folder.environment()
-    train = load_again(environment["source"], environment["fingerprint"])
-    test = None
-    if environment["test_source"]:
-        test = load_again(environment["test_source"], environment["test_fingerprint"])
+    train = load_again(environment)
+    test = load_again(environment, "test") if environment["test_source"] else None
     return draw(folder, train, test, errors)
 
 

@@ -12,6 +12,8 @@ from tenfold.run.recipe import Recipe
 if TYPE_CHECKING:
     import polars as pl
 
+SCORED = {"test": "test", "out_of_fold": "out-of-fold", "validation": "validation"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -39,14 +41,13 @@ class Run:
 
     @property
     def predictions(self) -> "pl.DataFrame":
-        """The answers, a row a validation or test picture."""
+        """The answers, a row a validation, out-of-fold or test picture."""
         return self.folder.predictions()
 
     @property
     def scores(self) -> dict[str, Any] | None:
-        """The test score, or else the validation score, or None where no labels were known."""
-        scores: dict[str, Any] | None = self.metrics["test"] or self.metrics["validation"]
-        return scores
+        """The test score, or else that out of fold or on validation pictures, or None."""
+        return next((self.metrics[part] for part in SCORED if self.metrics.get(part)), None)
 
     @property
     def accuracy(self) -> float | None:
@@ -55,8 +56,8 @@ class Run:
 
     def __str__(self) -> str:
         lines = []
-        for part, name in (("test", "test"), ("validation", "validation")):
-            scores = self.metrics[part]
+        for part, name in SCORED.items():
+            scores = self.metrics.get(part)
             if scores:
                 said = describe(scores["accuracy"], scores["interval"], scores["n"])
                 lines.append(f"{name} accuracy {said}, {scores['n'] - scores['correct']:,} errors")
@@ -71,6 +72,8 @@ class Run:
             f"{training['images_per_second']:,.0f} images/s"
             + (", interrupted" if training["interrupted"] else "")
         )
+        if training["interrupted"]:
+            lines.append(f"`tenfold resume {self.folder.path}` goes on with it")
         last = self.folder.report_file
         lines.append(
             f"{'report' if last.exists() else 'run'}: {last if last.exists() else self.folder.path}"
@@ -81,8 +84,11 @@ class Run:
         training, recipe = self.metrics["training"], self.recipe
         if recipe.steps or training["interrupted"]:
             return f"{training['steps']:,} steps of {recipe.batch} pictures"
-        epochs = training["epochs"]
-        return f"{epochs} epoch{'s' * (epochs != 1)} of {training['pictures']:,} pictures"
+        epochs, pictures = training["epochs"], training["pictures"]
+        length = f"{epochs} epoch{'s' * (epochs != 1)} of"
+        if recipe.folds:
+            return f"{recipe.folds} networks, {length} all but a fold of {pictures:,} pictures"
+        return f"{length} {pictures:,} pictures"
 
     def _repr_html_(self) -> str:
         curves = self.folder.path / "plots" / "curves.png"

@@ -1,4 +1,4 @@
-"""Score a run's model file on its validation and test pictures, and keep every answer."""
+"""Score a run's model file on pictures that it has not learned from, and keep every answer."""
 
 from typing import Any
 
@@ -6,26 +6,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.split import Indices
 from tenfold.evaluation.predictions import prediction_table
 from tenfold.evaluation.scores import score
 from tenfold.model.file import Answers, Model
 from tenfold.run.folder import RunFolder
+from tenfold.workflow.plan import Part
+
+Probabilities = NDArray[np.float32]
 
 
 def score_run(
     folder: RunFolder,
     metrics: dict[str, Any],
-    held_back: Dataset,
-    rows: NDArray[np.int64],
+    digits: Dataset,
+    parts: list[Part],
     questions: Dataset | None,
 ) -> Answers | None:
-    """Answer the held-back and the test pictures; write `predictions.parquet`, `metrics.json`.
+    """Answer what was kept from training; write `predictions.parquet` and `metrics.json`.
+
+    The validation pictures of a run without folds and the test pictures are answered by the run's
+    model file, each training picture of a run with folds by the file of the network that has not
+    seen it.
 
     Args:
-        folder: the run, whose model file is there.
+        folder: the run, whose model files are there.
         metrics: what else `metrics.json` says.
-        held_back: the validation pictures; may be empty.
-        rows: int64 [len(held_back)], their rows in the training source.
+        digits: the training source.
+        parts: the pictures of each network.
         questions: the test pictures, or None; their labels are read here, once.
 
     Returns:
@@ -34,31 +42,36 @@ def score_run(
     import polars as pl
 
     model = Model(folder.model_file, folder.recipe().threads)
-    tables = []
-    whole: dict[str, Any] = {"validation": None, "test": None, "answered": 0}
+    whole: dict[str, Any] = dict.fromkeys(("validation", "out_of_fold", "test"))
+    whole["answered"] = 0
+    tables = [
+        prediction_table("test", np.arange(0), None, np.zeros((0, len(digits.classes)), "f4"))
+    ]
     answers = None
-    if len(held_back):
-        held_answers = model.predict(held_back.images)
-        tables.append(
-            prediction_table("validation", rows, held_back.labels, held_answers.probabilities)
-        )
-        scores = score(held_back.known_labels, held_answers.probabilities, held_back.classes)
-        whole["validation"] = scores.to_dict()
+
+    def keep(name: str, rows: Indices, asked: Dataset, said: Probabilities) -> None:
+        tables.append(prediction_table(name, rows, asked.labels, said))
+        if asked.labels is not None:
+            whole[name] = score(asked.labels, said, digits.classes).to_dict()
+
+    if len(parts) > 1:
+        keep("out_of_fold", np.arange(len(digits)), digits, _out_of_fold(folder, digits, parts))
+    elif len(rows := parts[0].validation):
+        held_back = digits.subset(rows)
+        keep("validation", rows, held_back, model.predict(held_back.images).probabilities)
     if questions is not None:
         answers = model.predict(questions.images)
-        numbers = np.arange(len(questions))
-        tables.append(prediction_table("test", numbers, questions.labels, answers.probabilities))
-        if questions.labels is None:
-            whole["answered"] = len(questions)
-        else:
-            scores = score(questions.labels, answers.probabilities, questions.classes)
-            whole["test"] = scores.to_dict()
-    if not tables:  # the file is there all the same, and says that there are none
-        tables.append(
-            prediction_table(
-                "test", np.zeros(0, np.int64), None, model.predict(held_back.images).probabilities
-            )
-        )
+        keep("test", np.arange(len(questions)), questions, answers.probabilities)
+        whole["answered"] = len(questions) if questions.labels is None else 0
     folder.write_predictions(pl.concat(tables))
     folder.write_metrics(metrics | whole)
+    return answers
+
+
+def _out_of_fold(folder: RunFolder, digits: Dataset, parts: list[Part]) -> Probabilities:
+    """Answer each picture, float32 [n, classes], by the network that it was left out of."""
+    answers = np.zeros((len(digits), len(digits.classes)), np.float32)
+    for part in parts:
+        model = Model(folder.fold(part.number).model_file, part.recipe.threads)
+        answers[part.left_out] = model.predict(digits.images[part.left_out]).probabilities
     return answers

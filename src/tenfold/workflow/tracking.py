@@ -155,26 +155,27 @@ class Tracking:
         if kind is not None:
             self._try(lambda tracker: tracker.end(self._folder, scored=False))
 
-    def begin(self, folder: RunFolder, watch: "Watch | None" = None) -> "Watch | None":
-        """Begin the tracker's run, once the recipe and the environment are in the folder.
-
-        Args:
-            folder: the run folder.
-            watch: what else is to be called with each Tick.
-
-        Returns:
-            What training is to call with each Tick.
-        """
+    def begin(self, folder: RunFolder) -> None:
+        """Begin the tracker's run, once the recipe and the environment are in the folder."""
         self._folder, self._epoch = folder, 0
         self._try(lambda tracker: tracker.begin(folder, flat(folder.recipe())))
+
+    def watching(self, watch: "Watch | None" = None, fold: int = 0) -> "Watch | None":
+        """Give what training is to call with each Tick.
+
+        Args:
+            watch: what else is to be called with it.
+            fold: which fold's network is trained, from 1; 0 where there are none.
+        """
         if self._tracker is None:
             return watch
+        place = f"fold-{fold}/" if fold else ""
 
         def both(tick: "Tick") -> None:
             if watch is not None:
                 watch(tick)
             if tick.row is not None:
-                row = {name: tick.row[name] for name in CURVES}
+                row = {place + name: tick.row[name] for name in CURVES}
                 figures = {name: value for name, value in row.items() if value is not None}
                 self._epoch = tick.epoch
                 self._try(lambda tracker: tracker.log(figures, tick.epoch))
@@ -231,8 +232,8 @@ def _tracker(name: str) -> TensorBoard | MLflow:
 def _scores(metrics: dict[str, Any]) -> Figures:
     """Take accuracy with its interval, loss, errors and n of what was scored."""
     figures: Figures = {}
-    for part in ("validation", "test"):
-        scores = metrics[part]
+    for part in ("validation", "out_of_fold", "test"):
+        scores = metrics.get(part)
         if scores:
             low, high = scores["interval"]
             named = {name: scores[name] for name in ("accuracy", "loss", "errors", "n")}

@@ -1,32 +1,26 @@
 """From a table of digits to a trained model, its scores, a report and a submission."""
 
-import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from tenfold.data.audit import leaks
-from tenfold.data.dataset import Dataset, Images
+from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
-from tenfold.data.split import split as split_off
 from tenfold.errors import TenfoldError
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
-from tenfold.workflow.predict import check_destination, write_submission
+from tenfold.workflow.carry_out import carry_out, trainer_of
+from tenfold.workflow.plan import Plan
+from tenfold.workflow.predict import check_destination
 from tenfold.workflow.result import Run
-from tenfold.workflow.score import score_run
 from tenfold.workflow.tracking import Tracking
 
-if TYPE_CHECKING:
-    from tenfold.training.loop import Trainer
-
-LEAST_VALIDATION = 0.1  # where no labelled test set says how good the model is
-PARITY_PICTURES = 1000  # of the training set, where there is neither test nor validation
+LEAST_VALIDATION = 0.1  # where nothing else says how good the model is
 
 
 def train(
@@ -56,7 +50,8 @@ def train(
         recipe: a recipe's name or file.
         settings: `key=value` changes to the recipe.
         validation: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
-            default the recipe's, and at least 0.1 where there is no labelled test set.
+            default the recipe's, and at least 0.1 where there are neither folds nor a labelled
+            test set.
         time_budget: train for about so many seconds: turned into a number of steps before it
             starts.
         out: the run folder; by default a new one under `runs/`.
@@ -67,7 +62,8 @@ def train(
         errors: how many of the most important errors the report draws.
         progress: show progress on stderr.
         track: "tensorboard" or "mlflow", to hand the curves and the scores to as well.
-        values: `epochs`, `seed`, `split`, `threads`, `device`: as in a recipe, over `settings`.
+        values: `epochs`, `seed`, `split`, `folds`, `threads`, `device`: as in a recipe, over
+            `settings`.
 
     Returns:
         The run: its folder, scores and figures.
@@ -88,35 +84,44 @@ def train(
         check_destination(submission, overwrite)
     chosen = _recipe(recipe, settings, values, time_budget)
     chosen = change(chosen, validation=_validation_share(chosen, validation, questions))
-    parts = split_off(digits, chosen.validation, chosen.split, chosen.seed)
-    pictures = digits.subset(parts.train)
-    held_back = digits.subset(parts.validation) if len(parts.validation) else None
 
-    from tenfold.training.device import device_name, settle
-    from tenfold.training.loop import Trainer, steps_within
-    from tenfold.workflow.progress import show_progress
+    from tenfold.training.device import settle
 
     tracking = Tracking(track)
-    chosen = settle(chosen)
+    wanted = None if submission is None else str(Path(submission).absolute())
+    plan = Plan(settle(chosen), digits, questions, wanted, report, errors, track)
     if time_budget is not None:
-        chosen = change(chosen, steps=steps_within(chosen, pictures, time_budget))
-    trainer = Trainer(chosen, pictures, held_back)
+        plan = replace(plan, recipe=_within(plan, time_budget))
+    trainer_of(plan, plan.parts()[0])  # a layer that does not fit is told before there is a folder
     if out is None:
         folder = RunFolder.create_new(chosen.name, digits.source)
     else:
         folder = RunFolder.create(out, overwrite)
-    trainer.checkpoint_file = folder.checkpoint_file
-    folder.write_recipe(chosen)
-    device, leaked = device_name(chosen.device), _learned(pictures, questions)
-    folder.write_environment(environment.describe(digits, questions, device, leaked))
-    with tracking:
-        with show_progress() if progress else contextlib.nullcontext() as watch:
-            trainer.run(tracking.begin(folder, watch))
-        run = _finish(
-            folder, trainer, digits, parts.validation, questions, submission, report, errors
-        )
-        tracking.end()
-    return run
+    given = {"source": source, "test": test}
+    in_memory = [name for name, value in given.items() if isinstance(value, Dataset)]
+    with folder.held():
+        # The recipe comes last: where it is, everything is that `resume` needs.
+        folder.write_environment(_described(plan) | {"asked": plan.asked(in_memory)})
+        folder.write_recipe(plan.recipe)
+        return carry_out(folder, plan, tracking, progress)
+
+
+def _within(plan: Plan, seconds: float) -> Recipe:
+    """Turn a time budget into a number of steps, of each network where there are several."""
+    from tenfold.training.loop import steps_within
+
+    recipe = plan.recipe
+    pictures = plan.digits.subset(plan.parts()[0].train)
+    return change(recipe, steps=steps_within(recipe, pictures, seconds / (recipe.folds or 1)))
+
+
+def _described(plan: Plan) -> dict[str, Any]:
+    from tenfold.training.device import device_name
+
+    digits, questions = plan.digits, plan.questions
+    learned = digits if plan.recipe.folds else digits.subset(plan.parts()[0].train)
+    leaked, device = _learned(learned, questions), device_name(plan.recipe.device)
+    return environment.describe(digits, questions, device, leaked)
 
 
 def _sources(
@@ -190,66 +195,5 @@ def _validation_share(recipe: Recipe, asked: float | None, questions: Dataset | 
     if asked is not None:
         return asked
     tested = questions is not None and questions.labels is not None
-    return recipe.validation if tested else max(recipe.validation, LEAST_VALIDATION)
-
-
-def _finish(
-    folder: RunFolder,
-    trainer: "Trainer",
-    digits: Dataset,
-    validation: NDArray[np.int64],
-    questions: Dataset | None,
-    submission: str | Path | None,
-    report: bool,
-    errors: int,
-) -> Run:
-    """Turn a trained network into the rest of the run folder."""
-    from tenfold.training.export import export
-    from tenfold.training.network import multiply_adds, parameters
-
-    recipe = trainer.recipe
-    folder.write_history(trainer.history)
-    parity = export(
-        trainer.network,
-        recipe,
-        digits.classes,
-        trainer.train.fingerprint,
-        trainer.train.hashes,
-        folder.model_file,
-        _parity_sample(trainer, questions),
-    )
-    pictures = trainer.step * trainer.batch
-    metrics: dict[str, Any] = {
-        "training": {
-            "seconds": round(trainer.seconds, 3),
-            "steps": trainer.step,
-            "epochs": len(trainer.history),
-            "pictures": len(trainer.train),
-            "images_per_second": round(pictures / trainer.seconds, 1),
-            "interrupted": trainer.interrupted,
-        },
-        "parity": msgspec.to_builtins(parity),
-        "model": {
-            "parameters": parameters(trainer.network),
-            "multiply_adds": multiply_adds(trainer.network),
-            "bytes": folder.model_file.stat().st_size,
-        },
-        "leaked": folder.environment()["leaked"],
-    }
-    answers = score_run(folder, metrics, digits.subset(validation), validation, questions)
-    if submission is not None and answers is not None:
-        for path in (folder.submission_file, Path(submission)):
-            write_submission(path, answers, digits.classes)
-    if report:
-        from tenfold.workflow.report import draw
-
-        draw(folder, digits, questions, errors)
-    return Run(folder)
-
-
-def _parity_sample(trainer: "Trainer", questions: Dataset | None) -> Images:
-    if questions is not None:
-        return questions.images
-    if trainer.validation is not None:
-        return trainer.validation.images
-    return trainer.train.images[:PARITY_PICTURES]
+    scored = tested or recipe.folds
+    return recipe.validation if scored else max(recipe.validation, LEAST_VALIDATION)

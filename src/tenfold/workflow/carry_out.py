@@ -1,0 +1,197 @@
+"""Carry a plan out in its run folder, from the beginning or from wherever it got to."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from tenfold.data.atomic import remove_leftovers
+from tenfold.data.dataset import Dataset, Images
+from tenfold.errors import TenfoldError
+from tenfold.run import environment
+from tenfold.run.folder import RunFolder
+from tenfold.workflow.plan import Part, Plan
+from tenfold.workflow.predict import write_submission
+from tenfold.workflow.result import Run
+from tenfold.workflow.score import score_run
+from tenfold.workflow.tracking import Tracking
+
+if TYPE_CHECKING:
+    from tenfold.model.file import Parity
+    from tenfold.training.loop import Trainer
+    from tenfold.training.network import Network
+
+PARITY_PICTURES = 1000  # of the training set, where there is neither test nor validation
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What is left of a trainer when it is done; its pictures are not."""
+
+    part: Part
+    network: "Network"
+    history: list[dict[str, float | int | None]]
+    seconds: float
+    steps: int
+    looked_at: int
+    interrupted: bool
+
+
+def carry_out(folder: RunFolder, plan: Plan, tracking: Tracking, progress: bool = True) -> Run:
+    """Train what is left to train, then write everything that the run is to leave.
+
+    The caller holds the folder (`RunFolder.held`). Each network takes up its checkpoint; one that
+    is trained takes no step.
+
+    Raises:
+        TenfoldError: where training diverges, a checkpoint does not fit, or a file cannot be
+            written; the last whole checkpoint is kept.
+        KeyboardInterrupt: where Ctrl-C leaves no network to finish with; it says how to go on.
+    """
+    with _told_how_to_go_on(folder), tracking:
+        tracking.begin(folder)
+        trained = [_trained(folder, plan, part, tracking, progress) for part in plan.parts()]
+        _finish(folder, plan, trained)
+        tracking.end()
+    return Run(folder)
+
+
+def trainer_of(plan: Plan, part: Part, checkpoint_file: Path | None = None) -> "Trainer":
+    """Make the trainer of a part."""
+    from tenfold.training.loop import Trainer
+
+    digits = plan.digits
+    held_back = digits.subset(part.validation) if len(part.validation) else None
+    return Trainer(part.recipe, digits.subset(part.train), held_back, checkpoint_file)
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    how = f"`tenfold resume {folder.path}` goes on"
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; {how}") from None
+    except TenfoldError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise TenfoldError(f"{error}; once that is put right, {how}") from error.__cause__
+
+
+def _trained(
+    folder: RunFolder, plan: Plan, part: Part, tracking: Tracking, progress: bool
+) -> Trained:
+    from tenfold.workflow.progress import show_progress
+
+    place = folder.fold(part.number) if part.number else folder
+    trainer = trainer_of(plan, part, place.checkpoint_file)
+    with show_progress(part.name) if progress else contextlib.nullcontext() as watch:
+        trainer.run(tracking.watching(watch, part.number))
+    if part.number and trainer.interrupted:
+        raise KeyboardInterrupt  # fewer networks than folds leave pictures without an answer
+    place.write_history(trainer.history)
+    return Trained(
+        part,
+        trainer.network,
+        trainer.history,
+        trainer.seconds,
+        trainer.step,
+        trainer.step * trainer.batch,
+        trainer.interrupted,
+    )
+
+
+def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
+    """Turn trained networks into the rest of the run folder."""
+    parity = _export(folder, plan, trained)
+    if plan.recipe.folds:
+        folder.write_history(_mean_history(trained))
+    parts = [one.part for one in trained]
+    metrics = _costs(folder, plan, trained) | {
+        "parity": msgspec.to_builtins(parity),
+        "leaked": folder.environment()["leaked"],
+    }
+    answers = score_run(folder, metrics, plan.digits, parts, plan.questions)
+    if plan.submission is not None and answers is not None:
+        outside = Path(plan.submission)
+        remove_leftovers(outside.parent, outside.name)
+        for path in (folder.submission_file, outside):
+            write_submission(path, answers, plan.digits.classes)
+    if plan.report:
+        from tenfold.workflow.report import draw
+
+        draw(folder, plan.digits, plan.questions, plan.errors)
+    if not any(one.interrupted for one in trained):
+        folder.write_environment(folder.environment() | {"finished": environment.now()})
+
+
+def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
+    """Write the model file of each fold, where there are folds, and that of the run."""
+    from tenfold.training.export import export
+
+    sample = _parity_sample(plan, trained)
+
+    def write(networks: "list[Network]", learned: Dataset, path: Path) -> "Parity":
+        own = path == folder.model_file  # that of a fold is compared on fewer pictures
+        about = plan.digits.classes, learned.fingerprint, learned.hashes
+        compared = sample if own else sample[:PARITY_PICTURES]
+        return export(networks, plan.recipe, *about, path, compared)
+
+    for one in trained:
+        learned = plan.digits.subset(one.part.train)
+        place = folder.fold(one.part.number) if one.part.number else folder
+        parity = write([one.network], learned, place.model_file)
+    if plan.recipe.folds:
+        parity = write([one.network for one in trained], plan.digits, folder.model_file)
+    return parity
+
+
+def _parity_sample(plan: Plan, trained: list[Trained]) -> Images:
+    if plan.questions is not None:
+        return plan.questions.images
+    part = trained[0].part
+    for rows in (part.left_out, part.validation, part.train[:PARITY_PICTURES]):
+        if len(rows):
+            return plan.digits.images[rows]
+    raise AssertionError
+
+
+def _mean_history(trained: list[Trained]) -> list[dict[str, float | int | None]]:
+    """Average the curves over the folds, epoch by epoch; seconds are added up."""
+    rows = []
+    for same_epoch in zip(*(one.history for one in trained), strict=True):
+        columns = {name: [row[name] for row in same_epoch] for name in same_epoch[0]}
+        row = {
+            name: None if None in values else float(np.mean(values))
+            for name, values in columns.items()
+        }
+        row["seconds"] = round(sum(columns["seconds"]), 3)
+        rows.append(row | {"epoch": same_epoch[0]["epoch"]})
+    return rows
+
+
+def _costs(folder: RunFolder, plan: Plan, trained: list[Trained]) -> dict[str, Any]:
+    from tenfold.training.network import multiply_adds, parameters
+
+    seconds = sum(one.seconds for one in trained)
+    networks = [one.network for one in trained]
+    learned = plan.digits if plan.recipe.folds else trained[0].part.train
+    return {
+        "training": {
+            "seconds": round(seconds, 3),
+            "steps": sum(one.steps for one in trained),
+            "epochs": len(trained[0].history),
+            "pictures": len(learned),
+            "images_per_second": round(sum(one.looked_at for one in trained) / seconds, 1),
+            "interrupted": any(one.interrupted for one in trained),
+        },
+        "model": {
+            "parameters": sum(parameters(network) for network in networks),
+            "multiply_adds": sum(multiply_adds(network) for network in networks),
+            "bytes": folder.model_file.stat().st_size,
+        },
+    }
