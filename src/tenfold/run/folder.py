@@ -39,6 +39,7 @@ FILES = frozenset(
         "report.html",
         "README.md",
         "submission.csv",
+        "suspects.csv",
     }
 )
 
@@ -49,7 +50,8 @@ class RunFolder:
 
     `recipe.toml`, `environment.json`, `history.csv` (a row an epoch), `metrics.json`,
     `predictions.parquet` (a row a validation or test picture), `checkpoint.safetensors`,
-    `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv`.
+    `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv`, and
+    `suspects.csv` where there were folds.
     """
 
     path: Path
@@ -134,6 +136,11 @@ class RunFolder:
         return self.path / "submission.csv"
 
     @property
+    def suspects_file(self) -> Path:
+        """The labels of the training source that are likely wrong."""
+        return self.path / "suspects.csv"
+
+    @property
     def plots(self) -> Path:
         """The folder of every plot as PNG; made on first use."""
         folder = self.path / "plots"
@@ -187,6 +194,17 @@ class RunFolder:
         """Keep the answers, a row a validation or test picture."""
         with atomic_write(self.path / "predictions.parquet") as file:
             table.write_parquet(file)
+
+    def suspects(self) -> "pl.DataFrame":
+        """Read the labels that are likely wrong, the most suspect first."""
+        import polars as pl
+
+        texts = {"given": pl.String, "likely": pl.String}  # class names, also where they are digits
+        return pl.read_csv(self._existing("suspects.csv"), schema_overrides=texts)
+
+    def write_suspects(self, table: "pl.DataFrame") -> None:
+        """Keep the labels that are likely wrong, the most suspect first."""
+        self._write("suspects.csv", table.write_csv().encode())
 
     def _empty(self, found: set[str], overwrite: bool) -> None:
         """Remove a run's own files, where that was asked for and nothing else lies there."""

@@ -71,6 +71,10 @@ class Run:
             f"{training['images_per_second']:,.0f} images/s"
             + (", interrupted" if training["interrupted"] else "")
         )
+        if self.folder.suspects_file.exists():
+            count = len(self.folder.suspects())
+            are = "label is" if count == 1 else "labels are"
+            lines.append(f"{count:,} {are} likely wrong: {self.folder.suspects_file}")
         last = self.folder.report_file
         lines.append(
             f"{'report' if last.exists() else 'run'}: {last if last.exists() else self.folder.path}"
