@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Answered:
     """The answers to one labelled set of pictures, n of them.
 
-    `split` is "test" or "validation"; `ids` int64 [n] are the pictures' rows in their source;
-    `images` uint8 [n, 28, 28]; `labels` int64 [n]; `probabilities` float32 [n, classes].
+    `split` is "test", "validation" or "out_of_fold"; `ids` int64 [n] are the pictures' rows in
+    their source; `images` uint8 [n, 28, 28]; `labels` int64 [n]; `probabilities` float32 [n,
+    classes].
     """
 
     split: str
@@ -56,6 +57,7 @@ class Findings:
     train: Dataset
     test: Answered | None
     validation: Answered | None
+    out_of_fold: Answered | None
 
     @property
     def shown(self) -> Answered | None:
@@ -87,6 +89,7 @@ def read_findings(run: RunFolder, train: Dataset, test: Dataset | None) -> Findi
         train=train,
         test=_answered(table, "test", test, classes),
         validation=_answered(table, "validation", train, classes),
+        out_of_fold=_answered(table, "out_of_fold", train, classes),
     )
 
 
