@@ -46,6 +46,11 @@ class Row:
     picture: str
     neighbours: list[Neighbour]
 
+    @property
+    def counted(self) -> list[tuple[Neighbour, int]]:
+        """How many there are of each label, for names that have no room beneath a picture."""
+        return list(Counter(self.neighbours).items())
+
 
 @dataclass(frozen=True, eq=False)
 class Explained:
