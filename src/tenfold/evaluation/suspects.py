@@ -37,7 +37,10 @@ def find_suspects(labels: Labels, probabilities: NDArray[np.float32]) -> list[Su
     Of cleanlab's ways this one was chosen on 6,000 of MNIST's training pictures, 60 labels flipped
     at random: precision 0.95 and recall 0.95, where `prune_by_class` has 0.88 and 0.88,
     `prune_by_noise_rate` 0.83 and 0.80, `both` 0.96 and 0.77, `confident_learning` 0.98 and 0.72.
-    Of 0, 15, 30 and 60 flipped labels the count makes 1, 15, 25 and 60.
+    Of 0, 15, 30 and 60 flipped labels the count makes 1, 15, 25 and 60. On 10,000 others, with 100
+    flipped, precision is 0.96 and recall 0.90 (`python -m benchmarks.flipped`). Networks that read
+    worse make it guess: at 9 % of errors half of the suspects were flipped, and half of the flipped
+    are suspects.
 
     Args:
         labels: int64 [n], class indices, at least two classes among them.
