@@ -267,6 +267,20 @@ def test_neighbours_of_validation_errors_are_not_held_back_themselves(
     assert len(explained.reasons) == len(errors) > 100
 
 
+def test_a_picture_answered_out_of_fold_is_not_its_own_neighbour(
+    run: RunFolder, digits: Dataset
+) -> None:
+    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[digits.known_labels]
+    table = prediction_table("out_of_fold", np.arange(2000), digits.labels, wrong)
+    run.write_predictions(table)
+    findings = read_findings(run, digits, None)
+    judged = findings.out_of_fold
+    assert judged is not None
+    errors = important_errors(judged.labels, judged.probabilities, 50)
+    nearest = explain(findings, judged, errors).nearest
+    assert not (nearest.indices == np.array([[error.index] for error in errors])).any()
+
+
 def test_labels_that_are_likely_wrong_are_drawn_with_their_neighbours(
     run: RunFolder, digits: Dataset, questions: Dataset
 ) -> None:

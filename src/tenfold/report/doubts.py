@@ -94,7 +94,8 @@ def explain(findings: Findings, shown: Answered, errors: Sequence[ImportantError
     answers = Model(findings.run.model_file, findings.recipe.threads).predict(images)
     usual = yardstick(answers.probabilities, neighbourhood.nearest(images, 1, itself=sample))
     places = [error.index for error in errors]
-    nearest = neighbourhood.nearest(shown.images[places], NEAREST)
+    itself = np.searchsorted(rows, shown.ids[places]) if shown.split == "out_of_fold" else None
+    nearest = neighbourhood.nearest(shown.images[places], NEAREST, itself)
     found = reasons(errors, shown.probabilities[places], nearest, learned.known_labels, usual)
     return Explained(learned, nearest, usual, found)
 
