@@ -10,8 +10,11 @@ from PIL import Image
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
+from tenfold.evaluation.important import important_errors
 from tenfold.evaluation.predictions import prediction_table
 from tenfold.evaluation.scores import percent, score
+from tenfold.report.doubts import explain
+from tenfold.report.findings import read_findings
 from tenfold.report.report import write_report
 from tenfold.run.folder import RunFolder
 
@@ -227,3 +230,79 @@ def test_augmentation_of_an_earlier_report_is_kept(
 def test_pictures_of_another_set_are_refused(run: RunFolder, digits: Dataset) -> None:
     with pytest.raises(TenfoldError, match="test pictures of the run are needed"):
         write_report(run, digits, digits.subset(np.arange(10)))
+
+
+def test_each_error_has_a_reason_and_the_nearest_training_pictures(
+    run: RunFolder, digits: Dataset, questions: Dataset
+) -> None:
+    probabilities = np.full((len(questions), 10), 0.001, np.float32)
+    probabilities[np.arange(500), questions.known_labels] = 0.991
+    for row, (answer, truth) in {1: (0.9, 0.05), 2: (0.5, 0.4)}.items():
+        label = questions.known_labels[row]
+        probabilities[row] = 0.005
+        probabilities[row, [(label + 1) % 10, label]] = answer, truth
+    answered(run, questions, probabilities)
+    page = report_of(run, digits, questions)
+    reasons = re.findall(r'<td class="reason">(.*?)</td>', page)
+    assert reasons == ["the model&#39;s own fault", "ambiguous"]
+    assert re.findall(r'<p class="why">(.*?)</p>', page) == reasons
+    assert page.count("The 5 most alike of the training pictures") == 2
+    assert "<dt>ambiguous<span>1</span></dt>" in page
+
+
+def test_neighbours_of_validation_errors_are_not_held_back_themselves(
+    run: RunFolder, digits: Dataset
+) -> None:
+    without(run, "test")
+    validation = run.predictions().filter(pl.col("split") == "validation")
+    wrong = validation.with_columns(p0=pl.lit(1, pl.Float32))
+    run.write_predictions(wrong.with_columns(label=pl.lit(3, pl.Int64)))
+    findings = read_findings(run, digits, None)
+    assert findings.shown is not None
+    errors = important_errors(findings.shown.labels, findings.shown.probabilities, 300)
+    explained = explain(findings, findings.shown, errors)
+    held_back = digits.subset(validation["id"].to_numpy())
+    assert len(explained.learned) == 1600
+    assert not np.isin(explained.learned.hashes, held_back.hashes).any()
+    assert len(explained.reasons) == len(errors) > 100
+
+
+def test_a_picture_answered_out_of_fold_is_not_its_own_neighbour(
+    run: RunFolder, digits: Dataset
+) -> None:
+    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[digits.known_labels]
+    table = prediction_table("out_of_fold", np.arange(2000), digits.labels, wrong)
+    run.write_predictions(table)
+    findings = read_findings(run, digits, None)
+    judged = findings.out_of_fold
+    assert judged is not None
+    errors = important_errors(judged.labels, judged.probabilities, 50)
+    nearest = explain(findings, judged, errors).nearest
+    assert not (nearest.indices == np.array([[error.index] for error in errors])).any()
+
+
+def test_labels_that_are_likely_wrong_are_drawn_with_their_neighbours(
+    run: RunFolder, digits: Dataset, questions: Dataset
+) -> None:
+    given = digits.known_labels.copy()
+    flipped = np.arange(0, 2000, 100)
+    given[flipped] = (given[flipped] + 1) % 10
+    probabilities = np.full((2000, 10), 0.01, np.float32)
+    probabilities[np.arange(2000), digits.known_labels] = 0.91
+    table = prediction_table("out_of_fold", np.arange(2000), given, probabilities)
+    run.write_predictions(pl.concat([run.predictions(), table]))
+    page = report_of(run, replace(digits, labels=given), questions)
+    section = page[page.index('id="suspects"') : page.index('id="network"')]
+    drawn = re.findall(r'alt="Training picture (\d+): label (\d), likely (\d)"', section)
+    assert sorted(int(row) for row, *_ in drawn) == flipped.tolist()
+    for row, label, likely in drawn:
+        assert int(label) == given[int(row)]
+        assert int(likely) == digits.known_labels[int(row)]
+    assert section.count("The 5 most alike of the training pictures") == 20
+    assert "Of the 20 others, 20 have a label that is likely wrong." in section
+    assert "The other 8" in section
+    assert (run.plots / "suspects.png").is_file()
+
+
+def test_run_without_folds_has_no_suspects(report: Path) -> None:
+    assert 'id="suspects"' not in report.read_text("utf-8")

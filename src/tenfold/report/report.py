@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Dataset, Images
-from tenfold.report import pictures, plots, raster, sections
+from tenfold.evaluation.scores import describe
+from tenfold.evaluation.suspects import find_suspects
+from tenfold.report import doubts, pictures, plots, raster, sections, words
 from tenfold.report.findings import Answered, Findings, read_findings
 from tenfold.report.page import render
 from tenfold.report.theme import to_png, to_svg
@@ -60,7 +62,8 @@ def write_report(
         **_augmentation(run, augmented),
         **_curves(findings),
         **_network(findings),
-        "answers": _answers(run, shown, errors) if shown else None,
+        "answers": _answers(findings, shown, errors) if shown else None,
+        "suspects": _suspects(findings, findings.out_of_fold) if findings.out_of_fold else None,
     }
     page = render("report.html.jinja", context)
     with atomic_write(run.report_file) as file:
@@ -134,9 +137,9 @@ def _curves(findings: Findings) -> Context:
     return {"curve_charts": charts, "last": history.row(-1, named=True)}
 
 
-def _answers(run: RunFolder, shown: Answered, errors: int) -> Context:
+def _answers(findings: Findings, shown: Answered, errors: int) -> Context:
     """Sections 5 to 9: what was answered right and wrong."""
-    scores, classes = shown.scores, shown.classes
+    run, scores, classes = findings.run, shown.scores, shown.classes
     gallery = sections.choose_pictures(shown)
     important = gallery.errors[:errors]
     images = shown.images[[error.index for error in important]]
@@ -145,7 +148,10 @@ def _answers(run: RunFolder, shown: Answered, errors: int) -> Context:
     _keep(run, "important_errors", pictures.important(images, important, classes))
     calibration = plots.reliability(scores.calibration)
     _keep(run, "calibration", calibration)
-    wrong = sections.wrong_answers(shown, gallery)
+    wrong = sections.wrong_answers(shown, gallery.errors)
+    explained = doubts.explain(findings, shown, gallery.errors) if gallery.errors else None
+    nearby = doubts.nearby(explained.learned, explained.nearest, important) if explained else []
+    why = explained.reasons if explained else []
     return {
         "scores": scores,
         "confusion": sections.confusion_cells(scores),
@@ -154,10 +160,11 @@ def _answers(run: RunFolder, shown: Answered, errors: int) -> Context:
         "pairs_either_way": sections.named_pairs(scores, scores.confused_either_way),
         "asked": errors,
         "important": [
-            (raster.data_uri(raster.png(image)), error)
-            for image, error in zip(images, wrong, strict=False)
+            (raster.data_uri(raster.png(image)), error, reason, row)
+            for image, error, reason, row in zip(images, wrong, why, nearby, strict=False)
         ],
-        "wrong": wrong,
+        "explained": explained,
+        "wrong": list(zip(wrong, why, strict=True)),
         "data": sections.cell_data(shown, gallery),
         "sheet": raster.data_uri(raster.png(raster.sheet(shown.images[gallery.rows]))),
         "calibration_chart": _svg(
@@ -169,8 +176,30 @@ def _answers(run: RunFolder, shown: Answered, errors: int) -> Context:
     }
 
 
+def _suspects(findings: Findings, judged: Answered) -> Context:
+    """Section 10: the labels that are likely wrong."""
+    found = find_suspects(judged.labels, judged.probabilities)
+    drawn, opened, classes = found[: doubts.DRAWN_SUSPECTS], doubts.OPEN_SUSPECTS, judged.classes
+    images = judged.images[[suspect.index for suspect in drawn]]
+    _keep(findings.run, "suspects", pictures.important(images[:opened], drawn[:opened], classes))
+    named = sections.wrong_answers(judged, drawn)
+    nearby = doubts.suspects_nearby(findings.train, judged, drawn)
+    scores = judged.scores
+    cards = [
+        (raster.data_uri(raster.png(image)), wrong, suspect.score, row)
+        for image, wrong, suspect, row in zip(images, named, drawn, nearby, strict=True)
+    ]
+    return {
+        "count": len(found),
+        "said": words.unbroken(describe(scores.accuracy, scores.interval, scores.n)),
+        "misread": scores.errors,
+        "open": cards[:opened],
+        "folded": cards[opened:],
+    }
+
+
 def _network(findings: Findings) -> Context:
-    """Section 10: the first filters, and what the first layers make of one digit."""
+    """Section 11: the first filters, and what the first layers make of one digit."""
     from tenfold.model.inspect import feature_maps, first_filters
 
     run = findings.run

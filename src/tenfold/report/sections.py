@@ -1,5 +1,6 @@
 """What each section of the report says and shows, ready for the template."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Wrong:
-    """One wrong answer, as the list and the gallery show it; `at` is its place on the sheet."""
+    """One wrong answer, as the lists and galleries show it; `at` is its place on the sheet."""
 
     at: int
     id: int
@@ -227,8 +228,8 @@ def choose_pictures(shown: Answered) -> Gallery:
     return Gallery(np.fromiter(places, np.int64, len(places)), cells, errors)
 
 
-def wrong_answers(shown: Answered, gallery: Gallery) -> list[Wrong]:
-    """Give the listed errors, worst first."""
+def wrong_answers(shown: Answered, errors: Sequence[ImportantError]) -> list[Wrong]:
+    """Name the rows and classes of errors of a set, in their order."""
     return [
         Wrong(
             at=at,
@@ -238,7 +239,7 @@ def wrong_answers(shown: Answered, gallery: Gallery) -> list[Wrong]:
             label_probability=error.label_probability,
             prediction_probability=error.prediction_probability,
         )
-        for at, error in enumerate(gallery.errors)
+        for at, error in enumerate(errors)
     ]
 
 

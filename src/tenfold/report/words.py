@@ -29,6 +29,11 @@ def span(interval: tuple[float, float]) -> str:
     return f"{low * 100:.2f}\N{EN DASH}{high * 100:.2f} %"
 
 
+def unbroken(text: str) -> str:
+    """Keep each figure and its per cent sign on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Write `1 error` or `1,234 errors`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -48,6 +48,7 @@ FILES = frozenset(
         "README.md",
         "submission.csv",
         "tensorboard",
+        "suspects.csv",
     }
 )
 
@@ -60,7 +61,7 @@ class RunFolder:
     `predictions.parquet` (a row a picture that was answered), `checkpoint.safetensors`,
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
-    `folds/1/` and so on.
+    `folds/1/` and so on, and `suspects.csv`.
     """
 
     path: Path
@@ -158,6 +159,11 @@ class RunFolder:
     def submission_file(self) -> Path:
         """The answers for the test pictures, as Kaggle wants them."""
         return self.path / "submission.csv"
+
+    @property
+    def suspects_file(self) -> Path:
+        """The labels of the training source that are likely wrong."""
+        return self.path / "suspects.csv"
 
     @property
     def plots(self) -> Path:
@@ -265,6 +271,17 @@ class RunFolder:
         content = io.BytesIO()  # straight to a full disk, polars would fail in words of its own
         table.write_parquet(content)
         self._write("predictions.parquet", content.getvalue())
+
+    def suspects(self) -> "pl.DataFrame":
+        """Read the labels that are likely wrong, the most suspect first."""
+        import polars as pl
+
+        texts = {"given": pl.String, "likely": pl.String}  # class names, also where they are digits
+        return pl.read_csv(self.existing("suspects.csv"), schema_overrides=texts)
+
+    def write_suspects(self, table: "pl.DataFrame") -> None:
+        """Keep the labels that are likely wrong, the most suspect first."""
+        self._write("suspects.csv", table.write_csv().encode())
 
     def _empty(self, found: set[str], overwrite: bool) -> None:
         """Remove a run's own files, where that was asked for and nothing else lies there."""

@@ -18,6 +18,7 @@ from tenfold.workflow.plan import Part, Plan
 from tenfold.workflow.predict import write_submission
 from tenfold.workflow.result import Run
 from tenfold.workflow.score import score_run
+from tenfold.workflow.suspects import keep_suspects
 from tenfold.workflow.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
         "leaked": folder.environment()["leaked"],
     }
     answers = score_run(folder, metrics, plan.digits, parts, plan.questions)
+    keep_suspects(folder)
     if plan.submission is not None and answers is not None:
         outside = Path(plan.submission)
         remove_leftovers(outside.parent, outside.name)

@@ -74,6 +74,10 @@ class Run:
         )
         if training["interrupted"]:
             lines.append(f"`tenfold resume {self.folder.path}` goes on with it")
+        if self.folder.suspects_file.exists():
+            count = len(self.folder.suspects())
+            are = "label is" if count == 1 else "labels are"
+            lines.append(f"{count:,} {are} likely wrong: {self.folder.suspects_file}")
         last = self.folder.report_file
         lines.append(
             f"{'report' if last.exists() else 'run'}: {last if last.exists() else self.folder.path}"
