@@ -50,7 +50,7 @@ def folded(tmp_path_factory: pytest.TempPathFactory, how: Arguments) -> Run:
 
 
 def plan_of(digits: Dataset, *settings: str) -> Plan:
-    return Plan(load_recipe("quick", settings), digits, None, None, False, 6)
+    return Plan(load_recipe("quick", settings), digits, None, None, False, 6, None)
 
 
 def test_each_answer_is_of_the_network_that_has_not_seen_the_picture(
