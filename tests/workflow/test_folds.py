@@ -61,7 +61,7 @@ def test_each_answer_is_of_the_network_that_has_not_seen_the_picture(
     assert rows["id"].to_list() == list(range(450))
     said = rows.select(f"p{index}" for index in range(10)).to_numpy()
     for number in (1, 2, 3):
-        model = Model(folded.folder.fold(number).model_file)
+        model = Model(folded.folder.part(f"folds/{number}").model_file)
         unseen = np.setdiff1d(np.arange(450), model.seen(some))
         assert len(unseen) == 150
         np.testing.assert_allclose(
@@ -95,7 +95,7 @@ def test_the_model_is_all_networks_and_knows_all_their_pictures(
     assert len(model.seen(some)) == 450
     images = questions.images[:100]
     each = [
-        Model(folded.folder.fold(number).model_file).predict(images).probabilities
+        Model(folded.folder.part(f"folds/{number}").model_file).predict(images).probabilities
         for number in (1, 2, 3)
     ]
     ours = model.predict(images).probabilities

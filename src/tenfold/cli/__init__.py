@@ -5,8 +5,32 @@ import os
 import sys
 from importlib import metadata
 
-from tenfold.cli import bench, compare, data, evaluate, export, predict, report, resume, train
+from tenfold.cli import (
+    bench,
+    compare,
+    data,
+    ensemble,
+    evaluate,
+    export,
+    predict,
+    report,
+    resume,
+    train,
+)
 from tenfold.errors import TenfoldError
+
+COMMANDS = (
+    train,
+    resume,
+    evaluate,
+    predict,
+    compare,
+    report,
+    export,
+    ensemble,
+    bench,
+    data,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    commands_in_order = (train, resume, evaluate, predict, compare, report, export, bench, data)
-    for module in commands_in_order:
+    for module in COMMANDS:
         module.add(commands)
     return parser

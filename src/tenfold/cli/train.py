@@ -64,6 +64,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "is their mean. With --split writer a fold has whole writers",
     )
     parser.add_argument(
+        "--members",
+        type=options.count,
+        metavar="N",
+        help="train N networks on the same pictures, each with a seed of its own; the model is "
+        "their mean",
+    )
+    parser.add_argument(
         "--time-budget",
         type=options.seconds,
         metavar="SECONDS",
@@ -114,6 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         split=arguments.split,
         folds=arguments.folds,
+        members=arguments.members,
         threads=arguments.threads,
         device=arguments.device,
         track=arguments.track,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, Self
 
 from tenfold.data.dataset import Images
@@ -12,7 +11,6 @@ from tenfold.ink.picture import AnyPicture
 from tenfold.ink.strokes import Strokes
 from tenfold.model.file import Model, open_model
 
-SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
 
 
@@ -105,7 +103,7 @@ class Reader:
     """Reads digits from pictures and strokes.
 
     Args:
-        model: a run folder or model file; the shipped model by default.
+        model: a run folder or model file.
         min_confidence: refuse answers less probable than this (0-1), beside what the model refuses.
         threads: how many threads to answer with; 0 for every core.
 
@@ -115,7 +113,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | PathLike[str] = SHIPPED,
+        model: str | PathLike[str],
         min_confidence: float = 0.0,
         threads: int = 0,
     ) -> None:

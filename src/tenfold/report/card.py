@@ -7,6 +7,7 @@ from tenfold.data.atomic import atomic_write
 from tenfold.evaluation.scores import describe
 from tenfold.report.words import duration, plural, short
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import Recipe
 
 USE = """\
 The model is one ONNX file that any ONNX runtime runs. It takes `image`, uint8 [n, 28, 28], ink 255
@@ -51,7 +52,7 @@ def write_card(run: RunFolder) -> Path:
     environment, metrics, recipe = run.environment(), run.metrics(), run.recipe()
     name, classes = run.path.resolve().name, environment["classes"]
     sections = {
-        f"# {name}": _what(environment, metrics, recipe.name, recipe.description, recipe.folds),
+        f"# {name}": _what(environment, metrics, recipe),
         "## Scores": _scores(metrics),
         "## Use": USE.format(classes=len(classes), names=", ".join(classes), run=run.path),
         "## Limits": LIMITS.format(source=environment["source"]),
@@ -66,19 +67,18 @@ def write_card(run: RunFolder) -> Path:
 def _what(
     environment: dict[str, Any],
     metrics: dict[str, Any],
-    recipe: str,
-    description: str,
-    folds: int,
+    recipe: Recipe,
 ) -> str:
     training, model, machine = metrics["training"], metrics["model"], environment["machine"]
-    said = f" ({description[0].lower()}{description[1:]})" if description else ""
+    said = recipe.description and f" ({recipe.description[0].lower()}{recipe.description[1:]})"
     stopped = "; it was stopped early" if training["interrupted"] else ""
-    what = f"The mean of {folds} networks, each trained without one fold, which tells"
+    how = "trained without one fold" if recipe.folds else "with a seed of its own"
+    what = f"The mean of {recipe.networks} networks, each {how}, which tells"
     return (
-        f"{what if folds else 'A network that tells'} "
+        f"{what if recipe.networks > 1 else 'A network that tells'} "
         f"{plural(len(environment['classes']), 'class', 'classes')} of small "
         f"grey pictures apart, trained by Tenfold {environment['versions'].get('tenfold', '')} "
-        f"with the recipe `{recipe}`{said}.\n\n"
+        f"with the recipe `{recipe.name}`{said}.\n\n"
         f"- Data: {training['pictures']:,} of the {environment['pictures']:,} pictures of "
         f"`{environment['source']}` (sha256 `{environment['fingerprint']}`).\n"
         f"- Training: {duration(training['seconds'])}, {plural(training['epochs'], 'epoch')}, "

@@ -65,8 +65,8 @@ def headline(findings: Findings) -> list[Card]:
         note = f"{span(scores.interval)} of {scores.n:,}"
         cards.append(Card(percent(scores.accuracy), beside.name, note))
     epochs = plural(training["epochs"], "epoch")
-    if findings.recipe.folds:
-        epochs = f"{findings.recipe.folds} networks of {epochs}"
+    if findings.recipe.networks > 1:
+        epochs = f"{findings.recipe.networks} networks of {epochs}"
     cards += [
         Card(duration(training["seconds"]), "training", f"{epochs}, {training['steps']:,} steps"),
         Card(f"{training['images_per_second']:,.0f}", "images a second", "while training"),
@@ -98,6 +98,12 @@ def facts(findings: Findings) -> dict[str, str]:
     if findings.recipe.folds:
         rows["Networks"] = (
             f"{findings.recipe.folds}, each trained without one fold; the model is their mean"
+        )
+    if members := findings.metrics.get("members"):
+        rows["Networks"] = (
+            f"{findings.recipe.members}, each with a seed of its own; the model is their mean. "
+            f"They disagree on {members['disagreed']:,} of {members['n']:,} pictures of "
+            f"{members['source']}"
         )
     if environment.get("test_source"):
         rows["Tested on" if findings.test else "Answered"] = environment["test_source"]

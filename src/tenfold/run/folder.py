@@ -43,6 +43,7 @@ FILES = frozenset(
         "checkpoint.safetensors",
         "model.onnx",
         "folds",
+        "members",
         "plots",
         "report.html",
         "README.md",
@@ -61,7 +62,7 @@ class RunFolder:
     `predictions.parquet` (a row a picture that was answered), `checkpoint.safetensors`,
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
-    `folds/1/` and so on, and `suspects.csv`.
+    `folds/1/` and so on, and `suspects.csv`; one of several members in `members/1/` and so on.
     """
 
     path: Path
@@ -170,9 +171,9 @@ class RunFolder:
         """The folder of every plot as PNG; made on first use."""
         return self._folder("plots")
 
-    def fold(self, number: int) -> "RunFolder":
-        """The files of one fold, from 1; its folder is made on first use."""
-        return RunFolder(self._folder(f"folds/{number}"))
+    def part(self, place: str) -> "RunFolder":
+        """The files of one network of several, as `folds/1`; its folder is made on first use."""
+        return RunFolder(self._folder(place))
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -202,8 +203,9 @@ class RunFolder:
             os.close(descriptor)
 
     def remove_leftovers(self) -> None:
-        """Remove what writes that were killed left in the run and in its folds."""
-        for folder in (self.path, self.path / "plots", *self.path.glob("folds/*")):
+        """Remove what writes that were killed left in the run and in its parts."""
+        parts = (*self.path.glob("folds/*"), *self.path.glob("members/*"))
+        for folder in (self.path, self.path / "plots", *parts):
             remove_leftovers(folder)
 
     def recipe(self) -> Recipe:

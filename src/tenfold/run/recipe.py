@@ -162,6 +162,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     validation: Share = 0.0
     split: Literal["stratified", "notebook", "writer", "random"] = "stratified"
     folds: Annotated[int, Meta(ge=0)] = 0  # so many networks, each trained without a fold
+    members: Annotated[int, Meta(ge=1)] = 1  # so many networks on the same pictures, averaged
     label_smoothing: Share = 0.0
     initialisation: Literal["glorot", "he", "dirac"] = "glorot"
     test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views
@@ -173,6 +174,11 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     augmentation: Augmentation = Augmentation()
     optimiser: RMSprop | SGD | AdamW | Muon
     schedule: Constant | Plateau | Linear = Constant()
+
+    @property
+    def networks(self) -> int:
+        """How many networks it trains: one a fold, or one a member."""
+        return self.folds or self.members
 
     def to_toml(self) -> str:
         """Write the recipe as TOML that `load_recipe` reads back to an equal recipe."""

@@ -88,12 +88,12 @@ def _trained(
 ) -> Trained:
     from tenfold.workflow.progress import show_progress
 
-    place = folder.fold(part.number) if part.number else folder
+    place = folder.part(part.place) if part.number else folder
     trainer = trainer_of(plan, part, place.checkpoint_file)
     with show_progress(part.name) if progress else contextlib.nullcontext() as watch:
         trainer.run(tracking.watching(watch, part.number))
     if part.number and trainer.interrupted:
-        raise KeyboardInterrupt  # fewer networks than folds leave pictures without an answer
+        raise KeyboardInterrupt  # the model is the mean of all its networks, or none
     place.write_history(trainer.history)
     return Trained(
         part,
@@ -109,7 +109,7 @@ def _trained(
 def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
     """Turn trained networks into the rest of the run folder."""
     parity = _export(folder, plan, trained)
-    if plan.recipe.folds:
+    if len(trained) > 1:
         folder.write_history(_mean_history(trained))
     parts = [one.part for one in trained]
     metrics = _costs(folder, plan, trained) | {
@@ -132,23 +132,24 @@ def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
 
 
 def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
-    """Write the model file of each fold, where there are folds, and that of the run."""
+    """Write the model file of each network, where there are several, and that of the run."""
     from tenfold.training.export import export
 
     sample = _parity_sample(plan, trained)
 
     def write(networks: "list[Network]", learned: Dataset, path: Path) -> "Parity":
-        own = path == folder.model_file  # that of a fold is compared on fewer pictures
+        own = path == folder.model_file  # those of its parts are compared on fewer pictures
         about = plan.digits.classes, learned.fingerprint, learned.hashes
         compared = sample if own else sample[:PARITY_PICTURES]
         return export(networks, plan.recipe, *about, path, compared)
 
     for one in trained:
         learned = plan.digits.subset(one.part.train)
-        place = folder.fold(one.part.number) if one.part.number else folder
+        place = folder.part(one.part.place) if one.part.number else folder
         parity = write([one.network], learned, place.model_file)
-    if plan.recipe.folds:
-        parity = write([one.network for one in trained], plan.digits, folder.model_file)
+    if len(trained) > 1:
+        learned = plan.digits if plan.recipe.folds else learned
+        parity = write([one.network for one in trained], learned, folder.model_file)
     return parity
 
 
@@ -163,7 +164,7 @@ def _parity_sample(plan: Plan, trained: list[Trained]) -> Images:
 
 
 def _mean_history(trained: list[Trained]) -> list[dict[str, float | int | None]]:
-    """Average the curves over the folds, epoch by epoch; seconds are added up."""
+    """Average the curves over the networks, epoch by epoch; seconds are added up."""
     rows = []
     for same_epoch in zip(*(one.history for one in trained), strict=True):
         columns = {name: [row[name] for row in same_epoch] for name in same_epoch[0]}

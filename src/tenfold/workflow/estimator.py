@@ -167,6 +167,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         from tenfold.workflow.progress import show_progress
 
         recipe = settle(self._chosen())
+        if recipe.networks > 1:
+            raise TenfoldError(
+                f"the estimator trains one network; tenfold.train has folds and members. Received: "
+                f"folds={recipe.folds}, members={recipe.members}"
+            )
         parts = split(digits, recipe.validation, recipe.split, recipe.seed)
         pictures = digits.subset(parts.train)
         held_back = digits.subset(parts.validation) if len(parts.validation) else None

@@ -20,8 +20,8 @@ class Part:
     """The pictures of one network: int64 rows of the training source.
 
     Args:
-        number: its fold, from 1; 0 where the run has one network and no folds.
-        recipe: the run's, with a seed of its own in each fold.
+        number: its fold or member, from 1; 0 where the run has one network.
+        recipe: the run's, with a seed of its own for each network.
         train: what it learns from.
         validation: what it is scored on after each epoch; may be empty.
         left_out: what it alone of all networks has not seen; empty where there are no folds.
@@ -36,7 +36,13 @@ class Part:
     @property
     def name(self) -> str:
         """How its lines of progress begin."""
-        return f"fold {self.number}/{self.recipe.folds}  " if self.number else ""
+        kind = "fold" if self.recipe.folds else "member"
+        return f"{kind} {self.number}/{self.recipe.networks}  " if self.number else ""
+
+    @property
+    def place(self) -> str:
+        """Where its files lie in the run folder, as `folds/1`; only for one of several."""
+        return f"{'folds' if self.recipe.folds else 'members'}/{self.number}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +68,26 @@ class Plan:
     track: str | None
 
     def parts(self) -> list[Part]:
-        """Give the pictures of each network: one a fold, or one alone.
+        """Give the pictures of each network: one a fold, one a member, or one alone.
 
         Where there are folds, the validation share is held back from the others that a network
         learns from, so that nothing ever looks at the pictures that it is to be judged on.
         """
         recipe, digits = self.recipe, self.digits
         if not recipe.folds:
-            whole = split(digits, recipe.validation, recipe.split, recipe.seed)
-            return [Part(0, recipe, whole.train, whole.validation, np.empty(0, np.int64))]
+            whole, none = (
+                split(digits, recipe.validation, recipe.split, recipe.seed),
+                np.empty(0, np.int64),
+            )
+            if recipe.members == 1:
+                return [Part(0, recipe, whole.train, whole.validation, none)]
+            return [
+                Part(number, _own(recipe, number), whole.train, whole.validation, none)
+                for number in range(1, recipe.members + 1)
+            ]
         found = []
         for number, fold in enumerate(folds(digits, recipe.folds, recipe.split, recipe.seed), 1):
-            own = change(recipe, seed=(recipe.seed + number - 1) % 2**31)
+            own = _own(recipe, number)
             inner = split(digits.subset(fold.train), recipe.validation, recipe.split, own.seed)
             train, held_back = fold.train[inner.train], fold.train[inner.validation]
             found.append(Part(number, own, train, held_back, fold.validation))
@@ -93,6 +107,11 @@ class Plan:
             "errors": self.errors,
             "track": self.track,
         }
+
+
+def _own(recipe: Recipe, number: int) -> Recipe:
+    """Give a network of several its own seed; the first has the run's."""
+    return change(recipe, seed=(recipe.seed + number - 1) % 2**31)
 
 
 def load_again(

@@ -5,7 +5,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tenfold.evaluation.scores import describe
+from tenfold.evaluation.scores import describe, percent
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
@@ -66,6 +66,8 @@ class Run:
                 f"LEAK: {self.metrics['leaked']:,} test pictures were learned from; "
                 "this is no test score"
             )
+        if members := self.metrics.get("members"):
+            lines.append(_members(members))
         training = self.metrics["training"]
         lines.append(
             f"trained in {training['seconds']:.1f} s: {self._length()}, "
@@ -92,6 +94,8 @@ class Run:
         length = f"{epochs} epoch{'s' * (epochs != 1)} of"
         if recipe.folds:
             return f"{recipe.folds} networks, {length} all but a fold of {pictures:,} pictures"
+        if recipe.members > 1:
+            return f"{recipe.members} networks, {length} {pictures:,} pictures"
         return f"{length} {pictures:,} pictures"
 
     def _repr_html_(self) -> str:
@@ -103,3 +107,10 @@ class Run:
 
         picture = base64.b64encode(curves.read_bytes()).decode()
         return f'<p>{text}</p><img alt="learning curves" src="data:image/png;base64,{picture}">'
+
+
+def _members(members: dict[str, Any]) -> str:
+    """Tell how the members did alone, and where they disagreed."""
+    alone = members["accuracy"]
+    each = f"alone {percent(min(alone))} to {percent(max(alone))}, " if alone else ""
+    return f"members: {each}disagreed on {members['disagreed']:,} of {members['n']:,} pictures"

@@ -27,7 +27,7 @@ def score_run(
 
     The validation pictures of a run without folds and the test pictures are answered by the run's
     model file, each training picture of a run with folds by the file of the network that has not
-    seen it.
+    seen it. Members answer the test pictures, or else the validation pictures, one by one too.
 
     Args:
         folder: the run, whose model files are there.
@@ -54,7 +54,7 @@ def score_run(
         if asked.labels is not None:
             whole[name] = score(asked.labels, said, digits.classes).to_dict()
 
-    if len(parts) > 1:
+    if folder.recipe().folds:
         keep("out_of_fold", np.arange(len(digits)), digits, _out_of_fold(folder, digits, parts))
     elif len(rows := parts[0].validation):
         held_back = digits.subset(rows)
@@ -63,15 +63,37 @@ def score_run(
         answers = model.predict(questions.images)
         keep("test", np.arange(len(questions)), questions, answers.probabilities)
         whole["answered"] = len(questions) if questions.labels is None else 0
+    if len(parts) > 1 and not folder.recipe().folds:
+        asked = digits.subset(parts[0].validation) if questions is None else questions
+        whole["members"] = _members(folder, asked, parts) if len(asked) else None
     folder.write_predictions(pl.concat(tables))
     folder.write_metrics(metrics | whole)
     return answers
+
+
+def _members(folder: RunFolder, asked: Dataset, parts: list[Part]) -> dict[str, Any]:
+    """Let each member answer alone: how right each is, and on how many pictures they differ."""
+    labels = np.stack(
+        [
+            Model(folder.part(part.place).model_file, part.recipe.threads)
+            .predict(asked.images)
+            .labels
+            for part in parts
+        ]
+    )
+    right = None if asked.labels is None else (labels == asked.labels).mean(axis=1).tolist()
+    return {
+        "n": len(asked),
+        "source": asked.source,
+        "accuracy": right,
+        "disagreed": int((labels != labels[0]).any(axis=0).sum()),
+    }
 
 
 def _out_of_fold(folder: RunFolder, digits: Dataset, parts: list[Part]) -> Probabilities:
     """Answer each picture, float32 [n, classes], by the network that it was left out of."""
     answers = np.zeros((len(digits), len(digits.classes)), np.float32)
     for part in parts:
-        model = Model(folder.fold(part.number).model_file, part.recipe.threads)
+        model = Model(folder.part(part.place).model_file, part.recipe.threads)
         answers[part.left_out] = model.predict(digits.images[part.left_out]).probabilities
     return answers

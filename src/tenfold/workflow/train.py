@@ -62,8 +62,8 @@ def train(
         errors: how many of the most important errors the report draws.
         progress: show progress on stderr.
         track: "tensorboard" or "mlflow", to hand the curves and the scores to as well.
-        values: `epochs`, `seed`, `split`, `folds`, `threads`, `device`: as in a recipe, over
-            `settings`.
+        values: `epochs`, `seed`, `split`, `folds`, `members`, `threads`, `device`: as in a recipe,
+            over `settings`.
 
     Returns:
         The run: its folder, scores and figures.
@@ -112,7 +112,7 @@ def _within(plan: Plan, seconds: float) -> Recipe:
 
     recipe = plan.recipe
     pictures = plan.digits.subset(plan.parts()[0].train)
-    return change(recipe, steps=steps_within(recipe, pictures, seconds / (recipe.folds or 1)))
+    return change(recipe, steps=steps_within(recipe, pictures, seconds / recipe.networks))
 
 
 def _described(plan: Plan) -> dict[str, Any]:
@@ -159,7 +159,13 @@ def _recipe(
         if time_budget is not None:
             raise TenfoldError("--epochs and --time-budget both say how long; give one of them")
         named["steps"] = 0  # those of the recipe, if it is a budget's, give way
-    return change(recipe, **named)
+    chosen = change(recipe, **named)
+    if chosen.folds and chosen.members > 1:
+        raise TenfoldError(
+            f"--folds and --members both say how many networks; give one of them. Received: "
+            f"{chosen.folds} folds, {chosen.members} members"
+        )
+    return chosen
 
 
 def _learned(pictures: Dataset, questions: Dataset | None) -> int:

@@ -1,0 +1,22 @@
+"""`tenfold ensemble`."""
+
+import argparse
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "ensemble",
+        help="join finished runs into one model file",
+        description="Write one ONNX file whose answers are the mean of all networks of the runs.",
+    )
+    parser.add_argument("folders", nargs="+", metavar="RUN", help="finished run folders")
+    parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the file to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from tenfold.workflow.ensemble import ensemble
+
+    print(ensemble(arguments.folders, arguments.out, overwrite=arguments.overwrite))
+    return 0
