@@ -24,7 +24,7 @@ def show_progress(part: str = "") -> Iterator[Callable[["Tick"], None]]:
         part: what stands before each line, as `fold 1/5  `.
     """
     console = Console(file=sys.stderr)
-    if "ipykernel" in sys.modules or not console.is_terminal:
+    if in_kernel() or not console.is_terminal:
         yield lambda tick: notice(part + _text(tick)) if tick.row else None
         return
     with Live(console=console, refresh_per_second=5, transient=True) as live:
@@ -43,10 +43,16 @@ def show_notes(notes: tuple[str, ...]) -> None:
         notice(f"note: {note}")
 
 
+def in_kernel() -> bool:
+    """Tell whether this process runs a notebook's cells; other libraries import ipykernel too."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
+
+
 def notice(line: str) -> None:
     """Say one line to whoever watches."""
     # a notebook shows stderr as if something had gone wrong
-    print(line, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr, flush=True)
+    print(line, file=sys.stdout if in_kernel() else sys.stderr, flush=True)
 
 
 def _text(tick: "Tick") -> str:
