@@ -70,6 +70,7 @@ def test_the_nearest_pixel_or_the_background_comes_in_at_the_border(digits: Data
 
 
 STEPS = {
+    "stretch": 0.9,
     "elastic": 1.0,
     "stroke": 1.0,
     "neighbour": 0.9,
@@ -92,6 +93,16 @@ def test_each_step_changes_pictures_and_keeps_them_in_range(digits: Dataset, nam
     assert after.shape == before.shape
     assert float(after.min()) >= 0
     assert float(after.max()) <= 1
+
+
+def test_a_narrow_digit_is_stretched_no_broader_than_high(digits: Dataset) -> None:
+    bar = torch.zeros(200, 1, 28, 28)
+    bar[:, :, 4:24, 9:19] = 1.0
+    after = augment(bar, Augmentation(stretch=0.9), torch.Generator().manual_seed(0))
+    widths = after[:, 0, 14].sum(1)
+    assert 0.05 < float((widths < 10.01).float().mean()) < 0.2  # those that were not chosen
+    assert 19 < float(widths.max()) <= 20.01
+    assert float((after.amax(3).sum((1, 2)) - 20).abs().max()) < 0.01  # as high as before
 
 
 def test_only_the_share_of_pictures_that_chance_gives_is_changed(digits: Dataset) -> None:

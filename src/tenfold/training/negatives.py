@@ -66,7 +66,7 @@ HALVED = (2, 3, 5, 8)  # half a 0, 4, 6, 7 or 9 is often a 1
 def make_negatives(
     images: Tensor, labels: Tensor, count: int, generator: torch.Generator
 ) -> Tensor:
-    """Make up pictures without a digit, an equal part of each kind.
+    """Make up pictures without a digit, scribbles and letters twice as many as each other kind.
 
     Args:
         images: float [n, 1, 28, 28] in 0-1, digits to spoil.
@@ -77,10 +77,10 @@ def make_negatives(
     Returns:
         float [m, 1, 28, 28] in 0-1; m is `count`, less where no picture is fit to be spoilt.
     """
-    each = -(-count // 7)
+    each = -(-count // 9)
     made = [
-        _scribbles(each, generator),
-        _letters(each, generator),
+        _scribbles(2 * each, generator),
+        _letters(2 * each, generator),
         _turned(images, labels, each, generator),
         _pairs(images, each, generator),
         _halves(images, labels, each, generator),
@@ -114,7 +114,7 @@ def _pens(count: int, generator: torch.Generator) -> Tensor:
 
 def _scribbles(count: int, generator: torch.Generator) -> Tensor:
     """Draw a pen's wandering, round in one half and straight in the other, dense or loose."""
-    turns = int(5 + 11 * _rand(generator, 1).item())
+    turns = int(5 + 20 * _rand(generator, 1).item())
     corners = 4 + (SIDE - 8) * _rand(generator, count, 2, 1, turns)
     loose = [
         functional.interpolate(corners[part], (1, 2 * POINTS), mode=mode, align_corners=True)
@@ -223,7 +223,11 @@ def _shapes(count: int, generator: torch.Generator) -> Tensor:
     outlines = torch.where(hollow, 0.12 - (outlines - 0.12).abs(), outlines)
     filled = (torch.cat([blobs, outlines]) * 12 + 0.5).clamp(0, 1)
     rough = _rand(generator, count, 1, 1, 1)
-    return filled * (1 - rough * _field(count, 9, generator))
+    whole = filled * (1 - rough * _field(count, 9, generator))
+    # One half as the outline of a picture's ink comes in: solid, and in a box of 20 x 20.
+    solid = functional.interpolate(filled[::2], (20, 20), mode="area")
+    whole[::2] = functional.pad(solid, (4, 4, 4, 4))
+    return whole
 
 
 def _noise(count: int, generator: torch.Generator) -> Tensor:
