@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test install check format claims clean
+.PHONY: train test install check format claims bench-reading release-model clean
 
 train: install
 	$(BIN)/tenfold train mnist
@@ -29,6 +29,12 @@ format: install
 
 claims: install
 	$(BIN)/python -m benchmarks.claims
+
+bench-reading: install
+	$(BIN)/python -m benchmarks.reading
+
+release-model: install
+	$(BIN)/python -m benchmarks.release
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

@@ -69,6 +69,73 @@ def test_the_nearest_pixel_or_the_background_comes_in_at_the_border(digits: Data
         assert float(after.min()) == least
 
 
+STEPS = {
+    "stretch": 0.9,
+    "elastic": 1.0,
+    "stroke": 1.0,
+    "neighbour": 0.9,
+    "line": 0.9,
+    "cut": 0.5,
+    "contrast": 0.5,
+    "background": 0.5,
+    "blur": 1.5,
+    "noise": 0.3,
+    "specks": 0.2,
+    "jpeg": 0.4,
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_each_step_changes_pictures_and_keeps_them_in_range(digits: Dataset, name: str) -> None:
+    before, after = moved(digits, Augmentation(chance=1.0, **{name: STEPS[name]}))  # type: ignore[arg-type]
+    changed = (after - before).abs().amax((1, 2, 3)) > 0.02
+    assert changed.float().mean() > 0.4
+    assert after.shape == before.shape
+    assert float(after.min()) >= 0
+    assert float(after.max()) <= 1
+
+
+def test_a_narrow_digit_is_stretched_no_broader_than_high(digits: Dataset) -> None:
+    bar = torch.zeros(200, 1, 28, 28)
+    bar[:, :, 4:24, 9:19] = 1.0
+    after = augment(bar, Augmentation(stretch=0.9), torch.Generator().manual_seed(0))
+    widths = after[:, 0, 14].sum(1)
+    assert 0.05 < float((widths < 10.01).float().mean()) < 0.2  # those that were not chosen
+    assert 19 < float(widths.max()) <= 20.01
+    assert float((after.amax(3).sum((1, 2)) - 20).abs().max()) < 0.01  # as high as before
+
+
+def test_only_the_share_of_pictures_that_chance_gives_is_changed(digits: Dataset) -> None:
+    before, after = moved(digits, Augmentation(chance=0.25, noise=0.3))
+    changed = (after - before).abs().amax((1, 2, 3)) > 0
+    assert 0.15 < float(changed.float().mean()) < 0.35
+
+
+def test_strokes_grow_and_shrink_by_up_to_a_pixel_on_either_side() -> None:
+    bar = torch.zeros(200, 1, 28, 28)
+    bar[:, :, 4:24, 12:16] = 1.0
+    after = augment(bar, Augmentation(stroke=1.0), torch.Generator().manual_seed(0))
+    widths = after[:, 0, 14].sum(1)
+    assert 2.0 <= float(widths.min()) < 2.2
+    assert 5.8 < float(widths.max()) <= 6.0
+
+
+def test_a_stroke_too_thin_to_be_narrowed_fades_and_does_not_break() -> None:
+    line = torch.zeros(50, 1, 28, 28)
+    line[:, :, 4:24, 14] = 1.0
+    after = augment(line, Augmentation(stroke=1.0), torch.Generator().manual_seed(0))
+    assert float(after[:, 0, 14, 14].min()) == pytest.approx(0.4)
+
+
+def test_what_is_off_draws_nothing_from_the_generator(digits: Dataset) -> None:
+    """Recipes that were written before a step came keep their draws."""
+    how = load_recipe("quick").augmentation
+    used, plain = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    augment(to_float(torch.tensor(digits.images[:10])), how, used)
+    torch.rand(6, 10, generator=plain)
+    assert torch.equal(used.get_state(), plain.get_state())
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Keras's own, of SciPy
 def test_it_moves_as_kerass_generator_does(digits: Dataset) -> None:
     """The same angle, shift and zooms through SciPy, as Keras applies them."""

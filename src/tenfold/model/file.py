@@ -55,22 +55,36 @@ class Parity:
     same_labels: int
 
 
+@dataclass(frozen=True)
+class Confidence:
+    """How sure a model is, and how sure it must be.
+
+    Args:
+        temperature: what logits are divided by before the softmax; above 1 less sure.
+        threshold: below this probability of its best answer a picture is refused.
+    """
+
+    temperature: float = 1.0
+    threshold: float = 0.5
+
+
 def metadata(
     recipe: Recipe,
     classes: tuple[str, ...],
     fingerprint: str,
     hashes: NDArray[np.uint64],
-    accept_threshold: float,
+    confidence: Confidence,
     labels: NDArray[Any] | None = None,
 ) -> dict[str, str]:
-    """Write what a model file says of itself: class names, recipe, data, threshold."""
+    """Write what a model file says of itself: class names, recipe, data, how sure it must be."""
     words = np.sort(hashes).astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
     said = {
         "tenfold.format": FORMAT,
         "tenfold.classes": json.dumps(list(classes)),
         "tenfold.recipe": recipe.to_toml(),
         "tenfold.fingerprint": fingerprint,
-        "tenfold.accept_threshold": repr(accept_threshold),
+        "tenfold.temperature": repr(confidence.temperature),
+        "tenfold.accept_threshold": repr(confidence.threshold),
         "tenfold.training_hashes": base64.b64encode(words.tobytes()).decode(),
     }
     if labels is not None:
@@ -101,7 +115,10 @@ class Model:
             )
             self.recipe_toml = self._said["tenfold.recipe"]
             self.fingerprint = self._said["tenfold.fingerprint"]
-            self.accept_threshold = float(self._said["tenfold.accept_threshold"])
+            self.confidence = Confidence(
+                float(self._said.get("tenfold.temperature", 1)),
+                float(self._said["tenfold.accept_threshold"]),
+            )
             words = base64.b64decode(self._said["tenfold.training_hashes"])
             self._training_hashes = _as_numbers(
                 np.frombuffer(words, np.uint8).reshape(-1, HASH_BYTES)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, Self
 
 from tenfold.data.dataset import Images
@@ -11,6 +12,7 @@ from tenfold.ink.picture import AnyPicture
 from tenfold.ink.strokes import Strokes
 from tenfold.model.file import Model, open_model
 
+SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
 
 
@@ -103,7 +105,7 @@ class Reader:
     """Reads digits from pictures and strokes.
 
     Args:
-        model: a run folder or model file.
+        model: a run folder or model file; the shipped model by default.
         min_confidence: refuse answers less probable than this (0-1), beside what the model refuses.
         threads: how many threads to answer with; 0 for every core.
 
@@ -113,7 +115,7 @@ class Reader:
 
     def __init__(
         self,
-        model: str | PathLike[str],
+        model: str | PathLike[str] = SHIPPED,
         min_confidence: float = 0.0,
         threads: int = 0,
     ) -> None:

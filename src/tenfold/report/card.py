@@ -32,8 +32,7 @@ With Tenfold: `tenfold predict {run} pictures.csv` answers a whole table."""
 
 LIMITS = """\
 - It answers every picture with one of its classes, also where it shows none of them. `accepted`
-  says that the best class has a probability of at least one half; it does not tell digits from
-  what is none.
+  says that the best class has a probability of at least {accepted}.
 - It was trained and scored on pictures prepared as those of {source} are: one digit or sign each,
   size and place normalised, light on dark. Photographs and drawings need the same preparation.
 - The score holds for pictures like those it was scored on. Other writers, pens and scanners may
@@ -55,7 +54,7 @@ def write_card(run: RunFolder) -> Path:
         f"# {name}": _what(environment, metrics, recipe),
         "## Scores": _scores(metrics),
         "## Use": USE.format(classes=len(classes), names=", ".join(classes), run=run.path),
-        "## Limits": LIMITS.format(source=environment["source"]),
+        "## Limits": LIMITS.format(source=environment["source"], accepted=_accepted(recipe)),
         "## Recipe": f"```toml\n{run.recipe_file.read_text('utf-8').strip()}\n```",
     }
     text = "\n\n".join(f"{head}\n\n{body}" for head, body in sections.items())
@@ -87,6 +86,12 @@ def _what(
         f"- Size: {short(model['parameters'])} parameters, {short(model['multiply_adds'])} "
         f"multiply-adds a picture, {short(model['bytes'])}B."
     )
+
+
+def _accepted(recipe: Recipe) -> str:
+    if recipe.refuse:
+        return f"its `tenfold.accept_threshold`, which refused {recipe.refuse:.1%} of validation"
+    return "one half; it does not tell digits from what is none"
 
 
 def _scores(metrics: dict[str, Any]) -> str:

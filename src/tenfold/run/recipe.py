@@ -86,7 +86,7 @@ AnyLayer = Crop | Conv | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten |
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
-    """How far a training picture may be moved, each time anew and never mirrored."""
+    """How a training picture may be changed, each time anew and never mirrored; 0 is not at all."""
 
     rotation: NotNegative = 0.0  # degrees to either side
     zoom: Share = 0.0  # 0.1: from 0.9 to 1.1 times
@@ -94,6 +94,27 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     shift: Share = 0.0  # share of width and of height, to either side
     shear: NotNegative = 0.0  # degrees to either side
     fill: Literal["nearest", "background"] = "background"  # what comes in at the border
+    stretch: Share = 0.0  # share of the pictures whose digit is made as broad as high, or partly so
+    elastic: NotNegative = 0.0  # pixels by which parts are bent away, one standard deviation
+    stroke: Annotated[float, Meta(ge=0, le=1)] = 0.0  # pixels wider or narrower on either side
+    neighbour: Share = 0.0  # share of the pictures with part of another digit at a side
+    line: Share = 0.0  # share of the pictures with a line across
+    # Each of what follows is done to the share `chance` of the pictures, by up to so much.
+    chance: Annotated[float, Meta(ge=0, le=1)] = 0.3
+    cut: Share = 0.0  # of the way from a 20-pixel digit's edge to its middle
+    contrast: Share = 0.0  # share of the ink's strength taken away
+    background: Share = 0.0  # of full ink, uneven over the picture
+    blur: NotNegative = 0.0  # pixels, one standard deviation
+    noise: NotNegative = 0.0  # of full ink, one standard deviation
+    specks: Share = 0.0  # share of the pixels that turn black or white
+    jpeg: Share = 0.0  # of full ink, to which the cosine transform of a block is rounded
+
+
+class Negatives(Struct, frozen=True, forbid_unknown_fields=True):
+    """Pictures of what is no digit, made up anew in each step, on which all classes are equal."""
+
+    share: Annotated[float, Meta(ge=0, le=1)] = 0.0  # so many beside each picture of a batch
+    weight: NotNegative = 1.0  # of their loss beside that of the digits
 
 
 class RMSprop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rmsprop"):
@@ -166,12 +187,16 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     label_smoothing: Share = 0.0
     initialisation: Literal["glorot", "he", "dirac"] = "glorot"
     test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views
+    refuse: Annotated[float, Meta(ge=0, le=0.5)] = (
+        0.0  # share of held-back pictures; 0: uncalibrated
+    )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: Annotated[int, Meta(ge=0)] = 0  # 0: every core
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
     network: tuple[AnyLayer, ...]
     augmentation: Augmentation = Augmentation()
+    negatives: Negatives = Negatives()
     optimiser: RMSprop | SGD | AdamW | Muon
     schedule: Constant | Plateau | Linear = Constant()
 
@@ -294,6 +319,7 @@ def _homes() -> dict[str, str]:
     tables: dict[str, tuple[Any, ...]] = {
         "network": AnyLayer.__args__,
         "augmentation": (Augmentation,),
+        "negatives": (Negatives,),
         "schedule": (Plateau, Linear),
         "optimiser": (RMSprop, SGD, AdamW, Muon),
     }

@@ -1,4 +1,4 @@
-"""Move training pictures as a pen might have: one batched operation on the device."""
+"""Change training pictures as hands, pens and cameras might: batched operations on the device."""
 
 import math
 
@@ -8,13 +8,16 @@ from torch.nn import functional
 
 from tenfold.run.recipe import Augmentation
 
+BLOCK = 7  # pixels: JPEG's blocks are 8, and 28 is 4 times 7
+
 
 def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Rotate, shear, zoom and shift each picture by amounts of its own.
+    """Move each picture by amounts of its own, then change its pen, its edges and its light.
 
-    What is drawn for a picture is where each of its pixels is fetched from: the place in the new
-    picture, zoomed, shifted, sheared and then turned about the centre, as Keras's generator does
-    it, read off the old picture bilinearly. There is no mirror: a mirrored digit is no digit.
+    What is drawn for a picture's movement is where each of its pixels is fetched from: the place in
+    the new picture, zoomed, shifted, sheared and then turned about the centre, as Keras's generator
+    does it, then bent; read off the old picture bilinearly. There is no mirror: a mirrored digit is
+    no digit. What is zero is neither drawn nor computed.
 
     Args:
         images: float [n, 1, h, w] in 0-1.
@@ -24,13 +27,25 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     Returns:
         float [n, 1, h, w] in 0-1; `images` itself where every range is zero.
     """
-    if not (how.rotation or how.zoom or how.shift or how.shear):
-        return images
-    grid = functional.affine_grid(
-        _transforms(len(images), how, generator, images.device),
-        list(images.shape),
-        align_corners=False,
-    )
+    if how.rotation or how.zoom or how.shift or how.shear or how.stretch or how.elastic:
+        images = _moved(images, how, generator)
+    if how.stroke:
+        images = _pen_changed(images, _draw(images, generator) * 2 * how.stroke - how.stroke)
+    for step in (_cut_off, _with_neighbours, _with_lines, _lit, _blurred, _noisy, _compressed):
+        images = step(images, how, generator)
+    return images
+
+
+def _moved(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    matrices = _transforms(len(images), how, generator, images.device)
+    if how.stretch:
+        matrices[:, :, 0] /= _broader(images, how, generator)
+    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    if how.elastic:
+        side = images.shape[-1]
+        coarse = torch.randn(len(images), 2, 6, 6, generator=generator, device=images.device)
+        bend = functional.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
+        grid = grid + bend.permute(0, 2, 3, 1) * (how.elastic * 2 / side)
     border = "border" if how.fill == "nearest" else "zeros"
     moved = functional.grid_sample(
         images.float(), grid, mode="bilinear", padding_mode=border, align_corners=False
@@ -60,3 +75,148 @@ def _transforms(
         ],
         dim=1,
     )
+
+
+def _broader(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Draw by how much each digit is stretched towards its height, [n, 1], at most 3 times."""
+    inked = images > 0.3
+    height, width = inked.any(3).sum((1, 2)), inked.any(2).sum((1, 2)).clamp(min=1)
+    most = (height / width).clamp(1, 3).view(-1, 1, 1, 1) - 1
+    chosen = _draw(images, generator) < how.stretch
+    return (1 + most * _draw(images, generator).sqrt() * chosen).view(-1, 1)
+
+
+def _draw(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a number in 0-1 for each picture, [n, 1, 1, 1]."""
+    return torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device)
+
+
+def _amounts(images: Tensor, most: float, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Draw an amount up to `most` for the share `chance` of the pictures and 0 for the others."""
+    chosen = _draw(images, generator) < how.chance
+    return _draw(images, generator) * most * chosen
+
+
+def _pen_changed(images: Tensor, by: Tensor) -> Tensor:
+    """Widen strokes by up to a pixel on either side, or narrow them, [n, 1, 1, 1] each.
+
+    Narrowing leaves at least 40 % of the ink, so that a thin stroke fades and does not break.
+    """
+    more = _widened(images) - images
+    less = images - 1 + _widened(1 - images)
+    most = 0.6 * images.sum((1, 2, 3), keepdim=True) / less.sum((1, 2, 3), keepdim=True).clamp(1e-6)
+    return (images + by.clamp(min=0) * more - torch.minimum((-by).clamp(min=0), most) * less).clamp(
+        0, 1
+    )
+
+
+def _widened(images: Tensor) -> Tensor:
+    across = functional.max_pool2d(images, (1, 3), 1, (0, 1))
+    return torch.maximum(across, functional.max_pool2d(images, (3, 1), 1, (1, 0)))
+
+
+def _places(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the places of rows [1, 1, h, 1] and columns [1, 1, 1, w], from -1 to 1."""
+    side = images.shape[-1]
+    line = (torch.arange(side, device=images.device, dtype=images.dtype) + 0.5) * 2 / side - 1
+    return line.view(1, 1, -1, 1), line.view(1, 1, 1, -1)
+
+
+def _distance(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a direction for each picture; give each pixel's signed distance along it from 0."""
+    angle = _draw(images, generator) * 2 * math.pi
+    rows, columns = _places(images)
+    return columns * angle.cos() + rows * angle.sin()
+
+
+def _cut_off(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    if not how.cut:
+        return images
+    # a digit of 20 pixels reaches to 20 / 28 of the way from the middle to the border
+    edge = 20 / 28 * (1 - _amounts(images, how.cut, how, generator))
+    uncut = edge >= 20 / 28
+    return images * ((_distance(images, generator) < edge) | uncut)
+
+
+def _with_neighbours(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Let part of another picture of the batch stand at the left or the right."""
+    if not how.neighbour:
+        return images
+    chosen = _draw(images, generator) < how.neighbour
+    by = (_draw(images, generator) * 0.4 + 1.05).view(-1)  # of half a side
+    by = torch.where(_draw(images, generator).view(-1) < 0.5, by, -by)
+    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]], device=images.device).repeat(len(images), 1, 1)
+    still[:, 0, 2] = by
+    grid = functional.affine_grid(still, list(images.shape), align_corners=False)
+    others = functional.grid_sample(images.roll(1, 0), grid, align_corners=False)
+    return torch.maximum(images, others * chosen)
+
+
+def _with_lines(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Draw a line across, as of ruled paper, or one that strikes the digit through."""
+    if not how.line:
+        return images
+    dark = _draw(images, generator) * (_draw(images, generator) < how.line)
+    away = (_distance(images, generator) - (_draw(images, generator) * 1.6 - 0.8)).abs()
+    width = _draw(images, generator) * 1.0 + 0.3  # half of it, in pixels
+    line = (width + 0.5 - away * images.shape[-1] / 2).clamp(0, 1)
+    return torch.maximum(images, line * dark)
+
+
+def _lit(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Take contrast away and lay uneven light over what remains."""
+    if how.contrast:
+        images = images * (1 - _amounts(images, how.contrast, how, generator))
+    if how.background:
+        size = list(images.shape[-2:])
+        most = _amounts(images, how.background, how, generator)
+        coarse = torch.rand(len(images), 1, 4, 4, generator=generator, device=images.device)
+        light = most * functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
+        images = light + (1 - light) * images
+    return images
+
+
+def _blurred(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Blur along rows and columns, by amounts of their own: out of focus, or a moved camera."""
+    if not how.blur:
+        return images
+    wide = _amounts(images, how.blur, how, generator)
+    kernels = []
+    for narrow in (_draw(images, generator), _draw(images, generator)):
+        rows, columns = _places(images)
+        steps = (rows - columns) * images.shape[-1] / 2
+        weight = torch.exp(-(steps**2) / (2 * (wide * narrow).clamp(min=0.05) ** 2))
+        kernels.append(weight / weight.sum(-1, keepdim=True))
+    blurred: Tensor = kernels[0] @ images @ kernels[1].transpose(-1, -2)
+    return blurred.clamp(0, 1)
+
+
+def _noisy(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Add noise to every pixel, and turn some black or white."""
+    if how.noise:
+        strength = _amounts(images, how.noise, how, generator)
+        noise = torch.randn(images.shape, generator=generator, device=images.device)
+        images = (images + strength * noise).clamp(0, 1)
+    if how.specks:
+        share = _amounts(images, how.specks, how, generator)
+        hit = torch.rand(images.shape, generator=generator, device=images.device) < share
+        grey = torch.rand(images.shape, generator=generator, device=images.device)
+        images = torch.where(hit, grey.round(), images)
+    return images
+
+
+def _compressed(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Round the cosine transform of each block, the fine detail most, as JPEG does."""
+    if not how.jpeg:
+        return images
+    side = images.shape[-1]
+    line = torch.arange(BLOCK, device=images.device)
+    waves = torch.cos(math.pi / BLOCK * (line + 0.5) * line.view(-1, 1)) * math.sqrt(2 / BLOCK)
+    waves[0] /= math.sqrt(2)
+    transform = torch.kron(torch.eye(-(-side // BLOCK), device=images.device), waves)[:, :side]
+    fine = 1 + line.repeat(len(transform) // BLOCK)
+    step = _amounts(images, how.jpeg, how, generator).clamp(min=1e-4)
+    step = step * (fine.view(-1, 1) + fine) / 4
+    seen = torch.round(transform @ images @ transform.T / step) * step
+    back: Tensor = transform.T @ seen @ transform
+    return back.clamp(0, 1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Images
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Model, Parity, metadata
+from tenfold.model.file import Confidence, Model, Parity, metadata
 from tenfold.run.recipe import Recipe
 from tenfold.training.loop import forward
 from tenfold.training.network import CentreCrop, Scale
@@ -24,8 +24,7 @@ OPSET = 20  # the first with Gelu
 IR_VERSION = 10
 # Below this probability of its best answer a picture is looked at again, shifted.
 UNSURE = 0.8
-# Below this probability an answer is not accepted.
-ACCEPT = 0.5
+UNCALIBRATED = Confidence()
 # The most by which a probability of the file may differ from the network's.
 TOLERANCE = 1e-3
 
@@ -63,13 +62,14 @@ def export(
     hashes: NDArray[np.uint64],
     path: Path,
     sample: Images,
+    confidence: Confidence = UNCALIBRATED,
 ) -> Parity:
     """Write networks as one ONNX file, and keep it only if it answers as they do.
 
     Inside the graph: the scaling of pixels to 0-1, batch norms (folded into the convolution before
-    them), the softmax, the mean of the networks' probabilities, and the test-time shifts where the
-    recipe has them. It is the mean that decides whether a picture is unsure; one that is, is
-    looked at again by every network.
+    them), the temperature, the softmax, the mean of the networks' probabilities, and the test-time
+    shifts where the recipe has them. It is the mean that decides whether a picture is unsure; one
+    that is, is looked at again by every network.
 
     Args:
         networks: trained networks of one recipe, as `network.build` makes them; at least one.
@@ -79,6 +79,7 @@ def export(
         hashes: uint64 [n], the hash of each training picture.
         path: the file to write.
         sample: uint8 [n, 28, 28], the pictures to compare on.
+        confidence: the temperature and the threshold that are written into the graph.
 
     Returns:
         What the comparison found.
@@ -86,7 +87,7 @@ def export(
     Raises:
         TenfoldError: where the file's answers are not the networks', or it cannot be written.
     """
-    content, parity = to_onnx(networks, recipe, classes, fingerprint, hashes, sample)
+    content, parity = to_onnx(networks, recipe, classes, fingerprint, hashes, sample, confidence)
     with atomic_write(path) as file:
         file.write(content)
     return parity
@@ -99,12 +100,13 @@ def to_onnx(
     fingerprint: str,
     hashes: NDArray[np.uint64],
     sample: Images,
+    confidence: Confidence = UNCALIBRATED,
     labels: NDArray[Any] | None = None,
 ) -> tuple[bytes, Parity]:
     """Give the content of the file that `export` writes, and what the comparison found.
 
     Args:
-        networks, recipe, classes, fingerprint, hashes, sample: as `export` takes them.
+        networks, recipe, classes, fingerprint, hashes, sample, confidence: as `export` takes them.
         labels: the labels [classes] that the class names stand for, where they are not the names.
 
     Raises:
@@ -113,6 +115,8 @@ def to_onnx(
     # On the CPU: a GPU multiplies float32 in fewer bits, and the file must answer as float32 does.
     networks = [network.eval().cpu() for network in networks]
     graph = Graph([], {})
+    if confidence.temperature != 1:
+        graph.constant("temperature", np.float32(confidence.temperature))
     scaled = _scaled_pictures(graph)
     probabilities = _answers(graph, networks, scaled, "first", "probabilities_first")
     if recipe.test_time_shift:
@@ -120,13 +124,15 @@ def to_onnx(
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
     graph.add("ReduceMax", ["probabilities", graph.integers(1)], "confidence", keepdims=0)
-    accept = graph.constant("accept_threshold", np.float32(ACCEPT))
+    accept = graph.constant("accept_threshold", np.float32(confidence.threshold))
     graph.add("GreaterOrEqual", ["confidence", accept], "accepted")
     model = _model(graph, len(classes))
-    helper.set_model_props(model, metadata(recipe, classes, fingerprint, hashes, ACCEPT, labels))
+    helper.set_model_props(
+        model, metadata(recipe, classes, fingerprint, hashes, confidence, labels)
+    )
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    return content, _compare(networks, recipe, Model(content), sample)
+    return content, _compare(networks, recipe, Model(content), sample, confidence.temperature)
 
 
 def _model(graph: Graph, classes: int) -> onnx.ModelProto:
@@ -185,6 +191,8 @@ def _member(
         elif not isinstance(module, nn.Dropout):
             value = _layer(graph, module, value, index, name)
         place += 1
+    if "temperature" in graph.constants:  # absent where it is 1
+        value = graph.add("Div", [value, "temperature"], f"{output}_tempered")
     return graph.add("Softmax", [value], output, axis=1)
 
 
@@ -300,24 +308,31 @@ def _places(by: int) -> list[tuple[int, int]]:
 
 
 def network_answers(
-    networks: Sequence[nn.Sequential], recipe: Recipe, images: Images
+    networks: Sequence[nn.Sequential], recipe: Recipe, images: Images, temperature: float = 1.0
 ) -> NDArray[np.float32]:
     """Answer pictures uint8 [n, 28, 28] with the networks themselves, float32 [n, classes]."""
-    return _looked_at_again(networks, recipe, images, _one_look(networks, images))
+    first = _one_look(networks, images, temperature)
+    return _looked_at_again(networks, recipe, images, first, temperature)
 
 
-def _one_look(networks: Sequence[nn.Sequential], images: Images) -> NDArray[np.float32]:
+def _one_look(
+    networks: Sequence[nn.Sequential], images: Images, temperature: float
+) -> NDArray[np.float32]:
     answers = []
     for network in networks:
         device = next(network.parameters()).device
         logits = torch.from_numpy(forward(network, np.ascontiguousarray(images), device))
-        answers.append(torch.softmax(logits, dim=1))
+        answers.append(torch.softmax(logits / temperature, dim=1))
     probabilities: NDArray[np.float32] = torch.stack(answers).mean(dim=0).numpy()
     return probabilities
 
 
 def _looked_at_again(
-    networks: Sequence[nn.Sequential], recipe: Recipe, images: Images, first: NDArray[np.float32]
+    networks: Sequence[nn.Sequential],
+    recipe: Recipe,
+    images: Images,
+    first: NDArray[np.float32],
+    temperature: float,
 ) -> NDArray[np.float32]:
     """Do as the graph of `_look_again` does."""
     answers, by = first.copy(), recipe.test_time_shift
@@ -325,16 +340,20 @@ def _looked_at_again(
     if by and unsure.any():
         padded = np.pad(images[unsure], ((0, 0), (by, by), (by, by)))
         views = [padded[:, top : top + SIDE, left : left + SIDE] for top, left in _places(by)]
-        shifted = [_one_look(networks, view) for view in views]
+        shifted = [_one_look(networks, view, temperature) for view in views]
         answers[unsure] = np.mean([first[unsure], *shifted], axis=0)
     return answers
 
 
 def _compare(
-    networks: Sequence[nn.Sequential], recipe: Recipe, model: Model, sample: Images
+    networks: Sequence[nn.Sequential],
+    recipe: Recipe,
+    model: Model,
+    sample: Images,
+    temperature: float,
 ) -> Parity:
-    first = _one_look(networks, sample)
-    ours = _looked_at_again(networks, recipe, sample, first)
+    first = _one_look(networks, sample, temperature)
+    ours = _looked_at_again(networks, recipe, sample, first, temperature)
     if not np.isfinite(ours).all():
         raise TenfoldError(
             "the network's answers are no numbers: training diverged; try a lower rate, with "

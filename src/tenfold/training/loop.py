@@ -20,6 +20,7 @@ from tenfold.run.recipe import Plateau, Recipe, change
 from tenfold.training import checkpoint
 from tenfold.training.augmentation import augment
 from tenfold.training.device import prepare
+from tenfold.training.negatives import make_negatives
 from tenfold.training.network import build
 from tenfold.training.optimisers import make_optimisers
 from tenfold.training.schedule import PlateauAnnealer, step_factor
@@ -88,6 +89,16 @@ class Trainer:
                     "schedule.name=linear"
                 )
             self.annealer = PlateauAnnealer(recipe.schedule, self.base_rates[0])
+        if recipe.refuse and self.validation is None:
+            raise TenfoldError(
+                f"recipe {recipe.name}: what is refused is chosen on validation pictures, and "
+                "there are none; give --val a share or --set refuse=0"
+            )
+        if recipe.negatives.share and self.train.classes != tuple("0123456789"):
+            raise TenfoldError(
+                f"recipe {recipe.name}: only of the ten digits does it know what is none. "
+                f"Received: {len(self.train.classes)} classes; give --set negatives.share=0"
+            )
         self.images, self.labels = self._on_device(self.train)
         self.batch = min(recipe.batch, len(self.train))
         self.epoch_steps = len(self.train) // self.batch
@@ -159,12 +170,18 @@ class Trainer:
         if self.annealer is None:
             for group, rate in zip(self._groups(), self.base_rates, strict=True):
                 group["lr"] = rate * factor
-        pictures = augment(to_float(self.images[chosen]), self.recipe.augmentation, generator)
+        labels = self.labels[chosen]
+        pictures = self._with_negatives(to_float(self.images[chosen]), labels, generator)
+        pictures = augment(pictures, self.recipe.augmentation, generator)
         with self._precision():
-            logits = self.network(pictures.contiguous(memory_format=torch.channels_last))
+            answers = self.network(pictures.contiguous(memory_format=torch.channels_last))
+        logits, of_negatives = answers[: len(chosen)], answers[len(chosen) :]
         loss = functional.cross_entropy(
-            logits.float(), self.labels[chosen], label_smoothing=self.recipe.label_smoothing
+            logits.float(), labels, label_smoothing=self.recipe.label_smoothing
         )
+        if len(of_negatives):  # towards every class alike
+            alike = -functional.log_softmax(of_negatives.float(), dim=1).mean()
+            loss = loss + self.recipe.negatives.weight * alike
         for optimiser in self.optimisers:
             optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -172,6 +189,14 @@ class Trainer:
             optimiser.step()
         self.step += 1
         return loss.detach(), logits.detach()
+
+    def _with_negatives(
+        self, pictures: Tensor, labels: Tensor, generator: torch.Generator
+    ) -> Tensor:
+        count = round(self.recipe.negatives.share * len(pictures))
+        if not count:
+            return pictures
+        return torch.cat([pictures, make_negatives(pictures, labels, count, generator)])
 
     def _finish_epoch(
         self, epoch: int, count: int, loss: float, hits: float, seconds: float

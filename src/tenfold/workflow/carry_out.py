@@ -133,6 +133,7 @@ def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
 
 def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
     """Write the model file of each network, where there are several, and that of the run."""
+    from tenfold.training.confidence import fit_confidence
     from tenfold.training.export import export
 
     sample = _parity_sample(plan, trained)
@@ -141,10 +142,12 @@ def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
         own = path == folder.model_file  # those of its parts are compared on fewer pictures
         about = plan.digits.classes, learned.fingerprint, learned.hashes
         compared = sample if own else sample[:PARITY_PICTURES]
-        return export(networks, plan.recipe, *about, path, compared)
+        confidence = fit_confidence(networks, plan.recipe, held_back)
+        return export(networks, plan.recipe, *about, path, compared, confidence)
 
     for one in trained:
         learned = plan.digits.subset(one.part.train)
+        held_back = plan.digits.subset(one.part.validation)
         place = folder.part(one.part.place) if one.part.number else folder
         parity = write([one.network], learned, place.model_file)
     if len(trained) > 1:

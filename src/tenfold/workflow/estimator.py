@@ -161,6 +161,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return tags
 
     def _train(self, digits: Dataset) -> None:
+        from tenfold.training.confidence import fit_confidence
         from tenfold.training.device import settle
         from tenfold.training.export import to_onnx
         from tenfold.training.loop import Trainer
@@ -188,6 +189,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             pictures.fingerprint,
             pictures.hashes,
             sample,
+            fit_confidence([trainer.network], recipe, held_back),
             self.classes_,
         )
         self.history_, self.recipe_ = trainer.history, recipe

@@ -165,6 +165,11 @@ def _recipe(
             f"--folds and --members both say how many networks; give one of them. Received: "
             f"{chosen.folds} folds, {chosen.members} members"
         )
+    if chosen.folds and chosen.refuse:
+        raise TenfoldError(
+            "--folds leaves no pictures that none of the networks learned from, to choose on what "
+            "is refused; give --set refuse=0"
+        )
     return chosen
 
 

@@ -1,0 +1,241 @@
+"""Make up pictures that show no digit: strokes, letters, shapes and noise, spoilt digits.
+
+None is taken from anywhere: letters are skeletons written down here, the rest is drawn at random.
+A network that learns to be unsure of them is unsure of other such things too (Hendrycks et al.
+2019, "Deep Anomaly Detection with Outlier Exposure").
+"""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tenfold.data.dataset import SIDE
+
+# Places on a grid of 5 columns and 7 rows, column then row, a word a stroke. Letters that are
+# digits to many hands (O o D l I S s Z z B b G g q i y J) are not among them.
+LETTERS = """
+06-20-46 13-33
+00-06 00-40 03-33
+06-00-40 03-33
+06-00-06-46
+00-06 40-46 03-43
+00-06 40-03-46
+06-00-23-40-46
+06-00-46-40
+06-00-30-41-42-33-03
+06-00-30-41-42-33-03 23-46
+00-40 20-26
+00-05-16-36-45-40
+00-26-40
+00-16-23-36-40
+00-46 40-06
+00-23-40 23-26
+41-30-10-01-05-16-36-45
+02-22-33-36 34-14-05-16-36
+33-22-12-03-05-16-26-35
+04-44-33-22-12-03-05-16-36
+40-30-21-26 02-42
+00-06 03-12-22-33-36
+00-06 33-02-36
+06-02 03-12-23-26 23-32-43-46
+06-02 03-12-32-43-46
+02-05-16-26-35 32-36
+02-26-42
+02-36 32-06
+20-25-36 02-42
+00-06 04-13-33-44 20-36
+06-00-10-21-12-02 12-33-34-25-05
+20-26 03-43
+00-46 03-43 20-26
+10-16 30-36 02-42 04-44
+"""
+POINTS = 72  # along a drawing of strokes: a point a pixel, nearly
+# What a digit may be turned into, and which digits are none any more when it has been done.
+TURNS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("left", (2, 3, 4, 5, 6, 7, 9)),
+    ("right", (2, 3, 4, 5, 6, 7, 9)),
+    ("over", (3, 4, 7)),
+    ("mirror", (3, 4, 6, 7, 9)),
+)
+HALVED = (2, 3, 5, 8)  # half a 0, 4, 6, 7 or 9 is often a 1
+
+
+def make_negatives(
+    images: Tensor, labels: Tensor, count: int, generator: torch.Generator
+) -> Tensor:
+    """Make up pictures without a digit, scribbles and letters twice as many as each other kind.
+
+    Args:
+        images: float [n, 1, 28, 28] in 0-1, digits to spoil.
+        labels: int64 [n], which digits they are.
+        count: how many to make.
+        generator: the source of the draws, on the same device.
+
+    Returns:
+        float [m, 1, 28, 28] in 0-1; m is `count`, less where no picture is fit to be spoilt.
+    """
+    each = -(-count // 9)
+    made = [
+        _scribbles(2 * each, generator),
+        _letters(2 * each, generator),
+        _turned(images, labels, each, generator),
+        _pairs(images, each, generator),
+        _halves(images, labels, each, generator),
+        _shapes(each, generator),
+        _noise(each, generator),
+    ]
+    whole = torch.cat([pictures.to(images.device) for pictures in made])
+    order = torch.randperm(len(whole), generator=generator, device=images.device)
+    return whole[order[:count]]
+
+
+def _rand(generator: torch.Generator, *size: int) -> Tensor:
+    return torch.rand(*size, generator=generator, device=generator.device)
+
+
+def _places(among: int, count: int, generator: torch.Generator) -> Tensor:
+    return torch.randint(among, (count,), generator=generator, device=generator.device)
+
+
+def _stroked(points: Tensor, width: Tensor) -> Tensor:
+    """Draw points [n, p, 2] (x, y in pixels) with pens of `width` [n, 1] pixels."""
+    line = torch.arange(SIDE, device=points.device) + 0.5
+    places = torch.cartesian_prod(line, line).flip(1)
+    away = torch.cdist(places.expand(len(points), -1, -1), points).amin(2)
+    return (width / 2 + 0.5 - away).clamp(0, 1).view(-1, 1, SIDE, SIDE)
+
+
+def _pens(count: int, generator: torch.Generator) -> Tensor:
+    return 1.2 + 3 * _rand(generator, count, 1)
+
+
+def _scribbles(count: int, generator: torch.Generator) -> Tensor:
+    """Draw a pen's wandering, round in one half and straight in the other, dense or loose."""
+    turns = int(5 + 20 * _rand(generator, 1).item())
+    corners = 4 + (SIDE - 8) * _rand(generator, count, 2, 1, turns)
+    loose = [
+        functional.interpolate(corners[part], (1, 2 * POINTS), mode=mode, align_corners=True)
+        for part, mode in (
+            (slice(0, count // 2), "bicubic"),
+            (slice(count // 2, count), "bilinear"),
+        )
+    ]
+    path = torch.cat(loose)[:, :, 0].transpose(1, 2).clamp(3, SIDE - 3)
+    return _stroked(path, _pens(count, generator) * 0.7)
+
+
+def _letters(count: int, generator: torch.Generator) -> Tensor:
+    """Draw skeletons of letters and signs, bent, and of any breadth."""
+    known = _skeletons().to(generator.device)
+    chosen = known[_places(len(known), count, generator)]
+    size = torch.stack([9 + 10 * _rand(generator, count), 16 + 5 * _rand(generator, count)], dim=1)
+    size = torch.where(_rand(generator, count, 1) < 0.1, size.flip(1), size)
+    return _stroked(SIDE / 2 + (chosen - 0.5) * size[:, None], _pens(count, generator))
+
+
+def _skeletons() -> Tensor:
+    """Place points evenly along each letter, [letters, POINTS, 2] in 0-1."""
+    drawn = []
+    for line in LETTERS.strip().splitlines():
+        strokes = [
+            torch.tensor([[int(place[0]) / 4, int(place[1]) / 6] for place in stroke.split("-")])
+            for stroke in line.split()
+        ]
+        pieces = [torch.stack(ends) for stroke in strokes for ends in itertools.pairwise(stroke)]
+        lengths = torch.stack([(b - a).norm() for a, b in pieces])
+        along = (torch.arange(POINTS) + 0.5) / POINTS * lengths.sum()
+        piece = torch.bucketize(along, lengths.cumsum(0)).clamp(max=len(pieces) - 1)
+        share = (along - (lengths.cumsum(0) - lengths)[piece]) / lengths[piece]
+        ends = torch.stack(pieces)[piece]
+        drawn.append(torch.lerp(ends[:, 0], ends[:, 1], share[:, None]))
+    return torch.stack(drawn)
+
+
+def _some(
+    images: Tensor, labels: Tensor, wanted: tuple[int, ...], count: int, generator: torch.Generator
+) -> Tensor:
+    """Draw `count` pictures of some digits; none where there are none."""
+    fitting = images[torch.isin(labels, torch.tensor(wanted, device=labels.device))]
+    if not len(fitting):
+        return fitting
+    return fitting[_places(len(fitting), count, generator)]
+
+
+def _turned(images: Tensor, labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    each, done = -(-count // len(TURNS)), []
+    for how, wanted in TURNS:
+        some = _some(images, labels, wanted, each, generator)
+        match how:
+            case "left" | "right":
+                done.append(torch.rot90(some, 1 if how == "left" else 3, (2, 3)))
+            case "over":
+                done.append(torch.rot90(some, 2, (2, 3)))
+            case "mirror":
+                done.append(some.flip(3))
+    return torch.cat(done)[:count]
+
+
+def _pairs(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Squeeze two digits into one box, side by side."""
+    both = []
+    for side in (0.36, -0.36):
+        chosen = images[_places(len(images), count, generator)]
+        matrix = torch.zeros(count, 2, 3, device=images.device)
+        narrow, low = 1.6 + 0.8 * _rand(generator, count), 1 + 0.8 * _rand(generator, count)
+        matrix[:, 0, 0], matrix[:, 1, 1] = narrow, low
+        matrix[:, 0, 2] = narrow * (side + 0.1 * (_rand(generator, count) - 0.5))
+        matrix[:, 1, 2] = low * 0.2 * (_rand(generator, count) - 0.5)
+        grid = functional.affine_grid(matrix, [count, 1, SIDE, SIDE], align_corners=False)
+        both.append(functional.grid_sample(chosen, grid, align_corners=False))
+    return torch.maximum(*both)
+
+
+def _halves(images: Tensor, labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Cut a digit through its middle and keep one side."""
+    some = _some(images, labels, HALVED, count, generator)
+    line = torch.arange(SIDE, device=images.device) - (SIDE - 1) / 2
+    angle = _rand(generator, len(some), 1, 1, 1) * 2 * math.pi
+    away = line.view(1, 1, 1, -1) * angle.cos() + line.view(1, 1, -1, 1) * angle.sin()
+    return some * (away > 3 * _rand(generator, len(some), 1, 1, 1) - 1.5)
+
+
+def _field(count: int, cells: int, generator: torch.Generator) -> Tensor:
+    """Draw a field in 0-1 that varies over so many cells a side, [n, 1, 28, 28]."""
+    coarse = _rand(generator, count, 1, cells, cells)
+    return functional.interpolate(coarse, (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(
+        0, 1
+    )
+
+
+def _shapes(count: int, generator: torch.Generator) -> Tensor:
+    """Fill blobs, and outlines that are the same left and right, evenly or with a texture."""
+    half = count // 2
+    blobs = _field(half, 5, generator) - 0.35 - 0.3 * _rand(generator, half, 1, 1, 1)
+    breadth = functional.interpolate(
+        _rand(generator, count - half, 1, 5), SIDE, mode="linear", align_corners=True
+    )
+    line = (torch.arange(SIDE, device=generator.device) + 0.5) * 2 / SIDE - 1
+    outlines = breadth.view(-1, 1, SIDE, 1) - line.abs().view(1, 1, 1, -1)
+    hollow = _rand(generator, count - half, 1, 1, 1) < 0.2
+    outlines = torch.where(hollow, 0.12 - (outlines - 0.12).abs(), outlines)
+    filled = (torch.cat([blobs, outlines]) * 12 + 0.5).clamp(0, 1)
+    rough = _rand(generator, count, 1, 1, 1)
+    whole = filled * (1 - rough * _field(count, 9, generator))
+    # One half as the outline of a picture's ink comes in: solid, and in a box of 20 x 20.
+    solid = functional.interpolate(filled[::2], (20, 20), mode="area")
+    whole[::2] = functional.pad(solid, (4, 4, 4, 4))
+    return whole
+
+
+def _noise(count: int, generator: torch.Generator) -> Tensor:
+    """Fill pictures with noise, fine or coarse, of any strength, down to blank ones."""
+    each = -(-count // 4)
+    strength = _rand(generator, each, 1, 1, 1)
+    specks = (_rand(generator, each, 1, SIDE, SIDE) < 0.3 * strength).float()
+    fine = _rand(generator, each, 1, SIDE, SIDE) * strength
+    coarse = _field(each, 12, generator) * strength
+    blank = _field(each, 3, generator) * strength * 0.5
+    return torch.cat([specks, fine, coarse, blank])[:count]

@@ -1,0 +1,48 @@
+"""The model that comes with the package, through the Reader."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tenfold.data.dataset import Dataset
+from tenfold.data.source import load
+from tenfold.model.reader import SHIPPED, Reader
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(threads=1)
+
+
+def test_ten_digits_drawn_large_are_read(reader: Reader, questions: Dataset) -> None:
+    chosen = [int(np.flatnonzero(questions.known_labels == label)[3]) for label in range(10)]
+    pictures = [
+        255 - cv2.resize(questions.images[i], (280, 280), interpolation=cv2.INTER_CUBIC)
+        for i in chosen
+    ]
+    assert [str(reading) for reading in reader.read_many(pictures)] == list("0123456789")
+
+
+def test_a_blank_picture_gives_no_digit(reader: Reader) -> None:
+    assert len(reader.read(np.full((200, 300), 250, np.uint8))) == 0
+
+
+def test_scribbles_and_noise_are_refused(reader: Reader) -> None:
+    random = np.random.default_rng(0)
+    for _ in range(10):
+        points = random.uniform(0, 100, (30, 2)).tolist()
+        assert str(reader.read_strokes([points])) == "?"
+    noise = random.integers(0, 256, (100, 28, 28)).astype(np.uint8)
+    assert not reader.model.predict(noise).accepted.any()
+
+
+def test_it_reads_test_digits_and_refuses_few(reader: Reader, questions: Dataset) -> None:
+    answers = reader.model.predict(questions.images)
+    assert float((answers.labels == questions.known_labels).mean()) >= 0.99
+    assert float((~answers.accepted).mean()) <= 0.015
+
+
+def test_it_saw_no_test_picture_and_is_small(reader: Reader) -> None:
+    assert len(reader.model.seen(load("mnist:test"))) == 0
+    assert len(reader.model.seen(load("mnist").subset(np.arange(1000)))) > 900
+    assert SHIPPED.stat().st_size <= 2_000_000
