@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tenfold.data.source import load
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.model.reader import Reader
     from tenfold.workflow.compare import compare
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.evaluate import evaluate
@@ -29,6 +30,7 @@ __all__ = [
     "Dataset",
     "DigitClassifier",
     "Model",
+    "Reader",
     "TenfoldError",
     "compare",
     "evaluate",
@@ -43,6 +45,7 @@ _HOMES = {
     "Dataset": "tenfold.data.dataset",
     "DigitClassifier": "tenfold.workflow.estimator",
     "Model": "tenfold.model.file",
+    "Reader": "tenfold.model.reader",
     "TenfoldError": "tenfold.errors",
     "compare": "tenfold.workflow.compare",
     "evaluate": "tenfold.workflow.evaluate",
