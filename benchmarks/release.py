@@ -30,7 +30,8 @@ by writers of their own, chose its temperature and its threshold. {epochs} epoch
 {minutes:.0f} minutes on {threads} thread(s) of {cpu}. It has {parameters:,} parameters and costs
 {multiply_adds:,} multiply-adds a picture.
 
-What it was seen to do (the head of the recipe says which of these figures were seen in a trial before):
+What it was seen to do (the head of the recipe says which of these figures were seen in a trial
+before):
 
 {figures}
 

@@ -6,6 +6,7 @@
     clf = tenfold.DigitClassifier().fit(digits.images, digits.labels)   # scikit-learn's contract
     run = tenfold.train("train.csv", test="test.csv")   # what the command does
     tenfold.evaluate(run, "mnist:test")
+    tenfold.Reader().read("photo.jpg")                  # the digits on a picture
 
 Importing this package is light: a name's module is loaded when the name is first used.
 """

@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tenfold.model.reader import Reader
     from tenfold.workflow.result import Run
 
 
@@ -24,6 +25,28 @@ def print_run(run: "Run", as_json: bool) -> None:
         print(json.dumps({"run": str(run.folder.path), **run.metrics}, indent=1))
     else:
         print(run)
+
+
+def add_reader(parser: argparse.ArgumentParser) -> None:
+    """Add `--model` and `--min-confidence`, for commands that read pictures."""
+    parser.add_argument(
+        "--model", metavar="RUN|MODEL", help="a run folder or a .onnx file (default: Tenfold's own)"
+    )
+    parser.add_argument(
+        "--min-confidence",
+        type=share,
+        default=0.0,
+        metavar="P",
+        help="refuse answers less probable than this, 0-1, beside what the model refuses",
+    )
+
+
+def open_reader(arguments: argparse.Namespace) -> "Reader":
+    """Open the Reader that `add_reader`'s and `add_threads`' options ask for."""
+    from tenfold.model.reader import SHIPPED, Reader
+
+    model = arguments.model or SHIPPED
+    return Reader(model, arguments.min_confidence, arguments.threads or 0)
 
 
 def count(text: str) -> int:

@@ -33,6 +33,7 @@ class Digit:
         probability: of `label`, 0-1.
         accepted: whether the reader stands by it; False for what is probably no digit.
         alternatives: the next classes, most probable first.
+        probabilities: of every class, in the model's order.
         box: where it stands on the upright picture, in pixels.
         row: which row of writing, from 0.
         image: uint8 [28, 28], what the model saw: ink 255 on 0.
@@ -43,6 +44,7 @@ class Digit:
     probability: float
     accepted: bool
     alternatives: tuple[Alternative, ...]
+    probabilities: tuple[float, ...]
     box: Box
     row: int
     image: Images
@@ -97,8 +99,22 @@ class Reading(tuple[Digit, ...]):
             rows[digit.row] = rows.get(digit.row, "") + (digit.label if digit.accepted else "?")
         return list(rows.values())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything but the pictures as plain values, ready for JSON."""
+        return {
+            "rows": self.rows,
+            "digits": [digit.to_dict() for digit in self],
+            "width": self.page.size[0],
+            "height": self.page.size[1],
+        }
+
     def __str__(self) -> str:
         return "\n".join(self.rows)
+
+    def _repr_html_(self) -> str:
+        from tenfold.model.show import reading_html
+
+        return reading_html(self)
 
 
 class Reader:
@@ -122,18 +138,19 @@ class Reader:
         self.model: Model = open_model(model, threads)
         self.min_confidence = min_confidence
 
-    def read(self, picture: AnyPicture, single: bool = False) -> Reading:
+    def read(self, picture: AnyPicture, single: bool = False, name: str = "picture") -> Reading:
         """Read the digits of a picture.
 
         Args:
             picture: a path, the bytes of a file, a Pillow image, or an array [h, w(, 1, 3 or 4)] of
                 bool, uint8, uint16 or floats in 0-1; dark on bright or bright on dark.
             single: take all ink for one digit.
+            name: what errors call it; a path goes by its own name.
 
         Raises:
             TenfoldError: where the picture cannot be read.
         """
-        return self._answer([find_digits(picture, single)])[0]
+        return self._answer([find_digits(picture, single, name)])[0]
 
     def read_strokes(self, strokes: Strokes, single: bool = False) -> Reading:
         """Read digits from strokes: a list of points x, y for each time the pen was down.
@@ -182,6 +199,7 @@ class Reader:
                         best.probability,
                         accepted and best.probability >= self.min_confidence,
                         tuple(others),
+                        tuple(probabilities.tolist()),
                         found.box,
                         found.row,
                         found.image,
