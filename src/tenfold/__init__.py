@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tenfold.data.dataset import Dataset, from_arrays
-    from tenfold.data.source import load
     from tenfold.errors import TenfoldError
+    from tenfold.ink.drawings import load
     from tenfold.model.file import Model
     from tenfold.model.reader import Reader
     from tenfold.workflow.compare import compare
@@ -51,7 +51,7 @@ _HOMES = {
     "compare": "tenfold.workflow.compare",
     "evaluate": "tenfold.workflow.evaluate",
     "from_arrays": "tenfold.data.dataset",
-    "load": "tenfold.data.source",
+    "load": "tenfold.ink.drawings",
     "predict": "tenfold.workflow.predict",
     "resume": "tenfold.workflow.resume",
     "train": "tenfold.workflow.train",

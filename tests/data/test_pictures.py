@@ -101,7 +101,7 @@ def test_refuses_another_size_and_says_which(folder: Path, refusal: Refusal) -> 
     path = folder / "3" / "extra.png"
     path.parent.mkdir(exist_ok=True)
     Image.new("L", (32, 20)).save(path)
-    assert f"{path}: must be 28x28; crop the digit and resize it. Received: 32x20" in refusal(
+    assert f"{path}: must be 28x28; a folder of drawings or photos is read with --ink. " in refusal(
         folder
     )
 

@@ -5,6 +5,8 @@ import json
 import sys
 from typing import Any
 
+from tenfold.cli import options
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
@@ -46,6 +48,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     export.add_argument("--overwrite", action="store_true", help="replace files that are there")
     export.set_defaults(run=run_export)
 
+    for action in (show, check, export):
+        options.add_ink(action)
     for action in (listing, show, check):
         action.add_argument("--json", action="store_true", help="print JSON")
 
@@ -62,10 +66,10 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     from tenfold.data.preview import digit_text
-    from tenfold.data.source import load
     from tenfold.errors import TenfoldError
+    from tenfold.ink.drawings import load
 
-    digits = load(arguments.source)
+    digits = load(arguments.source, arguments.ink)
     index = arguments.picture
     if not 0 <= index < len(digits):
         raise TenfoldError(f"--picture must be 0-{len(digits) - 1}. Received: {index}")
@@ -100,10 +104,10 @@ def run_show(arguments: argparse.Namespace) -> int:
 
 def run_check(arguments: argparse.Namespace) -> int:
     from tenfold.data.audit import audit
-    from tenfold.data.source import load
+    from tenfold.ink.drawings import load
 
-    against = None if arguments.against is None else load(arguments.against)
-    found = audit(load(arguments.source), against)
+    against = None if arguments.against is None else load(arguments.against, arguments.ink)
+    found = audit(load(arguments.source, arguments.ink), against)
     if arguments.json:
         _print_json(found.as_dict())
         return 1 if found.problems else 0
@@ -113,9 +117,16 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 def run_export(arguments: argparse.Namespace) -> int:
     from tenfold.data.export import export
+    from tenfold.ink.drawings import decoder
 
     print(f"writing {arguments.source} to {arguments.folder}", file=sys.stderr)
-    paths = export(arguments.source, arguments.folder, arguments.overwrite, arguments.format)
+    paths = export(
+        arguments.source,
+        arguments.folder,
+        arguments.overwrite,
+        arguments.format,
+        decoder(arguments.ink),
+    )
     for path in paths:
         print(path)
     return 0

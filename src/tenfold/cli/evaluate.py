@@ -20,6 +20,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--allow-leak", action="store_true", help="score though pictures were learned from"
     )
+    options.add_ink(parser)
     options.add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print every score as JSON")
     parser.set_defaults(run=run)
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         allow_leak=arguments.allow_leak,
         errors=arguments.errors,
         threads=arguments.threads or 0,
+        ink=arguments.ink,
     )
     print(json.dumps(result.to_dict(), indent=1) if arguments.json else result.to_text())
     return 0

@@ -27,6 +27,16 @@ def print_run(run: "Run", as_json: bool) -> None:
         print(run)
 
 
+def add_ink(parser: argparse.ArgumentParser) -> None:
+    """Add `--ink`."""
+    parser.add_argument(
+        "--ink",
+        action="store_true",
+        help="the pictures of class folders are drawings, scans or photos of one digit each, of "
+        "any size: find it, and bring it into MNIST's form",
+    )
+
+
 def add_reader(parser: argparse.ArgumentParser) -> None:
     """Add `--model` and `--min-confidence`, for commands that read pictures."""
     parser.add_argument(

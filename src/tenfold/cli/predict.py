@@ -23,6 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
     parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
+    options.add_ink(parser)
     options.add_threads(parser)
     parser.set_defaults(run=run)
 
@@ -37,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.probabilities,
         arguments.overwrite,
         arguments.threads or 0,
+        arguments.ink,
     )
     if answers.learned:
         print(

@@ -83,6 +83,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--submission", metavar="FILE", help="write the answers for the test pictures for Kaggle"
     )
     options.add_device(parser)
+    options.add_ink(parser)
     options.add_threads(parser)
     parser.add_argument(
         "--allow-leak", action="store_true", help="go on though test pictures are learned from"
@@ -125,6 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         device=arguments.device,
         track=arguments.track,
+        ink=arguments.ink,
     )
     options.print_run(result, arguments.json)
     return 0

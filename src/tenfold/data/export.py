@@ -32,6 +32,7 @@ def export(
     folder: str | Path,
     overwrite: bool = False,
     format: str = "csv",
+    decode: pictures.Decode = pictures.decoded,
 ) -> list[Path]:
     """Write a source into `folder`, which is made where it is absent.
 
@@ -51,6 +52,7 @@ def export(
         folder: where the files go.
         overwrite: whether files that are there already are replaced.
         format: one of `FORMATS`.
+        decode: as `load` takes it.
 
     Returns:
         The files written, or for `png` the folders.
@@ -63,7 +65,7 @@ def export(
         raise TenfoldError(f"{format!r} is no format; there are {', '.join(FORMATS)}")
     if source == "kaggle" and format == "csv":
         return export_kaggle(folder, overwrite)
-    tables = _tables(source)
+    tables = _tables(source, decode)
     for dataset in tables.values():
         _refuse_loss(dataset, format)
     if format == "npz":
@@ -84,18 +86,18 @@ def export(
     return paths
 
 
-def _tables(source: str | Path | Dataset) -> dict[str, Dataset]:
+def _tables(source: str | Path | Dataset, decode: pictures.Decode) -> dict[str, Dataset]:
     """Load what is to be written, under the names that it gets."""
     if source == "kaggle:test":
         return {"test": _kaggle_test()}
-    dataset = load(source)
+    dataset = load(source, decode)
     if isinstance(source, Dataset):
         return {"data": dataset}
     if dataset.source.endswith(":test"):
         return {"test": dataset}
     if dataset.companion is None:
         return {"data": dataset}
-    test = _kaggle_test() if source == "kaggle" else load(dataset.companion)
+    test = _kaggle_test() if source == "kaggle" else load(dataset.companion, decode)
     return {"train": dataset, "test": test}
 
 

@@ -5,6 +5,7 @@ import re
 import secrets
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from PIL import Image
+
+# From the bytes of a picture file, its name for errors, and notes to add to, to uint8 [28, 28].
+Decode = Callable[[bytes, str, set[str]], Images]
 
 PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val"}
 
@@ -56,7 +60,7 @@ def parts_of(names: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def read_pictures(tree: Tree, names: list[str], source: str) -> Dataset:
+def read_pictures(tree: Tree, names: list[str], source: str, decode: Decode) -> Dataset:
     """Read pictures; the folder that each lies in is its class.
 
     They stand in the order of their file names, numbers as numbers, whatever their class, so that
@@ -66,12 +70,13 @@ def read_pictures(tree: Tree, names: list[str], source: str) -> Dataset:
         tree: where they lie.
         names: the pictures of one part.
         source: the name of the set.
+        decode: what each picture goes through; `decoded` wants 28x28.
 
     Returns:
         The set; without labels where no picture lies in a folder of a class.
 
     Raises:
-        TenfoldError: where a picture is not 28x28, damaged, or stands outside the folders that
+        TenfoldError: where a picture cannot be decoded, or stands outside the folders that
             others are in.
     """
     names = sorted(names, key=_order)
@@ -88,7 +93,7 @@ def read_pictures(tree: Tree, names: list[str], source: str) -> Dataset:
     for index, name in enumerate(names):
         with tree.open(name) as stream:
             content = stream.read_all(MOST_PICTURE_BYTES)
-            images[index] = decoded(content, stream.source, notes)
+            images[index] = decode(content, stream.source, notes)
     parents = {folder.parent for folder in folders}
     if len(parents) > 1:
         raise TenfoldError(
@@ -134,8 +139,8 @@ def decoded(content: bytes, where: str, notes: set[str]) -> Images:
                 if picture.size != (SIDE, SIDE):
                     width, height = picture.size
                     raise TenfoldError(
-                        f"{where}: must be {SIDE}x{SIDE}; crop the digit and resize it. "
-                        f"Received: {width}x{height}"
+                        f"{where}: must be {SIDE}x{SIDE}; a folder of drawings or photos is "
+                        f"read with --ink. Received: {width}x{height}"
                     )
                 return _grey(picture, notes)
     except TenfoldError:

@@ -43,7 +43,7 @@ class _Place:
         return self.start if self.within is None else f"{self.start}:{self.within}"
 
 
-def load(source: str | Path | Dataset) -> Dataset:
+def load(source: str | Path | Dataset, decode: pictures.Decode = pictures.decoded) -> Dataset:
     """Load pictures from wherever they are; what a file holds is told by its bytes.
 
     Args:
@@ -57,6 +57,7 @@ def load(source: str | Path | Dataset) -> Dataset:
             `mnist.npz:test` a part; without it, the training part is loaded. A last
             `:transposed` exchanges rows and columns. A bundled name goes before a file of that
             name, which is then `./mnist`. A Dataset is returned as it is.
+        decode: what each picture of a class folder goes through; by default it must be 28x28.
 
     Raises:
         TenfoldError: where nothing has that name, or a value of it is not what it must be; the
@@ -67,17 +68,17 @@ def load(source: str | Path | Dataset) -> Dataset:
     if isinstance(source, str) and source in BUNDLED:
         return bundled(source)
     place = _locate(str(source))
-    dataset = _read(place)
+    dataset = _read(place, decode)
     if place.transposed:
         return transposed(dataset)
     evidence = transposed_evidence(dataset)
     return dataset if evidence is None else replace(dataset, notes=(*dataset.notes, evidence))
 
 
-def _read(place: _Place) -> Dataset:
+def _read(place: _Place, decode: pictures.Decode) -> Dataset:
     path = str(place.path)
     if place.path.is_dir():
-        return _read_tree(Folder(place.path, path), place)
+        return _read_tree(Folder(place.path, path), place, decode)
     try:
         file = place.path.open("rb")
         # Not read and rewound: `<(curl ...)` of a shell is a pipe.
@@ -88,7 +89,7 @@ def _read(place: _Place) -> Dataset:
     with file:
         if is_zip:
             with unzipped(file, path) as archive:
-                return _read_tree(Archive(archive, size, path), place)
+                return _read_tree(Archive(archive, size, path), place, decode)
         if place.within is not None:
             raise TenfoldError(
                 f"{place.source}: {place.path.name} is no zip, so it has no {place.within!r}; "
@@ -125,12 +126,12 @@ def _read_stream(stream: Unpacked, tree: Tree, name: str, source: str) -> Datase
     return read_csv(stream, source)
 
 
-def _read_tree(tree: Tree, place: _Place) -> Dataset:
+def _read_tree(tree: Tree, place: _Place, decode: pictures.Decode) -> Dataset:
     """Read what a folder or a zip holds: a file that was named, or a part of the one set in it."""
     if place.within is not None and place.within in tree.names:
         with tree.open(place.within) as stream:
             return _read_stream(stream, tree, place.within, place.source)
-    parts = _parts(tree, place)
+    parts = _parts(tree, place, decode)
     if place.within is None:
         part = next((part for part in _PARTS if part in parts), "")
     elif place.within in parts:
@@ -143,7 +144,7 @@ def _read_tree(tree: Tree, place: _Place) -> Dataset:
     return replace(dataset, companion=f"{place.start}:test")
 
 
-def _parts(tree: Tree, place: _Place) -> dict[str, Callable[[], Dataset]]:
+def _parts(tree: Tree, place: _Place, decode: pictures.Decode) -> dict[str, Callable[[], Dataset]]:
     """Find the one set that a tree holds; return how to read each of its parts.
 
     Raises:
@@ -183,7 +184,8 @@ def _parts(tree: Tree, place: _Place) -> dict[str, Callable[[], Dataset]]:
     _refuse_strangers(kinds, tree)
     found = pictures.parts_of(kinds["picture"])
     return {
-        part: partial(pictures.read_pictures, tree, names, source) for part, names in found.items()
+        part: partial(pictures.read_pictures, tree, names, source, decode)
+        for part, names in found.items()
     }
 
 

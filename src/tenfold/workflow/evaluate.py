@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.important import ImportantError, important_errors
 from tenfold.evaluation.scores import Scores, percent, score
+from tenfold.ink.drawings import load
 from tenfold.model.file import open_model
 
 
@@ -78,6 +78,7 @@ def evaluate(
     allow_leak: bool = False,
     errors: int = 6,
     threads: int = 0,
+    ink: bool = False,
 ) -> Evaluation:
     """Score a model on a labelled set.
 
@@ -87,12 +88,13 @@ def evaluate(
         allow_leak: score even where the model was trained on some of them; the score is marked.
         errors: how many of the most important errors to keep.
         threads: how many threads to answer with; 0 for every core.
+        ink: `source` is a folder of drawings or photos, one digit each (see `tenfold.load`).
 
     Raises:
         TenfoldError: where the set has no labels or other classes, or the model was trained on
             some of it.
     """
-    opened, digits = open_model(model, threads), load(source)
+    opened, digits = open_model(model, threads), load(source, ink)
     digits = digits.with_classes(opened.classes) if digits.labels is not None else digits
     labels = digits.known_labels
     leaked = len(opened.seen(digits))

@@ -9,9 +9,9 @@ import numpy as np
 
 from tenfold.data.bundled import BUNDLED
 from tenfold.data.dataset import Dataset
-from tenfold.data.source import load
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
+from tenfold.ink.drawings import load
 from tenfold.run.recipe import Recipe, change
 
 
@@ -57,6 +57,7 @@ class Plan:
         report: whether to draw plots and report.
         errors: how many of the most important errors to draw.
         track: the tracker that the curves and scores go to as well, or None.
+        ink: whether the pictures of class folders are drawings, as `--ink` says.
     """
 
     recipe: Recipe
@@ -66,6 +67,7 @@ class Plan:
     report: bool
     errors: int
     track: str | None
+    ink: bool = False
 
     def parts(self) -> list[Part]:
         """Give the pictures of each network: one a fold, one a member, or one alone.
@@ -106,6 +108,7 @@ class Plan:
             "report": self.report,
             "errors": self.errors,
             "track": self.track,
+            "ink": self.ink,
         }
 
 
@@ -134,7 +137,7 @@ def load_again(
     if where is None:
         where = name if name in BUNDLED else os.path.join(asked["folder"], name)
     try:
-        digits = load(where)
+        digits = load(where, asked.get("ink", False))
         if which == "test" and digits.labels is not None:
             digits = digits.with_classes(tuple(environment["classes"]))
         if digits.fingerprint != fingerprint:

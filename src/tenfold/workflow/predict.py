@@ -10,8 +10,8 @@ import numpy as np
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import Dataset
-from tenfold.data.source import load
 from tenfold.errors import TenfoldError
+from tenfold.ink.drawings import load
 from tenfold.model.file import Answers, open_model
 
 
@@ -22,6 +22,7 @@ def predict(
     probabilities: bool = False,
     overwrite: bool = False,
     threads: int = 0,
+    ink: bool = False,
 ) -> Answers:
     """Answer every picture of a source.
 
@@ -32,6 +33,7 @@ def predict(
         probabilities: add a column `p_<class>` for each class to the CSV.
         overwrite: replace `out` where it is there already.
         threads: how many threads to answer with; 0 for every core.
+        ink: `source` is a folder of drawings or photos, one digit each (see `tenfold.load`).
 
     Returns:
         The answers; `learned` says for how many of them the model was trained on the picture.
@@ -41,7 +43,7 @@ def predict(
     """
     if out is not None:
         check_destination(out, overwrite)
-    opened, digits = open_model(model, threads), load(source)
+    opened, digits = open_model(model, threads), load(source, ink)
     answers = replace(opened.predict(digits.images), learned=len(opened.seen(digits)))
     if out is not None:
         write_submission(out, answers, opened.classes, probabilities)

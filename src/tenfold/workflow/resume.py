@@ -60,7 +60,10 @@ def resume(
         questions = _again(folder, said, "test", test) if said["test_source"] else None
         recipe = _recipe_here(folder, said, threads, device)
         asked = said["asked"]
-        wishes = (asked[name] for name in ("submission", "report", "errors", "track"))
+        wishes = [asked[name] for name in ("submission", "report", "errors", "track")]
+        wishes.append(
+            asked.get("ink", False)
+        )  # runs of before there were drawings have no word of it
         return carry_out(folder, Plan(recipe, digits, questions, *wishes), tracking, progress)
 
 

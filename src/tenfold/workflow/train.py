@@ -9,8 +9,8 @@ import numpy as np
 
 from tenfold.data.audit import leaks
 from tenfold.data.dataset import Dataset
-from tenfold.data.source import load
 from tenfold.errors import TenfoldError
+from tenfold.ink.drawings import load
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
@@ -39,6 +39,7 @@ def train(
     errors: int = 6,
     progress: bool = True,
     track: str | None = None,
+    ink: bool = False,
     **values: int | str | None,
 ) -> Run:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
@@ -62,6 +63,7 @@ def train(
         errors: how many of the most important errors the report draws.
         progress: show progress on stderr.
         track: "tensorboard" or "mlflow", to hand the curves and the scores to as well.
+        ink: the pictures are folders of drawings or photos, one digit each (see `tenfold.load`).
         values: `epochs`, `seed`, `split`, `folds`, `members`, `threads`, `device`: as in a recipe,
             over `settings`.
 
@@ -72,7 +74,7 @@ def train(
         TenfoldError: for anything the caller can put right, before the folder is made where
             possible.
     """
-    digits, questions = _sources(source, test)
+    digits, questions = _sources(source, test, ink)
     if progress:
         from tenfold.workflow.progress import show_notes
 
@@ -89,7 +91,7 @@ def train(
 
     tracking = Tracking(track)
     wanted = None if submission is None else str(Path(submission).absolute())
-    plan = Plan(settle(chosen), digits, questions, wanted, report, errors, track)
+    plan = Plan(settle(chosen), digits, questions, wanted, report, errors, track, ink)
     if time_budget is not None:
         plan = replace(plan, recipe=_within(plan, time_budget))
     trainer_of(plan, plan.parts()[0])  # a layer that does not fit is told before there is a folder
@@ -125,9 +127,9 @@ def _described(plan: Plan) -> dict[str, Any]:
 
 
 def _sources(
-    source: str | Path | Dataset, test: str | Path | Dataset | None
+    source: str | Path | Dataset, test: str | Path | Dataset | None, ink: bool
 ) -> tuple[Dataset, Dataset | None]:
-    digits = load(source)
+    digits = load(source, ink)
     if digits.labels is None:
         raise TenfoldError(
             f"{digits.source}: has no labels to learn from (no column 'label'); "
@@ -141,7 +143,7 @@ def _sources(
         )
     if test is None and not isinstance(source, Dataset):
         test = digits.companion
-    questions = None if test is None else load(test)
+    questions = None if test is None else load(test, ink)
     if questions is not None and questions.labels is not None:
         questions = questions.with_classes(digits.classes)
     return digits, questions
