@@ -21,6 +21,7 @@ from tenfold.run.folder import RunFolder
 PLOTS = {
     "augmented",
     "calibration",
+    "robustness",
     "class_counts",
     "confusion_matrix",
     "confusion_matrix_normalised",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Images
 from tenfold.evaluation.important import ImportantError
+from tenfold.evaluation.robustness import Robustness
 from tenfold.evaluation.scores import percent
 from tenfold.report.raster import coloured, tiled
 from tenfold.report.theme import FIRST, GRID, INK, SECOND, bare, new_figure, style
@@ -100,6 +101,31 @@ def feature_maps(stages: Sequence[tuple[str, NDArray[np.float32]]]) -> Figure:
     for axes, (name, maps) in zip(grid, stages, strict=False):
         axes.imshow(map_tiles(maps), interpolation="nearest")
         axes.set_title(name, pad=4)
+    return figure
+
+
+@style()
+def robustness(found: Robustness) -> Figure:
+    """Draw one picture in every change and strength, and the accuracy on all of them beneath."""
+    columns, gap = max(len(change.trials) for change in found.changes), 16
+    figure = new_figure(150 + 110 * columns, 60 + 130 * len(found.changes))
+    axes = bare(figure.subplots())
+    pad = np.zeros((SIDE, SIDE), np.uint8)
+    tiles = []
+    for row, change in enumerate(found.changes):
+        top = row * (SIDE + gap)
+        axes.text(-4, top + SIDE / 2, change.name, ha="right", va="center", in_layout=True)
+        for column, trial in enumerate(change.trials):
+            middle = column * (SIDE + gap) + SIDE / 2
+            axes.text(middle, top - 1, trial.strength, ha="center", va="bottom", fontsize=8.6)
+            low = trial.accuracy < found.unchanged.interval[0]
+            said, colour = percent(trial.accuracy, 1), SECOND if low else INK
+            axes.text(middle, top + SIDE, said, ha="center", va="top", color=colour)
+        examples = [255 - trial.example for trial in change.trials]
+        tiles += examples + [pad] * (columns - len(examples))
+    axes.imshow(tiled(np.stack(tiles), columns, gap=gap), interpolation="nearest")
+    unchanged = percent(found.unchanged.accuracy, 1)
+    axes.set_title(f"{found.n} pictures, {unchanged} as they are", pad=14)
     return figure
 
 

@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.evaluation.robustness import robustness
 from tenfold.evaluation.scores import describe
 from tenfold.evaluation.suspects import find_suspects
+from tenfold.model.file import Model
 from tenfold.report import doubts, pictures, plots, raster, sections, words
 from tenfold.report.findings import Answered, Findings, read_findings
 from tenfold.report.page import render
@@ -63,6 +65,7 @@ def write_report(
         **_curves(findings),
         **_network(findings),
         "answers": _answers(findings, shown, errors) if shown else None,
+        "robust": _robustness(findings),
         "suspects": _suspects(findings, findings.out_of_fold) if findings.out_of_fold else None,
     }
     page = render("report.html.jinja", context)
@@ -176,8 +179,35 @@ def _answers(findings: Findings, shown: Answered, errors: int) -> Context:
     }
 
 
+def _robustness(findings: Findings) -> Context | None:
+    """Section 10: what becomes of the score where pictures are worse than these.
+
+    Out-of-fold pictures have no part in it: the model file is the mean of networks that learned
+    from them.
+    """
+    asked = findings.test or findings.validation
+    if asked is None:
+        return None
+    model = Model(findings.run.model_file, findings.recipe.threads)
+    found = robustness(model, asked.images, asked.labels)
+    _keep(findings.run, "robustness", pictures.robustness(found))
+    rows = [
+        (
+            change.name,
+            [(raster.data_uri(raster.png(trial.example)), trial) for trial in change.trials],
+        )
+        for change in found.changes
+    ]
+    return {
+        "found": found,
+        "rows": rows,
+        "split": asked.name,
+        "interval": span(found.unchanged.interval),
+    }
+
+
 def _suspects(findings: Findings, judged: Answered) -> Context:
-    """Section 10: the labels that are likely wrong."""
+    """Section 11: the labels that are likely wrong."""
     found = find_suspects(judged.labels, judged.probabilities)
     drawn, opened, classes = found[: doubts.DRAWN_SUSPECTS], doubts.OPEN_SUSPECTS, judged.classes
     images = judged.images[[suspect.index for suspect in drawn]]
@@ -199,7 +229,7 @@ def _suspects(findings: Findings, judged: Answered) -> Context:
 
 
 def _network(findings: Findings) -> Context:
-    """Section 11: the first filters, and what the first layers make of one digit."""
+    """Section 12: the first filters, and what the first layers make of one digit."""
     from tenfold.model.inspect import feature_maps, first_filters
 
     run = findings.run
