@@ -50,7 +50,7 @@ def create_app(reader: Reader, host: str = "127.0.0.1") -> FastAPI:
     @app.post("/read/picture")
     async def read_picture(request: Request, single: bool = False) -> dict[str, Any]:
         content = await request.body()
-        return await answer(lambda: reader.read(content, single))
+        return await answer(lambda: reader.read(content, single, "the picture"))
 
     @app.get("/health")
     async def health() -> dict[str, str]:

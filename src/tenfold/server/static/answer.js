@@ -20,7 +20,6 @@ export function listen(select) {
     if (!buttons[to]) return;
     event.preventDefault();
     select(to);
-    rows.querySelectorAll("button")[to].focus();
   });
 }
 
@@ -30,13 +29,15 @@ export function show(answer, index = 0, nothing = "") {
   const text = answer ? inWords(answer) : nothing;
   if (spoken.textContent !== text) spoken.textContent = text;
   showRows(answer, index);
+  rows.classList.toggle("idle", !text);
   showDigit(answer, answer?.digits[index]);
-  if (answer && !answer.digits.length) verdict.textContent = "No digits found.";
+  if (!answer?.digits.length) verdict.textContent = text;
 }
 
 /** Show one line that says what went wrong. */
 export function showProblem(line) {
   show(null);
+  rows.classList.remove("idle");
   problem.textContent = line;
   problem.hidden = false;
 }
@@ -68,7 +69,9 @@ function showRows(answer, index) {
   rows.style.setProperty("--longest", longest);
   rows.style.setProperty("--count", Math.max(1, lines.length));
   rows.classList.toggle("several", digits.length > 1);
+  const held = rows.contains(document.activeElement);
   rows.replaceChildren(...lines);
+  if (held) rows.querySelector('[aria-checked="true"]')?.focus();
 }
 
 function showDigit(answer, digit) {
@@ -87,7 +90,7 @@ function showDigit(answer, digit) {
 
 function verdictOf(digit) {
   const sure = perCent(digit.probability);
-  return digit.accepted ? `${digit.label}, ${sure}` : `Not a digit. Nearest: ${digit.label}, ${sure}`;
+  return digit.accepted ? `${digit.label}, ${sure} sure` : `Not a digit. Nearest: ${digit.label}, ${sure}`;
 }
 
 function showBars(classes, digit) {
@@ -99,7 +102,7 @@ function showBars(classes, digit) {
   while (bars.childElementCount > order.length) bars.lastChild.remove();
   while (bars.childElementCount < order.length) {
     const item = document.createElement("li");
-    item.innerHTML = "<b></b><span><i></i></span><output></output>";
+    item.innerHTML = "<b></b><span><i></i></span><small></small>";
     bars.append(item);
   }
   order.forEach((index, at) => {
@@ -108,6 +111,7 @@ function showBars(classes, digit) {
     name.textContent = classes[index];
     bar.firstChild.style.width = `${100 * (share ?? 0)}%`;
     value.textContent = share === undefined ? "" : perCent(share);
+    value.classList.toggle("nothing", share < 0.001);
     bars.children[at].classList.toggle("best", classes[index] === digit?.label);
     bars.children[at].classList.toggle("refused", Boolean(digit && !digit.accepted));
   });

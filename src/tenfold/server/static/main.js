@@ -11,6 +11,7 @@ const undo = document.querySelector("#undo");
 const clear = document.querySelector("#clear");
 const file = document.querySelector("#file");
 const pen = document.querySelector("#pen");
+const shown = document.querySelector("#answer");
 
 let state = BLANK;
 const before = [];
@@ -24,6 +25,13 @@ let asking = false;
 let timer = 0;
 let live = null; // the stroke under the pen
 
+function addStroke(stroke) {
+  live = null;
+  before.push(state);
+  display({ strokes: [...state.strokes, stroke], picture: null });
+  ask();
+}
+
 function change(next) {
   before.push(state);
   turnTo(next);
@@ -31,13 +39,17 @@ function change(next) {
 
 function turnTo(next) {
   callOff();
+  display(next);
+  if (isBlank()) conclude(null);
+  else if (state.picture) conclude(null, "Reading …");
+  if (!isBlank()) ask();
+}
+
+function display(next) {
   state = next;
   sheet.show(state);
   undo.disabled = !before.length;
   clear.disabled = isBlank();
-  if (isBlank()) conclude(null);
-  else if (state.picture) conclude(null, "Reading …");
-  if (!isBlank()) ask();
 }
 
 const isBlank = () => state === BLANK;
@@ -49,9 +61,11 @@ function callOff() {
   timer = 0;
   asking = false;
   live = null;
+  shown.ariaBusy = false;
 }
 
 function askSoon() {
+  shown.ariaBusy = true;
   timer ||= setTimeout(ask, PAUSE);
 }
 
@@ -59,7 +73,7 @@ async function ask() {
   clearTimeout(timer);
   timer = 0;
   if (asking) return askSoon();
-  asking = true;
+  shown.ariaBusy = asking = true;
   const { signal } = question;
   const strokes = live ? [...state.strokes, live] : state.strokes;
   try {
@@ -73,7 +87,9 @@ async function ask() {
       answers.showProblem(error.message);
     }
   }
-  if (!signal.aborted) asking = false;
+  if (signal.aborted) return;
+  asking = false;
+  shown.ariaBusy = timer !== 0;
 }
 
 function conclude(reading, nothing) {
@@ -117,7 +133,7 @@ sheet.listen({
     live = stroke;
     askSoon();
   },
-  onStroke: (stroke) => change({ strokes: [...state.strokes, stroke], picture: null }),
+  onStroke: addStroke,
   onSelect: select,
 });
 answers.listen(select);

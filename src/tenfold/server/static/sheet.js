@@ -11,7 +11,8 @@ const overlay = document.querySelector("#boxes");
 // Strokes are lists of points in CSS pixels of the sheet they were written on. `zoom` shrinks them
 // where the sheet has become too small for them, as on a phone that was turned.
 let strokes = [];
-let live = null;
+let live = null; // the stroke under the pen, and the pointer that draws it
+let pointer = null;
 let blob = null;
 let zoom = 1;
 let penWidth = 9;
@@ -20,7 +21,6 @@ let selected = 0;
 
 /** Report `onChange(stroke)` while a stroke grows, `onStroke(stroke)` when it ends, `onSelect(index)`. */
 export function listen({ onChange, onStroke, onSelect }) {
-  let pointer = null;
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
@@ -66,7 +66,8 @@ export function listen({ onChange, onStroke, onSelect }) {
 /** Show what was written, or a picture (a Blob). */
 export function show(state) {
   strokes = state.strokes;
-  live = null;
+  live = pointer = null; // undone in the middle of a stroke: the rest of it is not drawn
+  sheet.classList.remove("writing");
   sheet.classList.toggle("blank", !strokes.length && !state.picture);
   sheet.classList.toggle("pictured", Boolean(state.picture));
   if (state.picture !== blob) {
@@ -187,7 +188,7 @@ function layBoxes() {
     box.classList.toggle("refused", !digit.accepted);
     box.classList.toggle("selected", index === selected);
     box.classList.toggle("under", top < 24);
-    box.classList.toggle("small", height < 34 || width < 16);
+    box.classList.toggle("small", height < 26);
     Object.assign(box.style, {
       left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px`,
     });
