@@ -131,6 +131,16 @@ def test_a_body_without_end_is_cut_off(connection: HTTPConnection) -> None:
     assert "33,554,432 bytes" in json.loads(response.read())["error"]
 
 
+def test_a_page_that_goes_away_leaves_no_traceback(address: str, ask: Ask) -> None:
+    for path in ("/read/picture", "/read/strokes"):
+        half = HTTPConnection(urlsplit(address).netloc, timeout=30)
+        half.putrequest("POST", path)
+        half.putheader("Content-Length", "1000")
+        half.endheaders(b"[[[1, 2]")
+        half.close()
+    assert ask("/read/strokes", SEVEN)[0] == 200  # what was said on stderr is looked at in the end
+
+
 @pytest.mark.parametrize(
     ("host", "status"),
     [

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import FailFast, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from tenfold.data.preview import picture_uri
 from tenfold.errors import TenfoldError
@@ -71,6 +72,10 @@ def create_app(reader: Reader, host: str = "127.0.0.1") -> FastAPI:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        return JSONResponse({"error": "the body was cut short"}, 400)  # nobody is there to hear it
 
     return app
 

@@ -51,7 +51,7 @@ def serve(reader: Reader, listener: socket.socket, host: str) -> None:
         create_app(reader, host),
         lifespan="off",
         ws="none",
-        log_level="warning",
+        log_level="error",
         server_header=False,
         timeout_graceful_shutdown=LAST_SECONDS,
     )

@@ -15,7 +15,7 @@ async function post(path, body, type, signal) {
     if (signal.aborted) throw error;
     throw new Error("The server does not answer. Is “tenfold serve” still running?");
   }
-  const answer = await response.json();
+  const answer = await response.json().catch(() => ({ error: `The server failed (${response.status}).` }));
   if (!response.ok) throw new Error(answer.error);
   return answer;
 }
