@@ -320,7 +320,7 @@ def test_ink_survives_a_smaller_screen(paper: Paper) -> None:
           return boxes.length === 2 && boxes.every((box) => right(box) <= innerWidth);
         }"""
     )
-    paper.write(SEVEN, 120, 40, 80)
+    paper.write(SEVEN, 120, 40, 50)
     paper.reads("771")
     paper.page.set_viewport_size(DESKTOP["viewport"])  # type: ignore[arg-type]
 
