@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+expect.set_options(timeout=30_000)  # of a busy machine; one with time to spare takes 50 ms
+
 Draw = Callable[..., NDArray[np.uint8]]
 Stroke = list[tuple[float, float]]
 
@@ -287,6 +289,31 @@ def test_a_dropped_photo_is_read(paper: Paper, page_of_four: bytes) -> None:
     assert paper.said == []
 
 
+def test_rows_are_not_broken_however_long(paper: Paper, drawn: Draw) -> None:
+    for count in (6, 9, 14):
+        places = [(20 + 90 * place, 60) for place in range(count)]
+        picture = drawn([0] * count, places, tall=80, size=(200, 40 + 90 * count))
+        paper.drop(png(picture), "row.png", "image/png")
+        paper.reads("7" * count)
+        tops = paper.page.locator("#rows button").evaluate_all(
+            "all => new Set(all.map((one) => one.getBoundingClientRect().top)).size"
+        )
+        assert tops == 1
+
+
+def test_a_pasted_photo_is_read(paper: Paper, page_of_four: bytes) -> None:
+    paper.page.evaluate(
+        """(content) => {
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+          const clipboardData = new DataTransfer();
+          clipboardData.items.add(new File([bytes], "image.png", { type: "image/png" }));
+          dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+        }""",
+        base64.b64encode(page_of_four).decode(),
+    )
+    paper.reads("7210")
+
+
 def test_a_chosen_photo_is_read(paper: Paper, page_of_four: bytes) -> None:
     photo = {"name": "photo.png", "mimeType": "image/png", "buffer": page_of_four}
     paper.page.set_input_files("#file", photo)  # type: ignore[arg-type]
@@ -303,6 +330,7 @@ def test_what_is_no_picture_is_said_and_forgotten(paper: Paper) -> None:
     paper.drop(b"no picture", "words.png", "image/png")
     expect(paper.page.locator("#problem")).to_contain_text("is no picture that can be read")
     paper.reads("")
+    assert paper.page.locator("#picture").is_hidden()
     paper.page.keyboard.press("Escape")
     assert paper.page.locator("#problem").is_hidden()
     paper.said.clear()  # the browser notes the answer's status, 422

@@ -71,6 +71,7 @@ export function show(state) {
   sheet.classList.toggle("blank", !strokes.length && !state.picture);
   sheet.classList.toggle("pictured", Boolean(state.picture));
   if (state.picture !== blob) {
+    sheet.classList.remove("unseen");
     URL.revokeObjectURL(picture.src);
     blob = state.picture;
     picture.hidden = !blob;
@@ -93,7 +94,10 @@ export function setPenWidth(pixels) {
 }
 
 // A picture that the browser cannot show, as a TIFF, can be read all the same.
-picture.addEventListener("error", () => (picture.hidden = true));
+picture.addEventListener("error", () => {
+  picture.hidden = true;
+  sheet.classList.add("unseen");
+});
 
 function place(event) {
   const frame = canvas.getBoundingClientRect();
