@@ -2,6 +2,7 @@
 
 const LEAST_STEP = 0.7; // CSS pixels between two points; a pen reports many more
 const TAP = 4; // CSS pixels; what moves less is a tap
+const LEAST_LABELLED = 30; // CSS pixels of a usual box; labels would hide smaller digits
 
 const sheet = document.querySelector("#sheet");
 const canvas = document.querySelector("#ink");
@@ -192,7 +193,6 @@ function layBoxes() {
     box.classList.toggle("refused", !digit.accepted);
     box.classList.toggle("selected", index === selected);
     box.classList.toggle("under", top < 24);
-    box.classList.toggle("small", height < 26);
     Object.assign(box.style, {
       left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px`,
     });
@@ -200,5 +200,7 @@ function layBoxes() {
     box.firstChild.textContent = digit.accepted ? digit.label : "?";
     return box;
   });
+  const heights = boxes.map((box) => parseFloat(box.style.height)).sort((a, b) => a - b);
+  overlay.classList.toggle("small", heights[heights.length >> 1] < LEAST_LABELLED);
   overlay.replaceChildren(...boxes);
 }
