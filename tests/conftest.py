@@ -1,18 +1,29 @@
 """Real digits and one small real run, made once for all tests."""
 
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from playwright.sync_api import Browser, sync_playwright
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.run.folder import RunFolder
 
 Canvas = NDArray[np.uint8]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +82,17 @@ def drawn(questions: Dataset) -> Callable[..., Canvas]:
         return np.rint(paper + strength * (ink - paper)).astype(np.uint8)
 
     return draw
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium, once a module."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is absent; the pages are not looked at")
+        pytest.skip("Chromium is absent: install it to look at the pages")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()

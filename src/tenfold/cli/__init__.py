@@ -16,6 +16,7 @@ from tenfold.cli import (
     read,
     report,
     resume,
+    serve,
     train,
 )
 from tenfold.errors import TenfoldError
@@ -26,6 +27,7 @@ COMMANDS = (
     evaluate,
     predict,
     read,
+    serve,
     compare,
     report,
     export,
@@ -58,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(
             f"tenfold: this command needs {error.name}, which is not installed; install Tenfold "
-            "with its extra 'train'",
+            f"with its extra {getattr(arguments, 'extra', 'train')!r}",
             file=sys.stderr,
         )
         return 1

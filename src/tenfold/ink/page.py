@@ -10,7 +10,16 @@ from tenfold.data.dataset import Images
 from tenfold.ink.normalise import USUAL, normalise
 from tenfold.ink.paper import Ink, find_ink
 from tenfold.ink.picture import AnyPicture, decode
-from tenfold.ink.segments import Segment, page_angle, reading_order, segments, turned, whole
+from tenfold.ink.segments import (
+    SMALL,
+    SPECK,
+    Segment,
+    page_angle,
+    reading_order,
+    segments,
+    turned,
+    whole,
+)
 from tenfold.ink.strokes import Strokes, draw_strokes
 
 LEAST_TURN = 2.0  # degrees; a smaller turn of the page is left
@@ -97,7 +106,8 @@ def find_stroked_digits(strokes: Strokes, single: bool = False) -> Page:
     """
     drawn = draw_strokes(strokes)
     ink = Ink(drawn.ink, drawn.ink > 0.3, ())
-    return _page(ink, single, drawn.size, drawn.scale, drawn.corner, USUAL)
+    # Whoever draws means it: a digit half as tall as its neighbours is no dirt.
+    return _page(ink, single, drawn.size, drawn.scale, drawn.corner, USUAL, SPECK)
 
 
 def _page(
@@ -107,9 +117,10 @@ def _page(
     scale: float,
     corner: tuple[float, float],
     pen: float | None = None,
+    least: float = SMALL,
 ) -> Page:
     """Cut ink into digits in reading order; `scale` and `corner` lead back to the user's pixels."""
-    found = whole(ink.mask) if single else segments(ink.mask)
+    found = whole(ink.mask) if single else segments(ink.mask, least)
     angle = 0.0 if single else page_angle(found)
     notes = ink.notes
     if LEAST_TURN <= abs(angle) <= MOST_TURN:

@@ -48,8 +48,14 @@ class Segment:
         return self.x + self.width / 2, self.y + self.height / 2
 
 
-def segments(mask: Mask) -> list[Segment]:
-    """Find the digits in a mask of ink, bool [h, w]; in no order."""
+def segments(mask: Mask, least: float = SMALL) -> list[Segment]:
+    """Find the digits in a mask of ink, in no order.
+
+    Args:
+        mask: bool [h, w].
+        least: what a digit's height must be, as a share of the page's digits'; of low and wide ones
+            the width counts.
+    """
     pieces = _pieces(mask)
     if not pieces:
         return []
@@ -58,7 +64,7 @@ def segments(mask: Mask) -> list[Segment]:
     digits = [
         piece
         for piece in joined
-        if piece.height >= SMALL * height or max(piece.width, piece.height) >= 0.8 * height
+        if piece.height >= least * height or max(piece.width, piece.height) >= 0.8 * height
     ]
     digits = [piece for piece in digits if piece.height >= SPECK * height]
     return [part for digit in digits for part in split_touching(digit, height)]
