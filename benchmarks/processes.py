@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 
-def timed(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[float, str]:
+def timed(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> tuple[float, str]:
     """Run a command to its end; return its seconds and what it said on stdout.
 
     What a compiler keeps from one process for the next goes to a folder that is gone afterwards.

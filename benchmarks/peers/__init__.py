@@ -35,6 +35,7 @@ class Peer:
         requirements: what its environment holds, a file in this folder.
         epochs: those of its description.
         title: how a table names it.
+        short: how a plot names it.
         about: what it is, in a line.
     """
 
@@ -42,6 +43,7 @@ class Peer:
     requirements: str
     epochs: int
     title: str
+    short: str
     about: str
 
     @property
@@ -59,6 +61,7 @@ PEERS = {
         "requirements-tensorflow.txt",
         30,
         "the notebook, Keras on TensorFlow",
+        "Keras notebook",
         "the network, augmentation and schedule of `examples/notebook_keras.py`",
     ),
     "pytorch": Peer(
@@ -66,6 +69,7 @@ PEERS = {
         "requirements-torch.txt",
         8,
         "a tuned PyTorch script",
+        "PyTorch script",
         "what a good engineer writes in an hour: the set as one tensor, affine augmentation by "
         "`grid_sample`, AdamW with one cycle, bfloat16 where the processor has it",
     ),
@@ -74,6 +78,7 @@ PEERS = {
         "requirements-torch.txt",
         45,
         "C. Deotte's network",
+        "Deotte",
         "six convolutions and strides for pooling, batch norm behind ReLU, Adam, 45 epochs",
     ),
     "tuomaso": Peer(
@@ -81,6 +86,7 @@ PEERS = {
         "requirements-torch.txt",
         1,
         "tuomaso's train_mnist_fast",
+        "tuomaso",
         "two convolutions, no augmentation, Adam with one cycle, one epoch",
     ),
     "an-m3": Peer(
@@ -88,6 +94,7 @@ PEERS = {
         "requirements-torch.txt",
         150,
         "An et al.'s M3",
+        "An M3",
         "ten unpadded convolutions, Adam, averaged weights, 150 epochs",
     ),
 }

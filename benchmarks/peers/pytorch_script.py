@@ -8,7 +8,7 @@ import torch
 from exchange import task
 from torch import nn
 from torch.nn import functional
-from torch_parts import costs, moved, probabilities, set_up
+from torch_parts import answer, moved, set_up
 
 BATCH = 128
 
@@ -85,12 +85,7 @@ def main() -> None:
             break
     work.end()
     asked = torch.from_numpy(work.x_test).to(device).unsqueeze(1) / 255
-    work.answer(
-        probabilities(model, asked),
-        ("torch",),
-        precision="bfloat16" if half else "float32",
-        **costs(model),
-    )
+    answer(work, model, device, asked, "bfloat16" if half else "float32")
 
 
 if __name__ == "__main__":

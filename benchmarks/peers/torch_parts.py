@@ -1,9 +1,11 @@
 """What the peers in PyTorch have in common: device, augmentation, answers, cost."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from exchange import Task
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
@@ -67,3 +69,68 @@ def costs(network: nn.Module) -> dict[str, int]:
         hook.remove()
     parameters = sum(weight.numel() for weight in network.parameters())
     return {"parameters": parameters, "multiply_adds": total}
+
+
+def train(
+    work: Task,
+    network: nn.Module,
+    device: torch.device,
+    optimiser: torch.optim.Optimizer,
+    *,
+    batch: int,
+    ready: Callable[[Tensor], Tensor],
+    after_step: Callable[[], None] = lambda: None,
+    after_epoch: Callable[[], None] = lambda: None,
+) -> None:
+    """Take every step of the schedule, in a new order each epoch.
+
+    Args:
+        work: the pictures and the terms.
+        network: from pictures float [n, 1, 28, 28] to logits.
+        device: where the pictures go, as one tensor.
+        optimiser: of the network's weights.
+        batch: pictures a step; what is left of an epoch is left out.
+        ready: turns pictures uint8 [n, 1, 28, 28] into what the network learns from.
+        after_step: called after each step.
+        after_epoch: called after each epoch.
+    """
+    images = torch.from_numpy(work.x_train).to(device).unsqueeze(1)
+    labels = torch.from_numpy(work.y_train).to(device)
+    network.train()
+    work.begin()
+    done = 0
+    for epoch in range(1, work.epochs + 1):
+        order = torch.randperm(len(images), device=device)
+        for start in range(0, len(images) - batch + 1, batch):
+            rows = order[start : start + batch]
+            loss = functional.cross_entropy(network(ready(images[rows])), labels[rows])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            after_step()
+            done += 1
+            if done == work.steps:
+                break
+        work.epoch(epoch, loss=float(loss))
+        after_epoch()
+        if done == work.steps:
+            break
+    work.end()
+
+
+def answer(
+    work: Task,
+    network: nn.Module,
+    device: torch.device,
+    images: Tensor,
+    precision: str = "float32",
+) -> None:
+    """Answer the test pictures, made ready as float [m, 1, 28, 28], and say what it cost."""
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
+    work.answer(
+        probabilities(network, images),
+        ("torch",),
+        precision=precision,
+        device=name,
+        **costs(network),
+    )
