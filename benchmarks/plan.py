@@ -4,7 +4,6 @@
 plan how many seeds are still to come.
 """
 
-import sys
 from dataclasses import dataclass
 
 from benchmarks.ladder import SPLITS
@@ -84,8 +83,3 @@ def hours() -> list[list[str]]:
         ["-m", "benchmarks.cost"],
         ["-m", "benchmarks.ensembles"],
     ]
-
-
-def python(words: list[str]) -> list[str]:
-    """Give the command that runs in the Python of this process."""
-    return [sys.executable, *words]

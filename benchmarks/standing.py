@@ -52,14 +52,19 @@ class Rung:
 def rungs(rows: list[Row]) -> list[Rung]:
     """Group the rows of what recipes and peers are now."""
     groups: dict[tuple[str, bool, int, str], list[Row]] = {}
-    digests = {("tenfold", name): recipe_digest(load_recipe(name)) for name in recipe_names()}
-    digests |= {("peer", name): peer.digest for name, peer in PEERS.items()}
+    now = digests()
     for row in rows:
         kind, name = row.get("kind", ""), row.get("name", "")
-        if row.get("steps") == 0 and digests.get((kind, name)) == row["digest"]:
+        if row.get("steps") == 0 and now.get((kind, name)) == row["digest"]:
             key = (name, kind == "peer", row["epochs"], row["train"])
             groups.setdefault(key, []).append(row)
     return [Rung(*key, tuple(found)) for key, found in sorted(groups.items())]
+
+
+def digests() -> dict[tuple[str, str], str]:
+    """Tell what state each recipe and each peer is in, by its kind and name."""
+    found = {("tenfold", name): recipe_digest(load_recipe(name)) for name in recipe_names()}
+    return found | {("peer", name): peer.digest for name, peer in PEERS.items()}
 
 
 def place_of(row: Row) -> Place:
