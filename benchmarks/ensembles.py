@@ -2,16 +2,17 @@
 
     python -m benchmarks.ensembles best --sizes 5 10
 
-The probabilities are those that each run keeps in `predictions.parquet` of its folder in
-`runs/ladder`; networks of a group are averaged as `tenfold ensemble` does. Groups are made in the
-order of the seeds and none shares a network with another. A row of `results/ensembles.jsonl` is a
-group.
+The mean is that of the probabilities which each run keeps in `predictions.parquet` of its folder in
+`runs/ladder`: each network takes its second look at what it is unsure of itself, where in a file of
+`tenfold ensemble` the mean decides. Groups are made in the order of the seeds and none shares a
+network with another. A row of `results/ensembles.jsonl` is a group.
 """
 
 import argparse
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import ladder, results
 from benchmarks.figures import mean
@@ -34,7 +35,6 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="settings", metavar="KEY=VALUE")
     parser.add_argument("--runs", type=Path, default=ladder.RUNS, metavar="DIR")
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
-    parser.add_argument("--threads", type=int, default=0, help="is not used")
     arguments = parser.parse_args()
     for name in arguments.recipes:
         recipe = load_recipe(name, arguments.settings)
@@ -72,10 +72,11 @@ def group(runs: list[Path]) -> Row:
     classes = [
         column for column in tables[0].columns if column[0] == "p" and column[1:].isdecimal()
     ]
-    answers = np.mean([table.select(classes).to_numpy() for table in tables], 0, np.float64)
+    each = np.stack([table.select(classes).to_numpy() for table in tables])
+    answers: NDArray[np.float32] = each.mean(axis=0, dtype=np.float64).astype(np.float32)
     names = RunFolder.open(runs[0]).environment()["classes"]
     labels = tables[0]["label"].to_numpy()
-    scores = score(labels, answers.astype(np.float32), tuple(names))
+    scores = score(labels, answers, tuple(names))
     return {"errors": scores.errors, "n": len(labels), "accuracy": scores.accuracy}
 
 
