@@ -8,7 +8,16 @@ Everything comes from the rows in `benchmarks/results/`; what is not measured ye
 import argparse
 from pathlib import Path
 
-from benchmarks import charts, ladder_table, results
+from benchmarks import (
+    charts,
+    cost,
+    ensembles,
+    inference,
+    ladder_table,
+    pairs,
+    profiles,
+    results,
+)
 from benchmarks.pages import PAGE, put
 from benchmarks.peers import PEERS
 from benchmarks.results import Row
@@ -56,7 +65,12 @@ def write(folder: Path, page: Path = PAGE, images: Path = charts.IMAGES) -> None
     sections = {
         "How speed and accuracy are measured": PROTOCOL,
         "Time to accuracy": _ladder(rows, images),
-        "Peers": _peers(),
+        "Ratios": pairs.table(results.rows(pairs.NAME, folder)),
+        "Ensembles": ensembles.table(results.rows(ensembles.NAME, folder)),
+        "Where the time goes": profiles.table(results.rows(profiles.NAME, folder)),
+        "Inference": inference.table(results.rows(inference.NAME, folder)),
+        "Cost against the number of pictures": _cost(results.rows(cost.NAME, folder), images),
+        "Peers": _peers(rows),
     }
     for title, text in sections.items():
         put(title, text, page)
@@ -77,12 +91,31 @@ def _ladder(rows: list[Row], images: Path) -> str:
     return "\n\n".join([*parts, ladder_table.tables(rows)])
 
 
-def _peers() -> str:
-    lines = [f"| {peer.title} | {peer.about} | {peer.epochs} |" for peer in PEERS.values()]
+def _cost(rows: list[Row], images: Path) -> str:
+    found = cost.current(rows)
+    if not found:
+        return cost.table(rows)
+    label = "Seconds of training for 10,000 pictures, and peak memory, against their number"
+    figure = charts.cost_against_pictures(found)
+    return charts.save(figure, "cost", label, images) + "\n\n" + cost.table(rows)
+
+
+def _peers(rows: list[Row]) -> str:
+    lines = []
+    for name, peer in PEERS.items():
+        newest = next((row for row in reversed(rows) if row.get("digest") == peer.digest), None)
+        costs = ["", "", ""]
+        if newest:
+            last = newest["history"][-1]
+            costs = [f"{newest['parameters']:,}", f"{newest['multiply_adds'] / 1e6:,.1f} M"]
+            costs.append(f"{1e6 * last['seconds'] / last['pictures']:,.0f}")
+        cells = [f"{peer.title} (`{name}`)", peer.about, f"{peer.epochs}", *costs]
+        lines.append(f"| {' | '.join(cells)} |")
     return (
         "Each is written anew from its public description, runs in an environment of its own, and "
         "is held to the same terms: no test labels, its own schedule, its last weights. See "
-        "`benchmarks/peers/`.\n\n| peer | what it is | epochs |\n|---|---|---:|\n"
+        "`benchmarks/peers/`.\n\n| peer | what it is | epochs | parameters | multiply-adds a picture | "
+        "microseconds a training picture, newest row |\n|---|---|---:|---:|---:|---:|\n"
         + "\n".join(lines)
     )
 

@@ -80,6 +80,7 @@ def hours() -> list[list[str]]:
         ["-m", "benchmarks.pairs", "pytorch"],
         ["-m", "benchmarks.pairs", "keras", "--at-least", "99.51"],
         *ladder[3:],
+        ["-m", "benchmarks.ladder", "an-m3", "--steps", "20", "--splits", "kaggle"],
         ["-m", "benchmarks.cost"],
         ["-m", "benchmarks.ensembles"],
     ]

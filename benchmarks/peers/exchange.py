@@ -43,10 +43,11 @@ class Task:
         """Start the clock of the training loop."""
         self.began = self.marked = time.perf_counter()
 
-    def epoch(self, number: int, **figures: float) -> None:
-        """Say that an epoch is over."""
+    def epoch(self, number: int, pictures: int, **figures: float) -> None:
+        """Say that an epoch is over, and how many pictures were learned from in it."""
         now = time.perf_counter()
-        print(json.dumps({"epoch": number, "seconds": now - self.marked, **figures}), flush=True)
+        row = {"epoch": number, "seconds": now - self.marked, "pictures": pictures}
+        print(json.dumps(row | figures), flush=True)
         self.marked = now
 
     def end(self) -> None:

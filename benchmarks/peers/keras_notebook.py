@@ -40,7 +40,8 @@ def main() -> None:
 
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             super().on_epoch_end(epoch, logs)
-            work.epoch(epoch + 1, **{key: float(value) for key, value in (logs or {}).items()})
+            curves = {key: float(value) for key, value in (logs or {}).items()}
+            work.epoch(epoch + 1, self.params["steps"] * notebook.BATCH, **curves)
 
         def on_train_end(self, logs: dict[str, float] | None = None) -> None:
             work.end()

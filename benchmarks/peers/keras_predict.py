@@ -3,8 +3,8 @@
     python keras_predict.py PICTURES.npz
 
 Times whole answers, from float pictures to probabilities, for several sizes of batch, as the median
-of three after one that is not counted. The weights are those that the network begins with: its speed
-does not depend on them. The last line on stdout is a JSON object.
+of three after one that is not counted. The weights are those that the network begins with: its
+speed does not depend on them. The last line on stdout is a JSON object.
 """
 
 import importlib

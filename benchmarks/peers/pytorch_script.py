@@ -66,6 +66,7 @@ def main() -> None:
     half, done = bfloat16_is_fast(device), 0
     work.begin()
     for epoch in range(1, work.epochs + 1):
+        began = done
         order = torch.randperm(len(images), device=device)
         for index in range(steps):
             rows = order[index * BATCH : (index + 1) * BATCH]
@@ -80,7 +81,7 @@ def main() -> None:
             done += 1
             if done == work.steps:
                 break
-        work.epoch(epoch, loss=float(loss))
+        work.epoch(epoch, (done - began) * BATCH, loss=float(loss))
         if done == work.steps:
             break
     work.end()

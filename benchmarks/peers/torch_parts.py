@@ -101,6 +101,7 @@ def train(
     done = 0
     for epoch in range(1, work.epochs + 1):
         order = torch.randperm(len(images), device=device)
+        taken = 0
         for start in range(0, len(images) - batch + 1, batch):
             rows = order[start : start + batch]
             loss = functional.cross_entropy(network(ready(images[rows])), labels[rows])
@@ -108,10 +109,10 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             after_step()
-            done += 1
+            done, taken = done + 1, taken + batch
             if done == work.steps:
                 break
-        work.epoch(epoch, loss=float(loss))
+        work.epoch(epoch, taken, loss=float(loss))
         after_epoch()
         if done == work.steps:
             break
