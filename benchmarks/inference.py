@@ -28,7 +28,7 @@ import numpy as np
 
 from benchmarks import ladder, results
 from benchmarks.figures import mean
-from benchmarks.peers import HERE, PEERS, python_of
+from benchmarks.peers import HERE, KERAS, PEERS, python_of
 from benchmarks.processes import timed
 from benchmarks.results import Row
 from tenfold.data.dataset import Dataset
@@ -190,7 +190,8 @@ def _against_keras(terms: Bench, run: Path) -> None:
         np.savez(pictures, x_test=images)
         models = {name: Model(file, terms.threads) for name, file in files.items()}
         for pair in left:
-            _, said = timed([python, str(HERE / "keras_predict.py"), str(pictures)])
+            predict = [python, str(HERE / "keras_predict.py"), str(pictures)]
+            _, said = timed(predict, {} if terms.python else KERAS)
             theirs = json.loads(said.splitlines()[-1])
             speeds = {}
             for name, model in models.items():

@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.evaluation.scores import score
 
 HERE = Path(__file__).parent
+KERAS = {"KERAS_BACKEND": "tensorflow"}  # whatever the person's own settings say
 ENVIRONMENTS = HERE.parents[1] / ".venv" / "peers"
 
 
@@ -134,7 +135,6 @@ def run(
     threads: int = 0,
     device: str = "auto",
     python: str | None = None,
-    environment: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run a peer in a new process and score its answers.
 
@@ -148,7 +148,6 @@ def run(
         threads: 0 for every core.
         device: "auto", "cpu" or "cuda".
         python: one that has what the peer needs; by default that of its own environment.
-        environment: variables for its process.
 
     Returns:
         `seconds` of the process, `errors`, `n`, `accuracy`, `history` with a row an epoch, and
@@ -162,7 +161,7 @@ def run(
             *map(str, (data, answers, "--seed", seed, "--epochs", epochs or peer.epochs)),
             *map(str, ("--steps", steps, "--threads", threads, "--device", device)),
         ]
-        seconds, said = timed(command, environment)
+        seconds, said = timed(command, KERAS if python is None else {})
         probabilities = np.load(answers)["probabilities"]
     *history, last = (json.loads(line) for line in said.splitlines() if line.startswith("{"))
     scores = score(test.known_labels, probabilities, test.classes)

@@ -1,6 +1,7 @@
 """`examples/notebook_keras.py` as a peer: unchanged but for where pictures come from and go."""
 
 import importlib
+import os
 import sys
 import tempfile
 from math import ceil
@@ -19,6 +20,9 @@ Floats = NDArray[np.float32]
 def main() -> None:
     """Train and answer."""
     work = task()
+    if work.threads:
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ[name] = str(work.threads)
     keras: Any = importlib.import_module("keras")
     notebook: Any = importlib.import_module("notebook_keras")
 
