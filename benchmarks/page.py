@@ -115,8 +115,8 @@ def _peers(rows: list[Row]) -> str:
         "Each is written anew from its public description, runs in an environment of its own, and "
         "is held to the same terms: no test labels, its own schedule, its last weights. See "
         "`benchmarks/peers/`.\n\n| peer | what it is | epochs | parameters | "
-        "multiply-adds a picture | microseconds a training picture, newest row |\n|---|---|---:|---:|---:|---:|\n"
-        + "\n".join(lines)
+        "multiply-adds a picture | microseconds a training picture, newest row |\n"
+        "|---|---|---:|---:|---:|---:|\n" + "\n".join(lines)
     )
 
 
