@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test install check format claims bench-reading release-model clean
+.PHONY: train test install check format claims bench bench-full bench-reading release-model clean
 
 train: install
 	$(BIN)/tenfold train mnist
@@ -29,6 +29,12 @@ format: install
 
 claims: install
 	$(BIN)/python -m benchmarks.claims
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+bench-full: install
+	$(BIN)/python -m benchmarks --full
 
 bench-reading: install
 	$(BIN)/python -m benchmarks.reading

@@ -98,6 +98,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="hand the recipe, the curves and the scores to a tracker as well: event files in the "
         "run folder, or a run at MLFLOW_TRACKING_URI",
     )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="measure where the time goes, and how near the training comes to what a matrix "
+        "product reaches here",
+    )
     parser.add_argument("--json", action="store_true", help="print metrics.json on stdout")
     parser.set_defaults(run=run)
 
@@ -127,6 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         track=arguments.track,
         ink=arguments.ink,
+        profile=arguments.profile,
     )
     options.print_run(result, arguments.json)
     return 0

@@ -29,7 +29,7 @@ def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> 
     """
     return {
         "started": now(),
-        "command": shlex.join(["tenfold", *sys.argv[1:]]) if _is_command() else None,
+        "command": shlex.join(["tenfold", *sys.argv[1:]]) if is_command() else None,
         "machine": machine(),
         "device": device,
         "versions": versions(),
@@ -43,10 +43,6 @@ def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> 
         "resumed": [],  # when, and what was otherwise then
         "finished": None,
     }
-
-
-def _is_command() -> bool:
-    return Path(sys.argv[0]).name in ("tenfold", "__main__.py")
 
 
 def differences(then: dict[str, Any], device: str) -> list[str]:
@@ -70,6 +66,21 @@ def differences(then: dict[str, Any], device: str) -> list[str]:
 def now() -> str:
     """Give the time in UTC, as `2026-01-31T12:00:00+00:00`."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def process_age() -> float:
+    """Seconds since this process began; 0 where the system does not tell."""
+    try:
+        after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        uptime = float(Path("/proc/uptime").read_text().split()[0])
+        return uptime - int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return 0.0
+
+
+def is_command() -> bool:
+    """Tell whether this process is a `tenfold` command."""
+    return Path(sys.argv[0]).name in ("tenfold", "__main__.py")
 
 
 def machine() -> dict[str, Any]:

@@ -171,24 +171,41 @@ class Trainer:
             for group, rate in zip(self._groups(), self.base_rates, strict=True):
                 group["lr"] = rate * factor
         labels = self.labels[chosen]
+        loss, logits = self._answers(self._moved(chosen, labels, generator), labels)
+        self._backward(loss)
+        self._update()
+        self.step += 1
+        return loss.detach(), logits.detach()
+
+    # What a step is made of. `profile.watch_parts` measures these by their names.
+
+    def _moved(self, chosen: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Give the pictures of a step as float [n, 1, 28, 28], augmented, negatives last."""
         pictures = self._with_negatives(to_float(self.images[chosen]), labels, generator)
         pictures = augment(pictures, self.recipe.augmentation, generator)
+        return pictures.contiguous(memory_format=torch.channels_last)
+
+    def _answers(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss and the logits [n, classes] of the pictures that have labels."""
         with self._precision():
-            answers = self.network(pictures.contiguous(memory_format=torch.channels_last))
-        logits, of_negatives = answers[: len(chosen)], answers[len(chosen) :]
+            answers = self.network(pictures)
+        logits, of_negatives = answers[: len(labels)], answers[len(labels) :]
         loss = functional.cross_entropy(
             logits.float(), labels, label_smoothing=self.recipe.label_smoothing
         )
         if len(of_negatives):  # towards every class alike
             alike = -functional.log_softmax(of_negatives.float(), dim=1).mean()
             loss = loss + self.recipe.negatives.weight * alike
+        return loss, logits
+
+    def _backward(self, loss: Tensor) -> None:
         for optimiser in self.optimisers:
             optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+
+    def _update(self) -> None:
         for optimiser in self.optimisers:
             optimiser.step()
-        self.step += 1
-        return loss.detach(), logits.detach()
 
     def _with_negatives(
         self, pictures: Tensor, labels: Tensor, generator: torch.Generator

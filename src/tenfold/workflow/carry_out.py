@@ -16,6 +16,7 @@ from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.workflow.plan import Part, Plan
 from tenfold.workflow.predict import write_submission
+from tenfold.workflow.profile import Stopwatch
 from tenfold.workflow.result import Run
 from tenfold.workflow.score import score_run
 from tenfold.workflow.suspects import keep_suspects
@@ -42,11 +43,24 @@ class Trained:
     interrupted: bool
 
 
-def carry_out(folder: RunFolder, plan: Plan, tracking: Tracking, progress: bool = True) -> Run:
+def carry_out(
+    folder: RunFolder,
+    plan: Plan,
+    tracking: Tracking,
+    progress: bool = True,
+    stopwatch: Stopwatch | None = None,
+) -> Run:
     """Train what is left to train, then write everything that the run is to leave.
 
     The caller holds the folder (`RunFolder.held`). Each network takes up its checkpoint; one that
     is trained takes no step.
+
+    Args:
+        folder: the run.
+        plan: what it is to be.
+        tracking: what its curves and scores go to as well.
+        progress: show progress on stderr.
+        stopwatch: what is to find out where the time goes, if anything.
 
     Raises:
         TenfoldError: where training diverges, a checkpoint does not fit, or a file cannot be
@@ -55,8 +69,10 @@ def carry_out(folder: RunFolder, plan: Plan, tracking: Tracking, progress: bool 
     """
     with _told_how_to_go_on(folder), tracking:
         tracking.begin(folder)
-        trained = [_trained(folder, plan, part, tracking, progress) for part in plan.parts()]
-        _finish(folder, plan, trained)
+        trained = [
+            _trained(folder, plan, part, tracking, progress, stopwatch) for part in plan.parts()
+        ]
+        _finish(folder, plan, trained, stopwatch)
         tracking.end()
     return Run(folder)
 
@@ -84,16 +100,27 @@ def _told_how_to_go_on(folder: RunFolder) -> Iterator[None]:
 
 
 def _trained(
-    folder: RunFolder, plan: Plan, part: Part, tracking: Tracking, progress: bool
+    folder: RunFolder,
+    plan: Plan,
+    part: Part,
+    tracking: Tracking,
+    progress: bool,
+    stopwatch: Stopwatch | None,
 ) -> Trained:
     from tenfold.workflow.progress import show_progress
 
     place = folder.part(part.place) if part.number else folder
     trainer = trainer_of(plan, part, place.checkpoint_file)
+    if stopwatch:
+        stopwatch.lap("preparing")
+        stopwatch.watch(trainer)
     with show_progress(part.name) if progress else contextlib.nullcontext() as watch:
         trainer.run(tracking.watching(watch, part.number))
     if part.number and trainer.interrupted:
         raise KeyboardInterrupt  # the model is the mean of all its networks, or none
+    if stopwatch:
+        stopwatch.lap("training")
+        stopwatch.count(trainer)
     place.write_history(trainer.history)
     return Trained(
         part,
@@ -106,9 +133,13 @@ def _trained(
     )
 
 
-def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
+def _finish(
+    folder: RunFolder, plan: Plan, trained: list[Trained], stopwatch: Stopwatch | None
+) -> None:
     """Turn trained networks into the rest of the run folder."""
     parity = _export(folder, plan, trained)
+    if stopwatch:
+        stopwatch.lap("model file")
     if len(trained) > 1:
         folder.write_history(_mean_history(trained))
     parts = [one.part for one in trained]
@@ -117,6 +148,8 @@ def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
         "leaked": folder.environment()["leaked"],
     }
     answers = score_run(folder, metrics, plan.digits, parts, plan.questions)
+    if stopwatch:
+        stopwatch.lap("answers and scores")
     keep_suspects(folder)
     if plan.submission is not None and answers is not None:
         outside = Path(plan.submission)
@@ -127,6 +160,13 @@ def _finish(folder: RunFolder, plan: Plan, trained: list[Trained]) -> None:
         from tenfold.workflow.report import draw
 
         draw(folder, plan.digits, plan.questions, plan.errors)
+    if stopwatch:
+        stopwatch.lap("report and the rest")
+        metrics = folder.metrics()
+        metrics["training"]["profile"] = stopwatch.figures(
+            plan.recipe.precision, plan.recipe.device
+        )
+        folder.write_metrics(metrics)
     if not any(one.interrupted for one in trained):
         folder.write_environment(folder.environment() | {"finished": environment.now()})
 

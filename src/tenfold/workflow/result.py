@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tenfold.evaluation.scores import describe, percent
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
+from tenfold.workflow.profile import told
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,6 +75,8 @@ class Run:
             f"{training['images_per_second']:,.0f} images/s"
             + (", interrupted" if training["interrupted"] else "")
         )
+        if "profile" in training:
+            lines.append(told(training["profile"], self.recipe.precision, self.recipe.threads))
         if training["interrupted"]:
             lines.append(f"`tenfold resume {self.folder.path}` goes on with it")
         if self.folder.suspects_file.exists():

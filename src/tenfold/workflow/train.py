@@ -17,6 +17,7 @@ from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.workflow.carry_out import carry_out, trainer_of
 from tenfold.workflow.plan import Plan
 from tenfold.workflow.predict import check_destination
+from tenfold.workflow.profile import Stopwatch
 from tenfold.workflow.result import Run
 from tenfold.workflow.tracking import Tracking
 
@@ -40,6 +41,7 @@ def train(
     progress: bool = True,
     track: str | None = None,
     ink: bool = False,
+    profile: bool = False,
     **values: int | str | None,
 ) -> Run:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
@@ -64,6 +66,7 @@ def train(
         progress: show progress on stderr.
         track: "tensorboard" or "mlflow", to hand the curves and the scores to as well.
         ink: the pictures are folders of drawings or photos, one digit each (see `tenfold.load`).
+        profile: measure where the time goes; `metrics["training"]["profile"]` has it.
         values: `epochs`, `seed`, `split`, `folds`, `members`, `threads`, `device`: as in a recipe,
             over `settings`.
 
@@ -74,6 +77,9 @@ def train(
         TenfoldError: for anything the caller can put right, before the folder is made where
             possible.
     """
+    stopwatch = Stopwatch() if profile else None
+    if stopwatch:
+        stopwatch.lap("start")
     digits, questions = _sources(source, test, ink)
     if progress:
         from tenfold.workflow.progress import show_notes
@@ -84,11 +90,15 @@ def train(
         if questions is None:
             raise TenfoldError("--submission needs test pictures to answer; name them with --test")
         check_destination(submission, overwrite)
+    if stopwatch:
+        stopwatch.lap("reading the pictures")
     chosen = _recipe(recipe, settings, values, time_budget)
     chosen = change(chosen, validation=_validation_share(chosen, validation, questions))
 
     from tenfold.training.device import settle
 
+    if stopwatch:
+        stopwatch.lap("importing torch")
     tracking = Tracking(track)
     wanted = None if submission is None else str(Path(submission).absolute())
     plan = Plan(settle(chosen), digits, questions, wanted, report, errors, track, ink)
@@ -105,7 +115,7 @@ def train(
         # The recipe comes last: where it is, everything is that `resume` needs.
         folder.write_environment(_described(plan) | {"asked": plan.asked(in_memory)})
         folder.write_recipe(plan.recipe)
-        return carry_out(folder, plan, tracking, progress)
+        return carry_out(folder, plan, tracking, progress, stopwatch)
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:
