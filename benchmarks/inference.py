@@ -126,15 +126,15 @@ def variants(run: Path) -> Iterator[dict[str, Path]]:
     folder = RunFolder.open(run)
     recipe, digits = folder.recipe(), load_again(folder.environment())
     plan = Plan(recipe, digits, None, None, False, 0, None)
-    (part,) = plan.parts()
-    trainer = trainer_of(plan, part, folder.checkpoint_file)
+    (group,) = plan.groups()
+    trainer = trainer_of(plan, group, folder)
     trainer.run()  # it is finished: this takes up its checkpoint and no step
     sample = digits.images[:: max(1, len(digits) // CALIBRATED_ON)][:CALIBRATED_ON]
     with tempfile.TemporaryDirectory() as place:
         files = {name: Path(place) / f"{name.replace(', ', '-')}.onnx" for name in VARIANTS}
         for ending, shift in (("", recipe.test_time_shift), (", one look", 0)):
             write_model(
-                [trainer.network],
+                trainer.trained(),
                 change(recipe, test_time_shift=shift),
                 digits.classes,
                 digits.fingerprint,

@@ -54,7 +54,7 @@ def main() -> None:
         row = {**key, "seconds": round(time.perf_counter() - began, 1), "n": len(held_back)}
         for name, shift in (("plain", 0), ("shifted", recipe.test_time_shift)):
             answers = network_answers(
-                [trainer.network], change(recipe, test_time_shift=shift), held_back.images
+                trainer.trained(), change(recipe, test_time_shift=shift), held_back.images
             )
             scores = score(held_back.known_labels, answers, held_back.classes)
             row |= {f"{name}_errors": scores.errors, f"{name}_loss": round(scores.loss, 5)}

@@ -172,7 +172,7 @@ def train_variant(variant: str, seed: int, effort: Effort) -> Row:
     recipe = _recipe([*VARIANTS[variant][0], *effort.settings], seed, effort.epochs, effort.threads)
     trainer = _trainer(MirroredTrainer if variant == "mirrored" else Trainer, recipe)
     if variant == "pixels-255":  # the weights stay; the picture comes in 255 times larger
-        trainer.network.insert(0, Scale(255.0))
+        trainer.networks[0].insert(0, Scale(255.0))
     diverged = False
     try:
         trainer.run()

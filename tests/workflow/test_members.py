@@ -103,3 +103,33 @@ def test_finished_runs_are_joined_as_members_are(
     )
     with pytest.raises(TenfoldError, match="is not finished"):
         ensemble(runs, tmp_path / "two.onnx")
+
+
+def test_members_that_learn_at_once_are_a_run_like_any_other(
+    some: Dataset, questions: Dataset, table: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    settings = [*SMALL, "members_at_once=2"]
+    common = {"settings": settings, "validation": 0.2, "report": False, "progress": False}
+    run = train(table, test=questions, out=out, members=3, epochs=2, **common)  # type: ignore[arg-type]
+    assert run.recipe.members_at_once == 2
+    places = [out / "members" / str(number) for number in (1, 2, 3)]
+    kept = [(place / "checkpoint.safetensors").exists() for place in places]
+    assert kept == [True, False, True]  # the second learned with the first
+    images = questions.images[:200]
+    alone = [Model(place / "model.onnx").predict(images) for place in places]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(alone[one].probabilities - alone[other].probabilities).max() > 0.01
+    whole = Model(run.folder.model_file).predict(images)
+    mean = np.mean([answers.probabilities for answers in alone], axis=0)
+    assert np.abs(whole.probabilities - mean).max() < 1e-4
+    assert run.history["val_accuracy"].null_count() == 0
+    joined = ensemble([run, run], tmp_path / "joined.onnx")  # takes up both checkpoints
+    assert joined.networks == 6
+    again = Model(joined.path).predict(images)
+    assert np.abs(again.probabilities - mean).max() < 1e-4
+
+
+def test_members_cannot_learn_at_once_where_each_is_watched(some: Dataset) -> None:
+    with pytest.raises(TenfoldError, match=r"members cannot learn at once .* Received: 2"):
+        train(some, recipe="notebook", settings=["members_at_once=2"], members=2)

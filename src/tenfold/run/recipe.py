@@ -184,6 +184,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     split: Literal["stratified", "notebook", "writer", "random"] = "stratified"
     folds: Annotated[int, Meta(ge=0)] = 0  # so many networks, each trained without a fold
     members: Annotated[int, Meta(ge=1)] = 1  # so many networks on the same pictures, averaged
+    members_at_once: Annotated[int, Meta(ge=0)] = 0  # in one step; 0: all on a GPU, else one
     label_smoothing: Share = 0.0
     initialisation: Literal["glorot", "he", "dirac"] = "glorot"
     test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views

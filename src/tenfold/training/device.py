@@ -7,14 +7,15 @@ import torch
 
 from tenfold.errors import TenfoldError
 from tenfold.run import environment
-from tenfold.run.recipe import Recipe, change
+from tenfold.run.recipe import Plateau, Recipe, change
 
 
 def settle(recipe: Recipe) -> Recipe:
     """Replace every `auto` of a recipe by what this machine offers.
 
     Raises:
-        TenfoldError: where the recipe asks for a device that is not there.
+        TenfoldError: where the recipe asks for a device that is not there, or for members at once
+            that must learn one after another.
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     device = recipe.device
@@ -29,7 +30,23 @@ def settle(recipe: Recipe) -> Recipe:
         quick = device == "cuda" or (device == "cpu" and environment.cpu_has_bfloat16())
         precision = "bfloat16" if quick else "float32"
     threads = recipe.threads or environment.default_threads()
-    return change(recipe, device=device, precision=precision, threads=threads)
+    at_once = _members_at_once(recipe, device)
+    return change(
+        recipe, device=device, precision=precision, threads=threads, members_at_once=at_once
+    )
+
+
+def _members_at_once(recipe: Recipe, device: str) -> int:
+    """Settle how many members learn in one step; a schedule that watches them wants each alone."""
+    apart = isinstance(recipe.schedule, Plateau) or recipe.negatives.share > 0
+    if recipe.members_at_once > 1 and apart:
+        raise TenfoldError(
+            f"recipe {recipe.name}: members cannot learn at once where the schedule watches "
+            "validation, or where there are negatives; give --set members_at_once=1. Received: "
+            f"{recipe.members_at_once}"
+        )
+    together = device == "cuda" and recipe.members > 1 and not apart
+    return recipe.members_at_once or (recipe.members if together else 1)
 
 
 def prepare(recipe: Recipe) -> torch.device:

@@ -21,9 +21,10 @@ from tenfold.training import checkpoint
 from tenfold.training.augmentation import augment
 from tenfold.training.device import prepare
 from tenfold.training.negatives import make_negatives
-from tenfold.training.network import build
+from tenfold.training.network import Network, build
 from tenfold.training.optimisers import make_optimisers
 from tenfold.training.schedule import PlateauAnnealer, step_factor
+from tenfold.training.stacked import Stacked
 
 Row = dict[str, float | int | None]
 
@@ -56,6 +57,8 @@ class Trainer:
         validation: pictures to score after each epoch, or None.
         checkpoint_file: where the full state is kept after each epoch, or None. Training goes on
             from what is there.
+        members: so many networks learn at once, each with weights, an order and augmentation of
+            its own; the curves are their mean.
 
     Raises:
         TenfoldError: where the recipe needs validation pictures and there are none, or a layer
@@ -66,6 +69,7 @@ class Trainer:
     train: Dataset
     validation: Dataset | None = None
     checkpoint_file: Path | None = None
+    members: int = 1
     history: list[Row] = field(default_factory=list)
     seconds: float = 0.0
     step: int = 0
@@ -75,10 +79,11 @@ class Trainer:
     def __post_init__(self) -> None:
         recipe = self.recipe
         self.device = prepare(recipe)
-        torch.manual_seed(recipe.seed)
-        self.network = build(recipe, len(self.train.classes)).to(self.device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers = make_optimisers(self.network, recipe.optimiser)
+        self.networks = [self._built(recipe.seed + member) for member in range(self.members)]
+        alone = self.members == 1
+        self.network = self.networks[0] if alone else Stacked(self.networks)
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimisers = make_optimisers(self.network, recipe.optimiser, self.members)
         self.base_rates = [group["lr"] for group in self._groups()]
         self.annealer: PlateauAnnealer | None = None
         if isinstance(recipe.schedule, Plateau):
@@ -132,6 +137,16 @@ class Trainer:
                 raise
             self.interrupted = True
 
+    def trained(self) -> list[Network]:
+        """Give the networks as they stand, one a member."""
+        if isinstance(self.network, Stacked):
+            self.network.copy_to(self.networks)
+        return self.networks
+
+    def _built(self, seed: int) -> Network:
+        torch.manual_seed(seed % 2**31)
+        return build(self.recipe, len(self.train.classes))
+
     def epoch(self) -> None:
         """Train one epoch, or what is left of the steps, and score the validation pictures."""
         began = time.perf_counter()
@@ -146,22 +161,28 @@ class Trainer:
         # at the end of an epoch needs no generator's state.
         torch.manual_seed(self.recipe.seed * 100_003 + epoch)
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 100_003 + epoch)
-        order = torch.randperm(len(self.train), generator=generator, device=self.device)
+        orders = [
+            torch.randperm(len(self.train), generator=generator, device=self.device)
+            for _ in range(self.members)
+        ]
+        order = torch.stack(orders)
         losses = torch.zeros((), device=self.device)
         hits = torch.zeros((), device=self.device)
         count = min(self.epoch_steps, self.steps - self.step)
         shown = began
         self.network.train()
         for index in range(count):
-            chosen = order[index * self.batch : (index + 1) * self.batch]
+            chosen = order[:, index * self.batch : (index + 1) * self.batch].flatten()
             loss, logits = self._step(chosen, generator)
             losses += loss
             hits += (logits.argmax(1) == self.labels[chosen]).sum()
             now = time.perf_counter()
-            if self.watch and now - shown > 0.2:
+            # to tell how it stands a GPU would have to be waited for: its epochs are short
+            if self.watch and now - shown > 0.2 and self.device.type != "cuda":
                 shown = now
                 self._tell(epoch, index + 1, losses, hits, now - began)
-        mean, right = float(losses) / count, float(hits)  # waits for the device: the epoch is over
+        # this waits for the device: the epoch is over
+        mean, right = float(losses) / count, float(hits) / self.members
         self._finish_epoch(epoch, count, mean, right, time.perf_counter() - began)
 
     def _step(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -201,7 +222,7 @@ class Trainer:
     def _backward(self, loss: Tensor) -> None:
         for optimiser in self.optimisers:
             optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss * self.members).backward()  # type: ignore[no-untyped-call]
 
     def _update(self) -> None:
         for optimiser in self.optimisers:
@@ -227,7 +248,7 @@ class Trainer:
         row: Row = {
             "epoch": epoch,
             "seconds": round(seconds, 3),
-            "images_per_second": round(pictures / seconds, 1),
+            "images_per_second": round(self.members * pictures / seconds, 1),
             "learning_rate": self._groups()[0]["lr"],
             "loss": loss,
             "accuracy": hits / pictures,
@@ -241,22 +262,28 @@ class Trainer:
         self.history.append(row)
         if self.watch:
             left = (self.steps - self.step) / count * seconds
-            accuracy, speed = hits / pictures, pictures / seconds
+            accuracy, speed = hits / pictures, self.members * pictures / seconds
             self.watch(
                 Tick(epoch, self.epochs, self.step, self.steps, loss, accuracy, speed, left, row)
             )
 
     def _validate(self, validation: Dataset) -> tuple[float, float]:
-        logits = torch.from_numpy(forward(self.network, validation.images, self.device))
         labels = torch.tensor(validation.known_labels)
-        loss = functional.cross_entropy(logits, labels)
-        return float(loss), float((logits.argmax(1) == labels).float().mean())
+        losses, rights = [], []
+        for network in self.trained():
+            logits = torch.from_numpy(
+                forward(network.to(self.device), validation.images, self.device)
+            )
+            losses.append(float(functional.cross_entropy(logits, labels)))
+            rights.append(float((logits.argmax(1) == labels).float().mean()))
+        return sum(losses) / self.members, sum(rights) / self.members
 
     def _tell(self, epoch: int, done: int, losses: Tensor, hits: Tensor, seconds: float) -> None:
         assert self.watch
         pictures = done * self.batch
         left = (self.steps - self.step) / done * seconds
-        loss, accuracy, speed = float(losses) / done, float(hits) / pictures, pictures / seconds
+        loss, accuracy = float(losses) / done, float(hits) / pictures / self.members
+        speed = self.members * pictures / seconds
         self.watch(Tick(epoch, self.epochs, self.step, self.steps, loss, accuracy, speed, left))
 
     def _save(self) -> None:
@@ -332,15 +359,21 @@ def forward(
     return torch.cat(parts).numpy()
 
 
-def steps_within(recipe: Recipe, train: Dataset, seconds: float) -> int:
+def steps_within(recipe: Recipe, train: Dataset, seconds: float, members: int = 1) -> int:
     """Measure, on a throwaway trainer, how many steps this machine takes in `seconds`.
+
+    Args:
+        recipe: a settled recipe.
+        train: the pictures to learn from.
+        seconds: how long.
+        members: how many networks learn at once.
 
     Raises:
         TenfoldError: where not even one step fits.
     """
-    trainer = Trainer(change(recipe, schedule={"name": "constant"}), train)
+    trainer = Trainer(change(recipe, schedule={"name": "constant"}), train, members=members)
     generator = torch.Generator(trainer.device).manual_seed(0)
-    chosen = torch.arange(trainer.batch, device=trainer.device)
+    chosen = torch.arange(trainer.batch, device=trainer.device).repeat(members)
     for _ in range(2):  # the first steps choose kernels and allocate
         trainer._step(chosen, generator)
     times = []

@@ -46,15 +46,21 @@ class Muon(torch.optim.Optimizer):
 
     Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks" (2024). The
     root mean square of a step is that of a matrix with orthonormal rows, times sqrt(out / in h w)
-    where there are more rows than columns.
+    where there are more rows than columns. Of stacked networks each has a matrix of its own.
     """
 
     def __init__(
-        self, weights: Iterable[nn.Parameter], lr: float, momentum: float, newton_schulz_steps: int
+        self,
+        weights: Iterable[nn.Parameter],
+        lr: float,
+        momentum: float,
+        newton_schulz_steps: int,
+        members: int = 1,
     ) -> None:
         super().__init__(
             weights, {"lr": lr, "momentum": momentum, "newton_schulz_steps": newton_schulz_steps}
         )
+        self.members = members
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -67,31 +73,37 @@ class Muon(torch.optim.Optimizer):
                 velocity = state["momentum"]
                 velocity.mul_(group["momentum"]).add_(weight.grad)
                 ahead = weight.grad.add(velocity, alpha=group["momentum"])  # Nesterov
-                matrix = ahead.reshape(len(weight), -1)
-                step = orthogonalise(matrix, group["newton_schulz_steps"])
-                scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+                matrices = ahead.reshape(self.members, len(weight) // self.members, -1)
+                step = orthogonalise(matrices, group["newton_schulz_steps"])
+                scale = max(1.0, matrices.shape[1] / matrices.shape[2]) ** 0.5
                 weight.add_(step.view_as(weight), alpha=-group["lr"] * scale)
 
 
-def orthogonalise(matrix: Tensor, steps: int) -> Tensor:
-    """Bring every singular value of a matrix [rows, columns] near 1, by Newton and Schulz.
+def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
+    """Bring every singular value of matrices [n, rows, columns] near 1, by Newton and Schulz.
 
     The quintic's coefficients (Jordan et al.) trade exactness for speed: three steps bring most
     singular values to within 0.7-1.2.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    turned = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if turned else matrix
-    x = x / (x.norm() + 1e-7)
+    turned = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if turned else matrices
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     for _ in range(steps):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    whole: Tensor = x.T if turned else x
+    whole: Tensor = x.mT if turned else x
     return whole
 
 
-def make_optimisers(network: nn.Module, how: Any) -> list[torch.optim.Optimizer]:
-    """Make what the recipe's `optimiser` table asks for: one optimiser, or Muon and its AdamW."""
+def make_optimisers(network: nn.Module, how: Any, members: int = 1) -> list[torch.optim.Optimizer]:
+    """Make what the recipe's `optimiser` table asks for: one optimiser, or Muon and its AdamW.
+
+    Args:
+        network: what is to learn.
+        how: the table.
+        members: how many networks it is, stacked.
+    """
     weights = list(network.parameters())
     match how:
         case recipes.RMSprop():
@@ -116,7 +128,7 @@ def make_optimisers(network: nn.Module, how: Any) -> list[torch.optim.Optimizer]
             if not filters:
                 return [adamw]
             return [
-                Muon(filters, how.learning_rate, how.momentum, how.newton_schulz_steps),
+                Muon(filters, how.learning_rate, how.momentum, how.newton_schulz_steps, members),
                 adamw,
             ]
     raise TypeError(type(how).__name__)

@@ -70,20 +70,27 @@ def carry_out(
     with _told_how_to_go_on(folder), tracking:
         tracking.begin(folder)
         trained = [
-            _trained(folder, plan, part, tracking, progress, stopwatch) for part in plan.parts()
+            one
+            for group in plan.groups()
+            for one in _trained(folder, plan, group, tracking, progress, stopwatch)
         ]
         _finish(folder, plan, trained, stopwatch)
         tracking.end()
     return Run(folder)
 
 
-def trainer_of(plan: Plan, part: Part, checkpoint_file: Path | None = None) -> "Trainer":
-    """Make the trainer of a part."""
+def trainer_of(plan: Plan, group: list[Part], folder: RunFolder | None = None) -> "Trainer":
+    """Make the trainer of parts that learn at once, which keeps its checkpoint in the run."""
     from tenfold.training.loop import Trainer
 
-    digits = plan.digits
+    digits, part = plan.digits, group[0]
     held_back = digits.subset(part.validation) if len(part.validation) else None
-    return Trainer(part.recipe, digits.subset(part.train), held_back, checkpoint_file)
+    file = None if folder is None else _place(folder, part).checkpoint_file
+    return Trainer(part.recipe, digits.subset(part.train), held_back, file, len(group))
+
+
+def _place(folder: RunFolder, part: Part) -> RunFolder:
+    return folder.part(part.place) if part.number else folder
 
 
 @contextlib.contextmanager
@@ -102,35 +109,46 @@ def _told_how_to_go_on(folder: RunFolder) -> Iterator[None]:
 def _trained(
     folder: RunFolder,
     plan: Plan,
-    part: Part,
+    group: list[Part],
     tracking: Tracking,
     progress: bool,
     stopwatch: Stopwatch | None,
-) -> Trained:
+) -> list[Trained]:
     from tenfold.workflow.progress import show_progress
 
-    place = folder.part(part.place) if part.number else folder
-    trainer = trainer_of(plan, part, place.checkpoint_file)
+    first, count = group[0], len(group)
+    trainer = trainer_of(plan, group, folder)
     if stopwatch:
         stopwatch.lap("preparing")
         stopwatch.watch(trainer)
-    with show_progress(part.name) if progress else contextlib.nullcontext() as watch:
-        trainer.run(tracking.watching(watch, part.number))
-    if part.number and trainer.interrupted:
+    name = first.name if count == 1 else f"{count} members at once  "
+    with show_progress(name) if progress else contextlib.nullcontext() as watch:
+        trainer.run(tracking.watching(watch, first.number))
+    if first.number and trainer.interrupted:
         raise KeyboardInterrupt  # the model is the mean of all its networks, or none
     if stopwatch:
         stopwatch.lap("training")
         stopwatch.count(trainer)
-    place.write_history(trainer.history)
-    return Trained(
-        part,
-        trainer.network,
-        trainer.history,
-        trainer.seconds,
-        trainer.step,
-        trainer.step * trainer.batch,
-        trainer.interrupted,
-    )
+    # the curves of a group are its mean, and its seconds are shared
+    history = [row | {"seconds": _share(row["seconds"], count)} for row in trainer.history]
+    for part in group:
+        _place(folder, part).write_history(history)
+    return [
+        Trained(
+            part,
+            network,
+            history,
+            trainer.seconds / count,
+            trainer.step,
+            trainer.step * trainer.batch,
+            trainer.interrupted,
+        )
+        for part, network in zip(group, trainer.trained(), strict=True)
+    ]
+
+
+def _share(seconds: float | None, count: int) -> float:
+    return round((seconds or 0.0) / count, 3)
 
 
 def _finish(
@@ -188,7 +206,7 @@ def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
     for one in trained:
         learned = plan.digits.subset(one.part.train)
         held_back = plan.digits.subset(one.part.validation)
-        place = folder.part(one.part.place) if one.part.number else folder
+        place = _place(folder, one.part)
         parity = write([one.network], learned, place.model_file)
     if len(trained) > 1:
         learned = plan.digits if plan.recipe.folds else learned

@@ -66,11 +66,10 @@ def ensemble(
     networks = []
     for folder, digits in zip(folders, sets, strict=True):
         plan = Plan(folder.recipe(), digits, None, None, False, 0, None)
-        for part in plan.parts():
-            place = folder.part(part.place) if part.number else folder
-            trainer = trainer_of(plan, part, place.checkpoint_file)
+        for group in plan.groups():
+            trainer = trainer_of(plan, group, folder)
             trainer.run()  # it is finished: this takes up its checkpoint and no step
-            networks.append(trainer.network)
+            networks += trainer.trained()
     export(
         networks,
         folders[0].recipe(),

@@ -183,13 +183,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise KeyboardInterrupt
         sample = (held_back or pictures).images[:PARITY_PICTURES]
         content, _ = to_onnx(
-            [trainer.network],
+            trainer.trained(),
             recipe,
             pictures.classes,
             pictures.fingerprint,
             pictures.hashes,
             sample,
-            fit_confidence([trainer.network], recipe, held_back),
+            fit_confidence(trainer.trained(), recipe, held_back),
             self.classes_,
         )
         self.history_, self.recipe_ = trainer.history, recipe

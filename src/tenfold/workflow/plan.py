@@ -95,6 +95,13 @@ class Plan:
             found.append(Part(number, own, train, held_back, fold.validation))
         return found
 
+    def groups(self) -> list[list[Part]]:
+        """Give the parts in groups that learn at once; a group's checkpoint lies with its first."""
+        parts = self.parts()
+        size = self.recipe.members_at_once if self.recipe.members > 1 else 1
+        size = max(1, size)  # a recipe of before members could learn at once says 0
+        return [parts[start : start + size] for start in range(0, len(parts), size)]
+
     def asked(self, in_memory: list[str]) -> dict[str, Any]:
         """Tell what neither recipe nor sources tell, for `environment.json`.
 

@@ -42,8 +42,8 @@ class Stopwatch:
         from tenfold.training.network import multiply_adds
 
         self.loop_seconds += trainer.seconds
-        pictures = trainer.step * trainer.batch
-        self.operations += 2 * (1 + BACKWARD) * pictures * multiply_adds(trainer.network)
+        pictures = trainer.step * trainer.batch * trainer.members
+        self.operations += 2 * (1 + BACKWARD) * pictures * multiply_adds(trainer.networks[0])
 
     def figures(self, precision: str, device: str) -> dict[str, Any]:
         """Give the figures, ready for JSON; measures the machine's peak.

@@ -104,7 +104,7 @@ def train(
     plan = Plan(settle(chosen), digits, questions, wanted, report, errors, track, ink)
     if time_budget is not None:
         plan = replace(plan, recipe=_within(plan, time_budget))
-    trainer_of(plan, plan.parts()[0])  # a layer that does not fit is told before there is a folder
+    trainer_of(plan, plan.groups()[0])  # a layer that does not fit is told before there is a folder
     if out is None:
         folder = RunFolder.create_new(chosen.name, digits.source)
     else:
@@ -123,8 +123,9 @@ def _within(plan: Plan, seconds: float) -> Recipe:
     from tenfold.training.loop import steps_within
 
     recipe = plan.recipe
-    pictures = plan.digits.subset(plan.parts()[0].train)
-    return change(recipe, steps=steps_within(recipe, pictures, seconds / recipe.networks))
+    groups = plan.groups()
+    pictures, together = plan.digits.subset(groups[0][0].train), len(groups[0])
+    return change(recipe, steps=steps_within(recipe, pictures, seconds / len(groups), together))
 
 
 def _described(plan: Plan) -> dict[str, Any]:
