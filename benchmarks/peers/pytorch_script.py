@@ -81,7 +81,7 @@ def main() -> None:
             done += 1
             if done == work.steps:
                 break
-        work.epoch(epoch, (done - began) * BATCH, loss=float(loss))
+        work.epoch(epoch, (done - began) * BATCH, loss=float(loss.detach()))
         if done == work.steps:
             break
     work.end()

@@ -112,7 +112,7 @@ def train(
             done, taken = done + 1, taken + batch
             if done == work.steps:
                 break
-        work.epoch(epoch, taken, loss=float(loss))
+        work.epoch(epoch, taken, loss=float(loss.detach()))
         after_epoch()
         if done == work.steps:
             break
