@@ -136,6 +136,18 @@ def current(rows: list[Row]) -> list[Row]:
     return found
 
 
+def spread(found: list[Row]) -> float:
+    """Tell by what share the dearest 10,000 pictures cost more than the cheapest."""
+    costs = [row["training_seconds"] / row["pictures"] for row in found]
+    return float(max(costs) / min(costs) - 1)
+
+
+def bytes_a_picture(found: list[Row]) -> float:
+    """Tell how much each picture more adds to the peak, from the fewest to the most."""
+    more = found[-1]["pictures"] - found[0]["pictures"]
+    return float((found[-1]["peak_bytes"] - found[0]["peak_bytes"]) / more)
+
+
 def table(rows: list[Row]) -> str:
     """Write seconds and memory for each number of pictures."""
     found = current(rows)
@@ -152,13 +164,11 @@ def table(rows: list[Row]) -> str:
             f"{row['training_seconds']:.1f} | {cost:.2f} | {row['peak_bytes'] / 1e6:,.0f} |"
         )
     text = "\n".join(lines) + "\n\n"
-    last, first = found[-1], found[0]
+    last = found[-1]
     if len(found) > 1:
-        more = last["pictures"] - first["pictures"]
-        slope = (last["peak_bytes"] - first["peak_bytes"]) / more
         text += (
             f"From the cheapest to the dearest, 10,000 pictures differ by "
-            f"{100 * (max(costs) / min(costs) - 1):.0f} %; each picture more takes {slope:,.0f} "
+            f"{100 * spread(found):.0f} %; each picture more takes {bytes_a_picture(found):,.0f} "
             f"bytes. "
         )
     if last["pictures"] < max(PICTURES):

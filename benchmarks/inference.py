@@ -2,8 +2,8 @@
 
     python -m benchmarks.inference --models 5
 
-Takes the networks that the ladder has left in `runs/ladder` and measures, each a row of
-`results/inference.jsonl`:
+Takes the networks that the ladder has left in `runs/ladder`, or trains them, and measures, each a
+row of `results/inference.jsonl`:
 
 - `int8`: a network in float32 and in 8 bits, with and without a second look at unsure pictures:
   errors on the test set, and how many pictures get another label;
@@ -26,7 +26,7 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks import ladder, results
+from benchmarks import ladder, processes, results
 from benchmarks.figures import mean
 from benchmarks.peers import HERE, KERAS, PEERS, python_of
 from benchmarks.processes import timed
@@ -106,13 +106,17 @@ def main() -> None:
         ladder.run_path(arguments.runs, {**key, "epochs": recipe.epochs, "seed": seed})
         for seed in range(arguments.models)
     ]
-    missing = [run.name for run in runs if not (run / "metrics.json").is_file()]
-    if missing:
-        raise SystemExit(
-            f"{arguments.runs}: is without {', '.join(missing)}; first "
-            f"`python -m benchmarks.ladder {arguments.recipe} --seeds {arguments.models}`"
-        )
     for seed, run in enumerate(runs):
+        if not (run / "metrics.json").is_file():  # the ladder was climbed elsewhere
+            run.parent.mkdir(parents=True, exist_ok=True)
+            processes.train(
+                arguments.split,
+                arguments.recipe,
+                run,
+                seed=seed,
+                settings=arguments.settings,
+                threads=arguments.threads,
+            )
         _compare_variants(terms, run, seed)
     _measure_bench(terms, runs[0])
     _against_keras(terms, runs[0])
@@ -275,13 +279,14 @@ def _variants_table(rows: list[Row], pairs: list[Row]) -> str:
         speed = ratio = ""
         if pairs:
             speed = f"{median(row['images_per_second'][name] for row in pairs):,.0f}"
-            ratio = f"{median(row['images_per_second'][name] / _best(row) for row in pairs):.1f}"
+            ratio = f"{median(row['images_per_second'][name] / best(row) for row in pairs):.1f}"
         cells = [name, f"{rows[0]['bytes'][name]:,}", f"{wrong:.1f}", gap, changed, speed, ratio]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _best(row: Row) -> float:
+def best(row: Row) -> float:
+    """Give Keras's pictures a second with the size of batch that suits it best."""
     return float(max(row["keras"]["images_per_second"].values()))
 
 
@@ -289,7 +294,7 @@ def _keras_said(rows: list[Row]) -> str:
     keras = rows[-1]["keras"]
     own = median(row["keras"]["images_per_second"]["32"] for row in rows)
     return (
-        f"`model.predict` on the notebook's network answers {median(map(_best, rows)):,.0f} "
+        f"`model.predict` on the notebook's network answers {median(map(best, rows)):,.0f} "
         f"pictures/s with its best batch of {', '.join(keras['images_per_second'])}, {own:,.0f} "
         f"with its own of 32 (Keras {keras['keras']} on {keras['backend']}); medians of "
         f"{len(rows)} pairs, by turns, all test pictures each. The ratio is to its best."

@@ -17,6 +17,7 @@ from benchmarks import (
     pairs,
     profiles,
     results,
+    targets,
 )
 from benchmarks.pages import PAGE, put
 from benchmarks.peers import PEERS
@@ -64,6 +65,7 @@ def write(folder: Path, page: Path = PAGE, images: Path = charts.IMAGES) -> None
     rows = results.rows("ladder", folder)
     sections = {
         "How speed and accuracy are measured": PROTOCOL,
+        "Targets": targets.table(folder),
         "Time to accuracy": _ladder(rows, images),
         "Ratios": pairs.table(results.rows(pairs.NAME, folder)),
         "Ensembles": ensembles.table(results.rows(ensembles.NAME, folder)),
