@@ -168,6 +168,10 @@ def _long_lines(ink: NDArray[np.uint8]) -> Mask:
     """Find near-horizontal lines across much of the width; bool [h, w]."""
     width = ink.shape[1]
     lines = np.zeros(ink.shape, np.bool_)
+    runs, thickest = _vertical_runs(ink), LINE_SHARE * width / SLENDER
+    # Half of a line may be crossed. (Without this the search took half of a digit's time.)
+    if np.count_nonzero(((runs > 0) & (runs <= thickest)).any(0)) < 0.5 * LINE_SHARE * width:
+        return lines
     segments = cv2.HoughLinesP(
         ink * 255,
         1,
@@ -185,9 +189,8 @@ def _long_lines(ink: NDArray[np.uint8]) -> Mask:
     candidates = ink.astype(np.bool_) & near.astype(np.bool_)
     if not candidates.any():
         return lines
-    runs = _vertical_runs(ink)
     thickness = float(np.median(runs[candidates]))
-    if thickness > LINE_SHARE * width / SLENDER:
+    if thickness > thickest:
         return lines
     lines = candidates & (runs <= 1.6 * thickness + 1)
     # The line's fringe goes with it.
