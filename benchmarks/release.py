@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 from benchmarks import reading
-from benchmarks.pages import put
 from benchmarks.reading_table import table
 from tenfold.data.atomic import atomic_write
 from tenfold.model.reader import SHIPPED, Reader
@@ -58,8 +57,9 @@ def main() -> None:
         raise SystemExit(f"the model has {size:,} bytes, and at most {LARGEST:,} are shipped")
     SHIPPED.parent.mkdir(exist_ok=True)
     export(folder.path, SHIPPED, overwrite=True)
-    figures = table(reading.measure(Reader(threads=arguments.threads)))
-    put("Reading", figures)
+    rows = reading.measure(Reader(threads=arguments.threads))
+    reading.publish(rows)
+    figures = table(rows)
     with atomic_write(SHIPPED.with_suffix(".md")) as file:
         file.write(card(folder, figures).encode())
 

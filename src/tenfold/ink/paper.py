@@ -118,7 +118,7 @@ def _slope(grey: Luminance) -> Luminance:
     height, width = grey.shape
     across = steps[0] * (np.arange(width) - (width - 1) / 2)
     down = steps[1] * (np.arange(height) - (height - 1) / 2)
-    return (across + down[:, None]).astype(np.float32)
+    return np.asarray(across + down[:, None], np.float32)
 
 
 def _blots(grey: Luminance) -> Mask:

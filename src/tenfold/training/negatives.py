@@ -110,6 +110,7 @@ def make_negatives(
 
 
 def rand(generator: torch.Generator, *size: int) -> Tensor:
+    """Draw numbers in 0-1, on the generator's device."""
     return torch.rand(*size, generator=generator, device=generator.device)
 
 
@@ -173,7 +174,9 @@ def _skeletons() -> Tensor:
     for line, rounding in itertools.product(LETTERS.strip().splitlines(), (0, 1, 3)):
         strokes = [
             _rounded(
-                torch.tensor([[int(place[0]) / 4, int(place[1]) / 6] for place in stroke.split("-")]),
+                torch.tensor(
+                    [[int(place[0]) / 4, int(place[1]) / 6] for place in stroke.split("-")]
+                ),
                 rounding,
             )
             for stroke in line.split()
@@ -191,7 +194,9 @@ def _skeletons() -> Tensor:
 def _rounded(stroke: Tensor, times: int) -> Tensor:
     """Cut the corners of a line [p, 2] so many times (Chaikin 1974); its ends stay."""
     for _ in range(times):
-        cut = torch.stack([stroke[:-1].lerp(stroke[1:], by) for by in (0.25, 0.75)], 1).flatten(0, 1)
+        cut = torch.stack([stroke[:-1].lerp(stroke[1:], by) for by in (0.25, 0.75)], 1).flatten(
+            0, 1
+        )
         stroke = torch.cat([stroke[:1], cut[1:-1], stroke[-1:]])
     return stroke
 
@@ -293,7 +298,9 @@ def _even_outlines(count: int, generator: torch.Generator) -> Tensor:
     outlines = torch.where(kind < 0.2, 0.12 - (outlines - 0.12).abs(), outlines)
     begins, wide = rand(generator, 2, count, 1, 1, 1)
     slit = across - 0.3 * wide * (down - begins + 0.7).clamp(min=0)
-    return torch.where((kind > 0.7) & (down > begins - 0.7), torch.minimum(outlines, slit), outlines)
+    return torch.where(
+        (kind > 0.7) & (down > begins - 0.7), torch.minimum(outlines, slit), outlines
+    )
 
 
 def _noise(count: int, generator: torch.Generator) -> Tensor:
