@@ -10,8 +10,8 @@ from tenfold.ink.picture import Luminance, shrunk
 
 LEAST_CONTRAST = 0.1  # of the paper's light; a blank page's noise and vignette stay below
 DARKEST_PAPER = 64  # of 255; below, the noise of a night picture would count as ink
-# Of the ink's strength, from within its outline to without. (400 digits in pictures of 60 x 60, blurred
-# by 3 pixels: 0.21 at least; uneven light alone: a median of 0.12.)
+# Of the ink's strength, from within its outline to without. (400 digits in pictures of 60 x 60,
+# blurred by 3 pixels: 0.21 at least; uneven light alone: a median of 0.12.)
 LEAST_EDGE = 0.2
 LINE_SHARE = 0.4  # of the picture's side: shorter lines are strokes
 SLENDER = 40  # times as long as thick; a 1 drawn with any pen is less
@@ -141,7 +141,7 @@ def _blots(grey: Luminance) -> Mask:
 
 
 def _edge(strength: NDArray[np.float32], mask: Mask) -> float:
-    """Tell how much fainter than the ink it is beyond the ink's outline, two pixels on each side."""
+    """Tell how much fainter it is beyond the ink's outline than within, two pixels each way."""
     ink, near = mask.astype(np.uint8), np.ones((5, 5), np.uint8)
     inner = mask & (cv2.erode(ink, near, borderType=cv2.BORDER_CONSTANT, borderValue=1) == 0)
     outer = ~mask & (cv2.dilate(ink, near) > 0)
