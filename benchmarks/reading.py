@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import corruptions, not_digits, results
+from benchmarks import corruptions, not_digits, perturbations, results
 from benchmarks.pages import put
+from benchmarks.reading_pictures import draw_pictures
 from benchmarks.reading_table import table
 from benchmarks.results import Row
 from benchmarks.sheets import make_sheet
@@ -38,6 +39,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 PATH_PICTURES = 10_000  # of MNIST's test set
 REFUSALS = 1_000  # pictures of each kind that is no digit
 SHEETS = 9  # each paper with each pen
+STEP_PICTURES = 200  # of MNIST's test set, at each step of each perturbation
 Picture = NDArray[np.uint8]
 
 
@@ -57,8 +59,14 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
     arguments = parser.parse_args()
     rows = measure(Reader(arguments.model, threads=arguments.threads), arguments.results)
-    put("Reading", table(rows))
+    publish(rows)
     print(table(rows))
+
+
+def publish(rows: list[Row]) -> None:
+    """Write the section "Reading" with its tables and its pictures."""
+    shown = draw_pictures(rows, load("mnist:test"), lambda: _drawn(PATH_PICTURES).pictures)
+    put("Reading", f"{table(rows)}\n\n{shown}")
 
 
 def measure(reader: Reader, folder: Path = results.FOLDER) -> list[Row]:
@@ -90,7 +98,7 @@ def measurements() -> dict[str, Callable[[Reader], Row]]:
     """Name what is measured on pictures that everybody has."""
     found: dict[str, Callable[[Reader], Row]] = {
         "mnist:test": _plain,
-        "mnist:test drawn": lambda reader: _read(reader, _drawn(PATH_PICTURES)),
+        "mnist:test drawn": lambda reader: _read(reader, _drawn(PATH_PICTURES), listed=True),
         "mnist:test drawn, found": _found_alone,
         "sheets": _sheets,
     }
@@ -115,6 +123,8 @@ def measurements() -> dict[str, Callable[[Reader], Row]]:
     )
     for kind in corruptions.KINDS:
         found[f"corrupted: {kind}"] = lambda reader, kind=kind: _corrupted(reader, kind)  # type: ignore[misc]
+    for kind in perturbations.GRID:
+        found[f"perturbed: {kind}"] = lambda reader, kind=kind: _perturbed(reader, kind)  # type: ignore[misc]
     for kind, make in kinds.items():
         found[f"picture of {kind}"] = lambda reader, make=make: _unread(reader, make())  # type: ignore[misc]
     return found
@@ -190,6 +200,7 @@ def _plain(reader: Reader) -> Row:
         "refused": int((~answers.accepted).sum()),
         "errors_accepted": int((wrong & answers.accepted).sum()),
         "errors_at_99_percent_coverage": int(wrong[surest].sum()),
+        "misread": _misread(answers.labels, test.known_labels),
         "calibration_error": calibrate(test.known_labels, answers.probabilities).error,
         "temperature": reader.model.confidence.temperature,
         "threshold": reader.model.confidence.threshold,
@@ -197,7 +208,12 @@ def _plain(reader: Reader) -> Row:
     }
 
 
-def _read(reader: Reader, written: Written) -> Row:
+def _misread(said: Labels, labels: Labels) -> list[list[int]]:
+    """List the places of wrong answers, and what was said: -1 where no digit was found."""
+    return [[int(place), int(said[place])] for place in np.flatnonzero(said != labels)]
+
+
+def _read(reader: Reader, written: Written, listed: bool = False) -> Row:
     """Read pictures of single digits, and answer them shrunk and inverted, the naive way."""
     digits = [_only(reading) for reading in reader.read_many(written.pictures, single=True)]
     labels = written.labels
@@ -211,7 +227,18 @@ def _read(reader: Reader, written: Written) -> Row:
         "refused": int((~accepted).sum()),
         "errors_accepted": int((accepted & (said != labels)).sum()),
         "naive_errors": int((naive.labels != labels).sum()),
-    }
+    } | ({"misread": _misread(said, labels)} if listed else {})
+
+
+def _perturbed(reader: Reader, kind: str) -> Row:
+    """Read digits that are changed in one way, a step more each time, and the naive way too."""
+    chosen = np.random.default_rng(7).choice(10_000, STEP_PICTURES, replace=False)
+    digits, steps = load("mnist:test").subset(chosen), []
+    for step in perturbations.GRID[kind][1]:
+        random = np.random.default_rng(8)
+        pictures = [perturbations.perturbed(image, kind, step, random) for image in digits.images]
+        steps.append({"step": step} | _read(reader, Written(pictures, digits.known_labels)))
+    return {"n": len(steps) * STEP_PICTURES, "steps": steps}
 
 
 def naively(picture: Picture) -> Images:

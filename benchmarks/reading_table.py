@@ -1,5 +1,6 @@
 """The figures of reading, as a section of a page."""
 
+from benchmarks.perturbations import GRID
 from benchmarks.results import Row
 from tenfold.evaluation.scores import wilson
 
@@ -39,7 +40,8 @@ def table(rows: list[Row]) -> str:
         )
     if "sheets" in found:
         parts.append(_sheets(found["sheets"]))
-    return "\n\n".join([*parts, _corruptions(found), _circumstances(plain)]).replace("\n\n\n", "\n")
+    tables = [_perturbations(found), _corruptions(found), _circumstances(plain)]
+    return "\n\n".join([*parts, *tables]).replace("\n\n\n", "\n")
 
 
 def _about(row: Row) -> str:
@@ -72,6 +74,35 @@ def _sheets(row: Row) -> str:
         f"test set: {100 * row['found'] / n:.1f} % found, {row['misread']} misread, "
         f"{row['refused']} refused, {row['extra_accepted']} read where there is none; "
         f"{row['seconds_a_photo']:.2f} s a photograph (median, one thread)."
+    )
+
+
+def perturbed(found: dict[str, Row]) -> dict[str, list[Row]]:
+    """Give the steps of each perturbation that was measured."""
+    return {
+        what.removeprefix("perturbed: "): row["steps"]
+        for what, row in found.items()
+        if what.startswith("perturbed: ")
+    }
+
+
+def _perturbations(found: dict[str, Row]) -> str:
+    kinds = perturbed(found)
+    if not kinds:
+        return ""
+    lines = ""
+    for kind, steps in kinds.items():
+        cells = [
+            f"{step['step']}: **{100 - 100 * step['errors'] / step['n']:.1f}** "
+            f"({100 - 100 * step['naive_errors'] / step['n']:.1f})"
+            for step in steps
+        ]
+        lines += f"\n| {kind}, {GRID[kind][0]} | {' | '.join(cells)} |"
+    n = next(iter(kinds.values()))[0]["n"]
+    return (
+        f"{n} digits of MNIST's test set, each drawn 100 pixels tall in the middle of a picture of "
+        f"240 x 240 and changed in one way, a step more each time. Read rightly in %, the naive "
+        f"way in brackets.\n\n| changed | | | | | |\n|---|---|---|---|---|---|{lines}"
     )
 
 

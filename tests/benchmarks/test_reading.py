@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -5,9 +6,13 @@ import pytest
 from benchmarks import not_digits, reading, results
 from benchmarks.corruptions import KINDS, corrupt
 from benchmarks.pages import put
+from benchmarks.perturbations import GRID, perturbed
+from benchmarks.reading_pictures import draw_pictures
 from benchmarks.reading_table import table
+from PIL import Image
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.source import load
 from tenfold.model.reader import Reader
 
 
@@ -63,3 +68,35 @@ def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path) -> None:
     assert text.index("second") < text.index("## Speed") < text.index("fast")
     put("Reading", "second", page)
     assert page.read_text() == text
+
+
+@pytest.mark.parametrize("kind", GRID)
+def test_each_step_changes_a_digit_more(kind: str, questions: Dataset) -> None:
+    steps = [
+        perturbed(questions.images[0], kind, step, np.random.default_rng(0))
+        for step in GRID[kind][1]
+    ]
+    assert all(picture.shape == (240, 240) for picture in steps)
+    assert all((one != other).any() for one, other in pairwise(steps))
+
+
+def test_the_grid_and_what_is_misread_are_drawn_light_and_dark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "STEP_PICTURES", 3)
+    kinds = ("position", "noise")
+    reader = Reader(threads=1)
+    test = load("mnist:test")
+    wrong = {"n": 10, "misread": [[0, 3], [5, -1]]}
+    rows = [{"what": "mnist:test"} | wrong, {"what": "mnist:test drawn"} | wrong]
+    for kind in kinds:
+        row = reading.measurements()[f"perturbed: {kind}"](reader)
+        assert [step["n"] for step in row["steps"]] == [3] * 5
+        rows.append({"what": f"perturbed: {kind}"} | row)
+    shown = draw_pictures(rows, test, lambda: list(test.images[:10]), tmp_path)
+    files = sorted(file.name for file in tmp_path.iterdir())
+    assert files == [f"reading-{what}-{name}.png" for what in ("grid", "misread")
+                     for name in ("dark", "light")]  # fmt: skip
+    corners = [Image.open(tmp_path / file).convert("L").getpixel((1, 1)) for file in files]
+    assert [corner > 127 for corner in corners] == [False, True, False, True]
+    assert all(f"docs/images/{file}" in shown for file in files)

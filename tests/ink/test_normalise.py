@@ -36,5 +36,16 @@ def test_brings_any_pen_near_mnists() -> None:
     assert max(inked) < 2.6 * min(inked)  # the pens differ by thirty times
 
 
+def test_a_broad_bar_is_thinned_though_its_outline_is_rough() -> None:
+    random = np.random.default_rng(0)
+    bar = np.zeros((60, 60), np.float32)
+    for row in range(5, 55):
+        left, right = random.integers(18, 21), random.integers(40, 43)
+        bar[row, left:right] = 1
+    done = normalise(bar)
+    assert done.notes == ("very thick stroke: thinned",)
+    assert float((done.image[14] > 127).sum()) <= 6  # 9 before
+
+
 def test_is_blank_without_ink() -> None:
     assert not normalise(np.zeros((40, 30), np.float32)).image.any()

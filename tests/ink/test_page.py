@@ -57,6 +57,22 @@ def test_leaves_a_blank_page_blank() -> None:
     assert not find_digits(np.zeros((1, 1), np.uint8)).digits
 
 
+def test_leaves_blank_paper_blank_where_light_falls_off_to_a_border() -> None:
+    random = np.random.default_rng(0)
+    for width in (50, 66, 90, 400):
+        light = np.linspace(235, 150, width) + np.linspace(-15, 15, 380)[:, None]
+        paper = (light + random.normal(0, 2, light.shape)).clip(0, 255).astype(np.uint8)
+        for turned in (paper, paper[:, ::-1], paper.T):
+            assert not find_digits(turned, single=True).digits
+
+
+def test_a_blot_wider_than_any_pen_is_ink_throughout() -> None:
+    paper = np.full((200, 200), 250, np.uint8)
+    cv2.circle(paper, (100, 100), 45, 20, -1)
+    image = find_digits(paper, single=True).images[0]
+    assert image[9:19, 9:19].min() > 200
+
+
 def test_removes_shadow_and_ruled_lines(drawn: Draw) -> None:
     canvas = drawn(FOUR, ROW, size=(400, 700)).astype(np.float32)
     for y in (30, 110, 190, 270, 350):

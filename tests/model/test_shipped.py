@@ -23,6 +23,21 @@ def test_ten_digits_drawn_large_are_read(reader: Reader, questions: Dataset) -> 
     assert [str(reading) for reading in reader.read_many(pictures)] == list("0123456789")
 
 
+# As much of the world writes them, in a box of 10 x 10, y downwards.
+ELSEWHERE = {
+    "1": [[(2, 4), (6, 0), (6, 10)]],
+    "7": [[(1, 0), (8, 0), (4, 10)], [(3, 5), (8, 5)]],
+    "4": [[(6, 0), (1, 6), (9, 6)], [(6, 4), (6, 10)]],
+    "9": [[(8, 2), (7, 0), (4, 0), (2, 2), (3, 4), (6, 4), (8, 2), (8, 8), (6, 10), (2, 9)]],
+}
+
+
+@pytest.mark.parametrize("digit", ELSEWHERE)
+def test_digits_are_read_as_they_are_written_elsewhere(reader: Reader, digit: str) -> None:
+    lines = [[(float(x), float(y)) for x, y in line] for line in ELSEWHERE[digit]]
+    assert str(reader.read_strokes(lines, single=True)) == digit
+
+
 def test_a_blank_picture_gives_no_digit(reader: Reader) -> None:
     assert len(reader.read(np.full((200, 300), 250, np.uint8))) == 0
 

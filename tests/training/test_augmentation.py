@@ -75,6 +75,8 @@ STEPS = {
     "stroke": 1.0,
     "neighbour": 0.9,
     "line": 0.9,
+    "hollow": 0.9,
+    "band": 0.9,
     "cut": 0.5,
     "contrast": 0.5,
     "background": 0.5,
@@ -103,6 +105,24 @@ def test_a_narrow_digit_is_stretched_no_broader_than_high(digits: Dataset) -> No
     assert 0.05 < float((widths < 10.01).float().mean()) < 0.2  # those that were not chosen
     assert 19 < float(widths.max()) <= 20.01
     assert float((after.amax(3).sum((1, 2)) - 20).abs().max()) < 0.01  # as high as before
+
+
+def test_a_band_makes_paper_of_ink_and_ink_of_paper() -> None:
+    bar = torch.zeros(200, 1, 28, 28)
+    bar[:, :, 4:24, 9:19] = 1.0
+    after = augment(bar, Augmentation(band=0.9), torch.Generator().manual_seed(0))
+    changed = after != bar
+    assert torch.equal(after[changed], 1 - bar[changed])
+    assert 0.8 < float(changed.any(3).any(2).float().mean()) < 0.97
+
+
+def test_a_hollow_stroke_keeps_its_outline_alone() -> None:
+    bar = torch.zeros(200, 1, 28, 28)
+    bar[:, :, 4:24, 9:19] = 1.0
+    after = augment(bar, Augmentation(hollow=0.9), torch.Generator().manual_seed(0))
+    hollow = after[:, 0, 14, 14] == 0
+    assert 0.8 < float(hollow.float().mean()) < 0.97
+    assert float(after[hollow, 0, 14, 8:10].amax(1).min()) >= 1.0
 
 
 def test_only_the_share_of_pictures_that_chance_gives_is_changed(digits: Dataset) -> None:

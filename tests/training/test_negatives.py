@@ -53,3 +53,5 @@ def test_only_digits_can_be_told_from_what_is_none(digits: Dataset) -> None:
     letters = from_arrays(digits.images[:50], np.array(["a", "b"] * 25))
     with pytest.raises(TenfoldError, match=r"negatives\.share=0"):
         Trainer(settle(load_recipe("reader", SETTINGS)), letters)
+    with pytest.raises(TenfoldError, match=r"how else they are written.*habits=0"):
+        Trainer(settle(load_recipe("reader", [*SETTINGS, "negatives.share=0"])), letters)

@@ -99,6 +99,8 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     stroke: Annotated[float, Meta(ge=0, le=1)] = 0.0  # pixels wider or narrower on either side
     neighbour: Share = 0.0  # share of the pictures with part of another digit at a side
     line: Share = 0.0  # share of the pictures with a line across
+    hollow: Share = 0.0  # share of the pictures whose strokes become their outlines
+    band: Share = 0.0  # share of the pictures with a band in which ink and paper change places
     # Each of what follows is done to the share `chance` of the pictures, by up to so much.
     chance: Annotated[float, Meta(ge=0, le=1)] = 0.3
     cut: Share = 0.0  # of the way from a 20-pixel digit's edge to its middle
@@ -197,6 +199,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
     network: tuple[AnyLayer, ...]
     augmentation: Augmentation = Augmentation()
+    # Share of the 1, 4, 7 and 9 that are written as outside America: flag and foot, bar, curl.
+    habits: Share = 0.0
     negatives: Negatives = Negatives()
     optimiser: RMSprop | SGD | AdamW | Muon
     schedule: Constant | Plateau | Linear = Constant()

@@ -31,7 +31,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
         images = _moved(images, how, generator)
     if how.stroke:
         images = _pen_changed(images, _draw(images, generator) * 2 * how.stroke - how.stroke)
-    for step in (_cut_off, _with_neighbours, _with_lines, _lit, _blurred, _noisy, _compressed):
+    for step in STEPS:
         images = step(images, how, generator)
     return images
 
@@ -115,6 +115,28 @@ def _widened(images: Tensor) -> Tensor:
     return torch.maximum(across, functional.max_pool2d(images, (3, 1), 1, (1, 0)))
 
 
+def _hollowed(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Leave the outline of the strokes alone, as of shaded or chiselled digits."""
+    if not how.hollow:
+        return images
+    chosen = _draw(images, generator) < how.hollow
+    # On either side of the edge, so that a thin stroke keeps something within.
+    side = _draw(images, generator)
+    outer = _widened(images) - images
+    inner = images - 1 + _widened(1 - images)
+    return torch.where(chosen, (2 * torch.lerp(outer, inner, side)).clamp(0, 1), images)
+
+
+def _banded(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+    """Let ink and paper change places in a band across, as where a form is shaded."""
+    if not how.band:
+        return images
+    chosen = _draw(images, generator) < how.band
+    half = (0.5 + 2.5 * _draw(images, generator) ** 2) * 2 / images.shape[-1]
+    away = _distance(images, generator, straight=0.5) - (_draw(images, generator) * 1.4 - 0.7)
+    return torch.where((away.abs() < half) & chosen, 1 - images, images)
+
+
 def _places(images: Tensor) -> tuple[Tensor, Tensor]:
     """Give the places of rows [1, 1, h, 1] and columns [1, 1, 1, w], from -1 to 1."""
     side = images.shape[-1]
@@ -122,9 +144,15 @@ def _places(images: Tensor) -> tuple[Tensor, Tensor]:
     return line.view(1, 1, -1, 1), line.view(1, 1, 1, -1)
 
 
-def _distance(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a direction for each picture; give each pixel's signed distance along it from 0."""
+def _distance(images: Tensor, generator: torch.Generator, straight: float = 0.0) -> Tensor:
+    """Draw a direction for each picture; give each pixel's signed distance along it from 0.
+
+    The share `straight` of the directions is level or upright.
+    """
     angle = _draw(images, generator) * 2 * math.pi
+    if straight:
+        quarters = (angle * 2 / math.pi).round() * math.pi / 2
+        angle = torch.where(_draw(images, generator) < straight, quarters, angle)
     rows, columns = _places(images)
     return columns * angle.cos() + rows * angle.sin()
 
@@ -220,3 +248,16 @@ def _compressed(images: Tensor, how: Augmentation, generator: torch.Generator) -
     seen = torch.round(transform @ images @ transform.T / step) * step
     back: Tensor = transform.T @ seen @ transform
     return back.clamp(0, 1)
+
+
+STEPS = (
+    _cut_off,
+    _hollowed,
+    _with_neighbours,
+    _with_lines,
+    _banded,
+    _lit,
+    _blurred,
+    _noisy,
+    _compressed,
+)

@@ -20,6 +20,7 @@ from tenfold.run.recipe import Plateau, Recipe, change
 from tenfold.training import checkpoint
 from tenfold.training.augmentation import augment
 from tenfold.training.device import prepare
+from tenfold.training.habits import write_otherwise
 from tenfold.training.negatives import make_negatives
 from tenfold.training.network import Network, build
 from tenfold.training.optimisers import make_optimisers
@@ -99,11 +100,16 @@ class Trainer:
                 f"recipe {recipe.name}: what is refused is chosen on validation pictures, and "
                 "there are none; give --val a share or --set refuse=0"
             )
-        if recipe.negatives.share and self.train.classes != tuple("0123456789"):
-            raise TenfoldError(
-                f"recipe {recipe.name}: only of the ten digits does it know what is none. "
-                f"Received: {len(self.train.classes)} classes; give --set negatives.share=0"
-            )
+        if self.train.classes != tuple("0123456789"):
+            for key, known in (
+                ("negatives.share", recipe.negatives.share and "what is none"),
+                ("habits", recipe.habits and "how else they are written"),
+            ):
+                if known:
+                    raise TenfoldError(
+                        f"recipe {recipe.name}: only of the ten digits does it know {known}. "
+                        f"Received: {len(self.train.classes)} classes; give --set {key}=0"
+                    )
         self.images, self.labels = self._on_device(self.train)
         self.batch = min(recipe.batch, len(self.train))
         self.epoch_steps = len(self.train) // self.batch
@@ -202,7 +208,10 @@ class Trainer:
 
     def _moved(self, chosen: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Give the pictures of a step as float [n, 1, 28, 28], augmented, negatives last."""
-        pictures = self._with_negatives(to_float(self.images[chosen]), labels, generator)
+        pictures = to_float(self.images[chosen])
+        if self.recipe.habits:
+            pictures = write_otherwise(pictures, labels, self.recipe.habits, generator)
+        pictures = self._with_negatives(pictures, labels, generator)
         pictures = augment(pictures, self.recipe.augmentation, generator)
         return pictures.contiguous(memory_format=torch.channels_last)
 

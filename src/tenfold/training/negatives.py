@@ -5,6 +5,7 @@ A network that learns to be unsure of them is unsure of other such things too (H
 2019, "Deep Anomaly Detection with Outlier Exposure").
 """
 
+import functools
 import itertools
 import math
 
@@ -15,7 +16,7 @@ from torch.nn import functional
 from tenfold.data.dataset import SIDE
 
 # Places on a grid of 5 columns and 7 rows, column then row, a word a stroke. Letters that are
-# digits to many hands (O o D l I S s Z z B b G g q i y J) are not among them.
+# digits to many hands (O o D l I S s Z z B b G g q y) are not among them.
 LETTERS = """
 06-20-46 13-33
 00-06 00-40 03-33
@@ -51,6 +52,22 @@ LETTERS = """
 20-26 03-43
 00-46 03-43 20-26
 10-16 30-36 02-42 04-44
+20-40-46-06-00-20 24-46
+30-10-02-04-16-36-44-42-30 34-46
+01-10-30-41-46 43-13-04-05-16-36-44
+41-20-02-05-26-44 40-46
+40-46 43-22-03-05-26-45
+00-06 01-20-41-43-24-03
+00-04-16-36-44 40-46
+20-25-36-46 02-42
+23-26 20-21
+13-23-26 06-46 20-21
+23-25-16-06 20-21
+40-44-36-16-05
+30-34-26-06
+10-40 30-35-26-06-04
+42-30-10-02-04-16-36-44
+03-43-41-20-02-05-26-45
 """
 POINTS = 72  # along a drawing of strokes: a point a pixel, nearly
 # What a digit may be turned into, and which digits are none any more when it has been done.
@@ -66,7 +83,7 @@ HALVED = (2, 3, 5, 8)  # half a 0, 4, 6, 7 or 9 is often a 1
 def make_negatives(
     images: Tensor, labels: Tensor, count: int, generator: torch.Generator
 ) -> Tensor:
-    """Make up pictures without a digit, scribbles and letters twice as many as each other kind.
+    """Make up pictures without a digit, scribbles and letters three times as many as most.
 
     Args:
         images: float [n, 1, 28, 28] in 0-1, digits to spoil.
@@ -77,14 +94,14 @@ def make_negatives(
     Returns:
         float [m, 1, 28, 28] in 0-1; m is `count`, less where no picture is fit to be spoilt.
     """
-    each = -(-count // 9)
+    each = -(-count // 12)
     made = [
-        _scribbles(2 * each, generator),
-        _letters(2 * each, generator),
+        _scribbles(3 * each, generator),
+        _letters(3 * each, generator),
         _turned(images, labels, each, generator),
         _pairs(images, each, generator),
         _halves(images, labels, each, generator),
-        _shapes(each, generator),
+        _shapes(2 * each, generator),
         _noise(each, generator),
     ]
     whole = torch.cat([pictures.to(images.device) for pictures in made])
@@ -92,7 +109,8 @@ def make_negatives(
     return whole[order[:count]]
 
 
-def _rand(generator: torch.Generator, *size: int) -> Tensor:
+def rand(generator: torch.Generator, *size: int) -> Tensor:
+    """Draw numbers in 0-1, on the generator's device."""
     return torch.rand(*size, generator=generator, device=generator.device)
 
 
@@ -100,7 +118,7 @@ def _places(among: int, count: int, generator: torch.Generator) -> Tensor:
     return torch.randint(among, (count,), generator=generator, device=generator.device)
 
 
-def _stroked(points: Tensor, width: Tensor) -> Tensor:
+def stroked(points: Tensor, width: Tensor) -> Tensor:
     """Draw points [n, p, 2] (x, y in pixels) with pens of `width` [n, 1] pixels."""
     line = torch.arange(SIDE, device=points.device) + 0.5
     places = torch.cartesian_prod(line, line).flip(1)
@@ -109,39 +127,58 @@ def _stroked(points: Tensor, width: Tensor) -> Tensor:
 
 
 def _pens(count: int, generator: torch.Generator) -> Tensor:
-    return 1.2 + 3 * _rand(generator, count, 1)
+    return 1.2 + 3 * rand(generator, count, 1)
 
 
 def _scribbles(count: int, generator: torch.Generator) -> Tensor:
-    """Draw a pen's wandering, round in one half and straight in the other, dense or loose."""
-    turns = int(5 + 20 * _rand(generator, 1).item())
-    corners = 4 + (SIDE - 8) * _rand(generator, count, 2, 1, turns)
+    """Draw a pen's wandering: round, straight, or in loops; dense or loose."""
+    turns = int(5 + 14 * rand(generator, 1).item())
+    third = count // 3
+    corners = 4 + (SIDE - 8) * rand(generator, count - third, 2, 1, turns)
     loose = [
-        functional.interpolate(corners[part], (1, 2 * POINTS), mode=mode, align_corners=True)
-        for part, mode in (
-            (slice(0, count // 2), "bicubic"),
-            (slice(count // 2, count), "bilinear"),
-        )
+        functional.interpolate(corners[part], (1, 3 * POINTS), mode=mode, align_corners=True)
+        for part, mode in ((slice(0, third), "bicubic"), (slice(third, None), "bilinear"))
     ]
-    path = torch.cat(loose)[:, :, 0].transpose(1, 2).clamp(3, SIDE - 3)
-    return _stroked(path, _pens(count, generator) * 0.7)
+    path = torch.cat([*(part[:, :, 0] for part in loose), _loops(third, generator)])
+    return stroked(path.transpose(1, 2).clamp(3, SIDE - 3), _pens(count, generator) * 0.8)
+
+
+def _loops(count: int, generator: torch.Generator) -> Tensor:
+    """Add up circular movements of a hand that also drifts, [n, 2, 3 POINTS], in 20 x 20 pixels."""
+    waves = 4
+    along = torch.linspace(0, 1, 3 * POINTS, device=generator.device)
+    speed = 2 + 5 * rand(generator, count, 2, waves, 1)
+    phase = rand(generator, count, 2, waves, 1)
+    size = rand(generator, count, 2, waves, 1) / speed.sqrt()
+    path = (size * (2 * math.pi * (speed * along + phase)).sin()).sum(2)
+    path = path - path.amin(2, keepdim=True)
+    # No slimmer than three to five: a bar is a 1.
+    sides = 18 * (0.6 + 0.4 * rand(generator, count, 2, 1))
+    drawn: Tensor = (path / path.amax(2, keepdim=True).clamp(min=1e-3) - 0.5) * sides
+    return SIDE / 2 + drawn
 
 
 def _letters(count: int, generator: torch.Generator) -> Tensor:
     """Draw skeletons of letters and signs, bent, and of any breadth."""
     known = _skeletons().to(generator.device)
     chosen = known[_places(len(known), count, generator)]
-    size = torch.stack([9 + 10 * _rand(generator, count), 16 + 5 * _rand(generator, count)], dim=1)
-    size = torch.where(_rand(generator, count, 1) < 0.1, size.flip(1), size)
-    return _stroked(SIDE / 2 + (chosen - 0.5) * size[:, None], _pens(count, generator))
+    size = torch.stack([9 + 10 * rand(generator, count), 16 + 5 * rand(generator, count)], dim=1)
+    size = torch.where(rand(generator, count, 1) < 0.1, size.flip(1), size)
+    return stroked(SIDE / 2 + (chosen - 0.5) * size[:, None], _pens(count, generator))
 
 
+@functools.cache
 def _skeletons() -> Tensor:
-    """Place points evenly along each letter, [letters, POINTS, 2] in 0-1."""
+    """Place points evenly along each letter, angular and rounded, [letters, POINTS, 2] in 0-1."""
     drawn = []
-    for line in LETTERS.strip().splitlines():
+    for line, rounding in itertools.product(LETTERS.strip().splitlines(), (0, 1, 3)):
         strokes = [
-            torch.tensor([[int(place[0]) / 4, int(place[1]) / 6] for place in stroke.split("-")])
+            _rounded(
+                torch.tensor(
+                    [[int(place[0]) / 4, int(place[1]) / 6] for place in stroke.split("-")]
+                ),
+                rounding,
+            )
             for stroke in line.split()
         ]
         pieces = [torch.stack(ends) for stroke in strokes for ends in itertools.pairwise(stroke)]
@@ -152,6 +189,16 @@ def _skeletons() -> Tensor:
         ends = torch.stack(pieces)[piece]
         drawn.append(torch.lerp(ends[:, 0], ends[:, 1], share[:, None]))
     return torch.stack(drawn)
+
+
+def _rounded(stroke: Tensor, times: int) -> Tensor:
+    """Cut the corners of a line [p, 2] so many times (Chaikin 1974); its ends stay."""
+    for _ in range(times):
+        cut = torch.stack([stroke[:-1].lerp(stroke[1:], by) for by in (0.25, 0.75)], 1).flatten(
+            0, 1
+        )
+        stroke = torch.cat([stroke[:1], cut[1:-1], stroke[-1:]])
+    return stroke
 
 
 def _some(
@@ -184,10 +231,10 @@ def _pairs(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
     for side in (0.36, -0.36):
         chosen = images[_places(len(images), count, generator)]
         matrix = torch.zeros(count, 2, 3, device=images.device)
-        narrow, low = 1.6 + 0.8 * _rand(generator, count), 1 + 0.8 * _rand(generator, count)
+        narrow, low = 1.6 + 0.8 * rand(generator, count), 1 + 0.8 * rand(generator, count)
         matrix[:, 0, 0], matrix[:, 1, 1] = narrow, low
-        matrix[:, 0, 2] = narrow * (side + 0.1 * (_rand(generator, count) - 0.5))
-        matrix[:, 1, 2] = low * 0.2 * (_rand(generator, count) - 0.5)
+        matrix[:, 0, 2] = narrow * (side + 0.1 * (rand(generator, count) - 0.5))
+        matrix[:, 1, 2] = low * 0.2 * (rand(generator, count) - 0.5)
         grid = functional.affine_grid(matrix, [count, 1, SIDE, SIDE], align_corners=False)
         both.append(functional.grid_sample(chosen, grid, align_corners=False))
     return torch.maximum(*both)
@@ -197,32 +244,26 @@ def _halves(images: Tensor, labels: Tensor, count: int, generator: torch.Generat
     """Cut a digit through its middle and keep one side."""
     some = _some(images, labels, HALVED, count, generator)
     line = torch.arange(SIDE, device=images.device) - (SIDE - 1) / 2
-    angle = _rand(generator, len(some), 1, 1, 1) * 2 * math.pi
+    angle = rand(generator, len(some), 1, 1, 1) * 2 * math.pi
     away = line.view(1, 1, 1, -1) * angle.cos() + line.view(1, 1, -1, 1) * angle.sin()
-    return some * (away > 3 * _rand(generator, len(some), 1, 1, 1) - 1.5)
+    return some * (away > 3 * rand(generator, len(some), 1, 1, 1) - 1.5)
 
 
 def _field(count: int, cells: int, generator: torch.Generator) -> Tensor:
     """Draw a field in 0-1 that varies over so many cells a side, [n, 1, 28, 28]."""
-    coarse = _rand(generator, count, 1, cells, cells)
+    coarse = rand(generator, count, 1, cells, cells)
     return functional.interpolate(coarse, (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(
         0, 1
     )
 
 
 def _shapes(count: int, generator: torch.Generator) -> Tensor:
-    """Fill blobs, and outlines that are the same left and right, evenly or with a texture."""
-    half = count // 2
-    blobs = _field(half, 5, generator) - 0.35 - 0.3 * _rand(generator, half, 1, 1, 1)
-    breadth = functional.interpolate(
-        _rand(generator, count - half, 1, 5), SIDE, mode="linear", align_corners=True
-    )
-    line = (torch.arange(SIDE, device=generator.device) + 0.5) * 2 / SIDE - 1
-    outlines = breadth.view(-1, 1, SIDE, 1) - line.abs().view(1, 1, 1, -1)
-    hollow = _rand(generator, count - half, 1, 1, 1) < 0.2
-    outlines = torch.where(hollow, 0.12 - (outlines - 0.12).abs(), outlines)
-    filled = (torch.cat([blobs, outlines]) * 12 + 0.5).clamp(0, 1)
-    rough = _rand(generator, count, 1, 1, 1)
+    """Fill blobs, stars and outlines that are the same left and right, evenly or with a texture."""
+    third = count // 3
+    blobs = _field(third, 5, generator) - 0.35 - 0.3 * rand(generator, third, 1, 1, 1)
+    both = [blobs, _stars(third, generator), _even_outlines(count - 2 * third, generator)]
+    filled = (torch.cat(both) * 12 + 0.5).clamp(0, 1)
+    rough = rand(generator, count, 1, 1, 1)
     whole = filled * (1 - rough * _field(count, 9, generator))
     # One half as the outline of a picture's ink comes in: solid, and in a box of 20 x 20.
     solid = functional.interpolate(filled[::2], (20, 20), mode="area")
@@ -230,12 +271,44 @@ def _shapes(count: int, generator: torch.Generator) -> Tensor:
     return whole
 
 
+def _stars(count: int, generator: torch.Generator) -> Tensor:
+    """Draw polygons about the middle: how far each pixel lies within, in half sides."""
+    corners = int(5 + 6 * rand(generator, 1).item())
+    line = (torch.arange(SIDE, device=generator.device) + 0.5) * 2 / SIDE - 1
+    rows, columns = torch.meshgrid(line, line, indexing="ij")
+    turn = (torch.atan2(rows, columns) / (2 * math.pi) + rand(generator, count, 1, 1)) % 1 * corners
+    reach = 0.2 + 0.8 * rand(generator, count, corners)
+    before = turn.long() % corners
+    one, other = (
+        reach.gather(1, place.flatten(1)).view(turn.shape)
+        for place in (before, (before + 1) % corners)
+    )
+    return (torch.lerp(one, other, turn % 1) - torch.hypot(rows, columns))[:, None]
+
+
+def _even_outlines(count: int, generator: torch.Generator) -> Tensor:
+    """Draw outlines that are the same left and right, some hollow, some slit as trousers are."""
+    breadth = functional.interpolate(
+        rand(generator, count, 1, 5), SIDE, mode="linear", align_corners=True
+    )
+    line = (torch.arange(SIDE, device=generator.device) + 0.5) * 2 / SIDE - 1
+    across, down = line.abs().view(1, 1, 1, -1), line.view(1, 1, -1, 1)
+    outlines = breadth.view(-1, 1, SIDE, 1) - across
+    kind = rand(generator, count, 1, 1, 1)
+    outlines = torch.where(kind < 0.2, 0.12 - (outlines - 0.12).abs(), outlines)
+    begins, wide = rand(generator, 2, count, 1, 1, 1)
+    slit = across - 0.3 * wide * (down - begins + 0.7).clamp(min=0)
+    return torch.where(
+        (kind > 0.7) & (down > begins - 0.7), torch.minimum(outlines, slit), outlines
+    )
+
+
 def _noise(count: int, generator: torch.Generator) -> Tensor:
     """Fill pictures with noise, fine or coarse, of any strength, down to blank ones."""
     each = -(-count // 4)
-    strength = _rand(generator, each, 1, 1, 1)
-    specks = (_rand(generator, each, 1, SIDE, SIDE) < 0.3 * strength).float()
-    fine = _rand(generator, each, 1, SIDE, SIDE) * strength
+    strength = rand(generator, each, 1, 1, 1)
+    specks = (rand(generator, each, 1, SIDE, SIDE) < 0.3 * strength).float()
+    fine = rand(generator, each, 1, SIDE, SIDE) * strength
     coarse = _field(each, 12, generator) * strength
     blank = _field(each, 3, generator) * strength * 0.5
     return torch.cat([specks, fine, coarse, blank])[:count]

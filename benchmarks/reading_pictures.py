@@ -1,0 +1,163 @@
+"""Pictures of how a model reads: the grid of perturbations, and what is still misread."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.perturbations import GRID, perturbed
+from benchmarks.reading_table import perturbed as perturbed_steps
+from benchmarks.results import Row
+from tenfold.data.atomic import atomic_write
+from tenfold.data.dataset import Dataset
+from tenfold.report import theme
+
+FOLDER = Path(__file__).parents[1] / "docs/images"
+SHOWN = 44  # misread pictures of each kind, at most
+ACROSS = 11
+# The two themes' ink, faint ink, lines, paper, and the two colours of Okabe and Ito.
+LIGHT = (theme.INK, theme.FAINT, theme.GRID, theme.PAPER, theme.FIRST, theme.SECOND)
+DARK = ("#e6e9ed", "#a3abb5", "#343a42", "#15181c", "#56b4e9", "#e69f00")
+Colours = tuple[str, str, str, str, str, str]
+Picture = NDArray[np.uint8]
+
+
+def draw_pictures(
+    rows: list[Row],
+    test: Dataset,
+    drawn: Callable[[], Sequence[Picture]],
+    folder: Path = FOLDER,
+) -> str:
+    """Draw what the rows say, light and dark, and give the text that shows it.
+
+    Args:
+        rows: of one model.
+        test: MNIST's test set.
+        drawn: makes the pictures that the row "mnist:test drawn" was measured on.
+        folder: where `reading-*.png` are written.
+    """
+    found = {row["what"]: row for row in rows}
+    plain, others = found["mnist:test"], found["mnist:test drawn"]
+    pictures = drawn()
+    wrong = [
+        ("as it is", [(255 - test.images[i], i, said) for i, said in plain["misread"]]),
+        ("drawn on a picture", [(pictures[i], i, said) for i, said in others["misread"]]),
+    ]
+    wrong = [part for part in wrong if part[1]]
+    for name, colours in (("light", LIGHT), ("dark", DARK)):
+        for what, figure in (
+            ("grid", lambda colours=colours: _grid(found, test, colours)),
+            ("misread", lambda colours=colours: _misread(wrong, test, colours)),
+        ):
+            with _coloured(colours):
+                content = theme.to_png(figure())  # type: ignore[no-untyped-call]
+            with atomic_write(folder / f"reading-{what}-{name}.png") as file:
+                file.write(content)
+    return "\n\n".join(
+        [
+            _shown("grid", "Eight panels: accuracy falls as digits are changed more, less than "
+                   "the naive way's does"),
+            "What is still misread of MNIST's test set, the label and what was read beneath:",
+            _shown("misread", "Misread digits with their labels and the answers"),
+        ]
+    )  # fmt: skip
+
+
+def _shown(what: str, alternative: str) -> str:
+    return (
+        f'<picture>\n  <source media="(prefers-color-scheme: dark)" '
+        f'srcset="docs/images/reading-{what}-dark.png">\n  '
+        f'<img width="880" alt="{alternative}" src="docs/images/reading-{what}-light.png">\n'
+        f"</picture>"
+    )
+
+
+@contextmanager
+def _coloured(colours: Colours) -> Iterator[None]:
+    """Draw in the report's style with other colours."""
+    usual = dict(theme.STYLE)
+    change = dict(zip(LIGHT, colours, strict=True))
+    try:
+        theme.STYLE.update({key: change.get(str(value), value) for key, value in usual.items()})
+        with theme.style():
+            yield
+    finally:
+        theme.STYLE.update(usual)
+
+
+def _grid(found: dict[str, Row], test: Dataset, colours: Colours) -> Any:
+    """Draw the accuracy at each step of each perturbation above one digit that shows the steps."""
+    ink, _, _, paper, first, second = colours
+    figure = theme.new_figure(1100, 680)
+    figure.set_layout_engine("constrained", hspace=0, h_pad=0.03)
+    kinds = perturbed_steps(found)
+    outer = figure.add_gridspec(2, 4)
+    for place, (kind, steps) in enumerate(kinds.items()):
+        inner = outer[place // 4, place % 4].subgridspec(2, 1, height_ratios=(3.4, 1), hspace=0)
+        axes, strip = figure.add_subplot(inner[0]), figure.add_subplot(inner[1])
+        for key, name, style in (
+            ("naive_errors", "the same network, the naive way", (second, "s", 7)),
+            ("errors", "Tenfold", (first, "o", 4.5)),
+        ):
+            colour, marker, size = style
+            right = [100 - 100 * step[key] / step["n"] for step in steps]
+            axes.plot(right, color=colour, marker=marker, markersize=size, label=name)
+        axes.set_title(kind)
+        axes.set_xlim(-0.5, len(steps) - 0.5)
+        axes.set_ylim(0, 104)
+        axes.set_xticks(range(len(steps)), [step["step"].replace("/", "\n") for step in steps])
+        axes.grid(axis="x", visible=False)
+        random = np.random.default_rng(3)
+        tiles = [perturbed(test.images[18 + place], kind, step["step"], random) for step in steps]
+        edged = [np.pad(tile, 4, constant_values=150) for tile in tiles]
+        strip.imshow(np.hstack(edged), cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
+        strip.set_xlabel(GRID[kind][0])
+        strip.set_xticks([])
+        strip.set_yticks([])
+        strip.spines[:].set_visible(False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], loc="outside upper left", ncols=2, labelcolor=ink)
+    for axes in figure.axes[::8]:  # the first panel of each row
+        axes.set_ylabel("read rightly, %")
+    figure.set_facecolor(paper)
+    return figure
+
+
+def _misread(
+    wrong: list[tuple[str, list[tuple[Picture, int, int]]]], test: Dataset, colours: Colours
+) -> Any:
+    """Draw misread pictures, a block for each kind, with label and answer beneath."""
+    ink, faint, _, paper, _, _ = colours
+    rows = [-(-min(SHOWN, len(some)) // ACROSS) for _, some in wrong]
+    figure = theme.new_figure(1100, 118 * sum(rows) + 44 * len(wrong))
+    heights = [118 * n + 44 for n in rows]
+    parts = figure.subfigures(len(wrong), 1, squeeze=False, height_ratios=heights).flat
+    for part, (title, some), count in zip(parts, wrong, rows, strict=True):
+        less = f"; the first {SHOWN}" if len(some) > SHOWN else ""
+        part.set_facecolor(paper)
+        part.suptitle(f"{title}: {len(some)}{less}", x=0.01, ha="left", fontsize=10, color=ink)
+        grid = part.subplots(count, ACROSS, squeeze=False)
+        for axes in grid.flat:
+            theme.bare(axes)
+        for axes, (picture, index, said) in zip(grid.flat, some[:SHOWN], strict=False):
+            axes.imshow(_square(picture), cmap="gray", vmin=0, vmax=255)
+            label = test.known_labels[index]
+            axes.text(0.5, -0.06, f"{label}, read {said if said >= 0 else 'as none'}", ha="center",
+                      va="top", transform=axes.transAxes, fontsize=8.6, color=faint)  # fmt: skip
+    return figure
+
+
+def _square(picture: Picture) -> Picture:
+    """Fit a picture into 84 x 84, the rest white."""
+    height, width = picture.shape
+    scale = 84 / max(height, width)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
+    small = cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=how)
+    whole = np.full((84, 84), 255, np.uint8)
+    top, left = (84 - small.shape[0]) // 2, (84 - small.shape[1]) // 2
+    whole[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return whole
