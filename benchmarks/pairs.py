@@ -181,7 +181,7 @@ def table(rows: list[Row]) -> str:
     if not groups:
         return "No pairs are measured yet: `python -m benchmarks.pairs keras`."
     lines = [
-        "| against | split | recipe, epochs | pairs | recipe, s | peer, s | **ratio** | spread | "
+        "| against | split | recipe, epochs | pairs | recipe, s | peer, s (reckoned where long) | **ratio** | spread | "
         "ceiling, GFLOP/s | where |",
         "|---|---|---|---:|---:|---:|---:|---|---|---|",
     ]
