@@ -41,7 +41,11 @@ to another.
 
 **Ratios.** Machines are shared and their speed drifts, so two things are compared by turns, a
 pair of them at a time, and the ratio is the median over at least three pairs. The machine's own
-ceiling, a product of two matrices of 2,048 x 2,048, is measured beside each pair.
+ceiling, a product of two matrices of 2,048 x 2,048, is measured beside each pair. Of a peer of
+more than ten epochs a pair trains two, and the seconds of its whole are reckoned: its process so
+far, and the second epoch as often as the rest. The length of `quick` in a ratio is the shortest
+whose mean on the ladder is accurate enough: it is picked by test scores, and its mean may flatter
+it a little where n is small.
 
 **Rows.** Each finished piece is a line in `benchmarks/results/`, with machine, commit, versions
 and seed; none is computed twice. `make bench` takes minutes and measures a little of everything,

@@ -181,8 +181,8 @@ def table(rows: list[Row]) -> str:
     if not groups:
         return "No pairs are measured yet: `python -m benchmarks.pairs keras`."
     lines = [
-        "| against | split | recipe, epochs | pairs | recipe, s | peer, s | **ratio** | spread | "
-        "ceiling, GFLOP/s | where |",
+        "| against | split | recipe, epochs | pairs | recipe, s | peer, s (reckoned where long) | "
+        "**ratio** | spread | ceiling, GFLOP/s | where |",
         "|---|---|---|---:|---:|---:|---:|---|---|---|",
     ]
     for (peer, split, name, epochs, where), mine in sorted(groups.items()):

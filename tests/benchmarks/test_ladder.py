@@ -144,7 +144,7 @@ def test_a_peer_learns_and_answers_without_test_labels(
     ]
     epoch, last = said
     assert 64 <= epoch["pictures"] <= 256
-    # as their authors count them
+    # counted by hand from the descriptions of the layers
     counts = {"keras": 887_530, "deotte": 326_410, "tuomaso": 215_194, "an-m3": 1_124_180}
     assert last["parameters"] == counts.get(name, last["parameters"])
     sys.modules.pop("notebook_keras", None)  # this peer has put its own clock into it
