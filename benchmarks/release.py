@@ -38,8 +38,8 @@ It has seen ink of one kind, MNIST's, changed as pens, hands and cameras might, 
 elsewhere write: 1 with flag and foot, 7 with a bar, 9 that curls, 4 with a short stem. A little of
 it was outlines alone, or crossed by a band in which ink and paper change places. What it refuses is
 what it learned to be unsure of: made-up scribbles, letters, shapes, noise and spoilt digits. Other
-things that are no digit may be accepted, and a digit written in an unusual way may be refused: a 1
-whose flag is long, and which has no foot, is refused or read as 7.
+things that are no digit may be accepted, and a digit written in an unusual way may be refused. A 1
+with a long flag and no foot is still often taken for a 7.
 """
 
 

@@ -25,7 +25,7 @@ def test_ten_digits_drawn_large_are_read(reader: Reader, questions: Dataset) -> 
 
 # As much of the world writes them, in a box of 10 x 10, y downwards.
 ELSEWHERE = {
-    "1": [[(3, 2), (5, 0), (5, 10)], [(3, 10), (7, 10)]],
+    "1": [[(2, 4), (6, 0), (6, 10)], [(3, 10), (9, 10)]],
     "7": [[(1, 0), (8, 0), (4, 10)], [(3, 5), (8, 5)]],
     "4": [[(6, 0), (1, 6), (9, 6)], [(6, 4), (6, 10)]],
     "9": [[(8, 2), (7, 0), (4, 0), (2, 2), (3, 4), (6, 4), (8, 2), (8, 8), (6, 10), (2, 9)]],
@@ -47,8 +47,8 @@ def test_scribbles_and_noise_are_refused(reader: Reader) -> None:
     for _ in range(10):
         points = random.uniform(0, 100, (30, 2)).tolist()
         assert str(reader.read_strokes([points])) == "?"
-    noise = random.integers(0, 256, (100, 28, 28)).astype(np.uint8)
-    assert float(reader.model.predict(noise).accepted.mean()) <= 0.01
+    noise = random.integers(0, 256, (1000, 28, 28)).astype(np.uint8)
+    assert float(reader.model.predict(noise).accepted.mean()) < 0.01
 
 
 def test_it_reads_test_digits_and_refuses_few(reader: Reader, questions: Dataset) -> None:
