@@ -8,7 +8,7 @@ train: install
 	$(BIN)/tenfold train mnist
 
 test: install check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 install: .venv/installed
 

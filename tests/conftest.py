@@ -15,6 +15,10 @@ from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.run.folder import RunFolder
 
+os.environ["KERAS_BACKEND"] = "torch"  # what is installed; left alone, Keras asks for TensorFlow
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each has one to compute with
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 Canvas = NDArray[np.uint8]
 QUIET = [
     "--no-sandbox",

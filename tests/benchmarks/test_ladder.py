@@ -132,7 +132,6 @@ def test_a_peer_learns_and_answers_without_test_labels(
     answers = handed.with_name("answers.npz")
     script = peers.HERE / PEERS[name].script
     words = [str(handed), str(answers), "--epochs", "2", "--steps", "1", "--threads", "1"]
-    monkeypatch.setenv("KERAS_BACKEND", "torch")
     monkeypatch.setattr(sys, "argv", [str(script), *words])
     monkeypatch.setattr(sys, "path", [str(peers.HERE), *sys.path])
     runpy.run_path(str(script), run_name="__main__")

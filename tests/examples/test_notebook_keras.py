@@ -1,9 +1,5 @@
 """`examples/notebook_keras.py`: the network and the batches that the original describes."""
 
-import os
-
-os.environ["KERAS_BACKEND"] = "torch"
-
 import importlib.util
 from pathlib import Path
 from types import ModuleType

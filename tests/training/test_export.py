@@ -31,7 +31,8 @@ def trainer(digits: Dataset) -> Trainer:
 
 def exported(trainer: Trainer, path: Path, questions: Dataset) -> Parity:
     classes, hashes = trainer.train.classes, trainer.train.hashes
-    return export([trainer.network], trainer.recipe, classes, "", hashes, path, questions.images)
+    about = classes, "", hashes, path, questions.images
+    return export([trainer.network], trainer.recipe, *about)[0]
 
 
 def test_every_layer_answers_as_in_training(
@@ -86,13 +87,14 @@ def test_several_networks_become_one_file_that_answers_with_their_mean(
     other = Trainer(change(trainer.recipe, seed=1), digits)
     other.run()
     networks, file = [trainer.network, other.network], tmp_path / "model.onnx"
-    parity = export(
+    parity, answers = export(
         networks, trainer.recipe, digits.classes, "", digits.hashes, file, questions.images
     )
     assert (parity.n, parity.same_labels) == (500, 500)
     one_view = change(trainer.recipe, test_time_shift=0)
     each = [network_answers([network], one_view, questions.images) for network in networks]
     mean, ours = np.mean(each, axis=0), Model(file).predict(questions.images).probabilities
+    np.testing.assert_allclose(ours, answers.probabilities, atol=1e-6)
     sure = mean.max(axis=1) > UNSURE + 1e-3
     np.testing.assert_allclose(ours[sure], mean[sure], atol=1e-4)
     assert np.abs(ours - mean).max(axis=1)[~sure].max() > 1e-3  # looked at again, by both

@@ -1,9 +1,6 @@
 """The recipe `notebook` beside Keras itself, in numbers."""
 
-import os
 from collections.abc import Iterator
-
-os.environ["KERAS_BACKEND"] = "torch"
 
 import keras
 import numpy as np

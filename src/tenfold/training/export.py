@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Images
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Confidence, Model, Parity, metadata
+from tenfold.model.file import Answers, Confidence, Model, Parity, metadata
 from tenfold.run.recipe import Recipe
 from tenfold.training.loop import forward
 from tenfold.training.network import CentreCrop, Scale
@@ -63,7 +63,7 @@ def export(
     path: Path,
     sample: Images,
     confidence: Confidence = UNCALIBRATED,
-) -> Parity:
+) -> tuple[Parity, Answers]:
     """Write networks as one ONNX file, and keep it only if it answers as they do.
 
     Inside the graph: the scaling of pixels to 0-1, batch norms (folded into the convolution before
@@ -82,15 +82,17 @@ def export(
         confidence: the temperature and the threshold that are written into the graph.
 
     Returns:
-        What the comparison found.
+        What the comparison found, and the file's answers to `sample`, so that none is asked twice.
 
     Raises:
         TenfoldError: where the file's answers are not the networks', or it cannot be written.
     """
-    content, parity = to_onnx(networks, recipe, classes, fingerprint, hashes, sample, confidence)
+    content, parity, answers = to_onnx(
+        networks, recipe, classes, fingerprint, hashes, sample, confidence
+    )
     with atomic_write(path) as file:
         file.write(content)
-    return parity
+    return parity, answers
 
 
 def to_onnx(
@@ -102,8 +104,8 @@ def to_onnx(
     sample: Images,
     confidence: Confidence = UNCALIBRATED,
     labels: NDArray[Any] | None = None,
-) -> tuple[bytes, Parity]:
-    """Give the content of the file that `export` writes, and what the comparison found.
+) -> tuple[bytes, Parity, Answers]:
+    """Give the content of the file that `export` writes, and what `export` returns.
 
     Args:
         networks, recipe, classes, fingerprint, hashes, sample, confidence: as `export` takes them.
@@ -132,7 +134,9 @@ def to_onnx(
     )
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    return content, _compare(networks, recipe, Model(content), sample, confidence.temperature)
+    answers = Model(content, recipe.threads).predict(sample)
+    parity = _compare(networks, recipe, answers, sample, confidence.temperature)
+    return content, parity, answers
 
 
 def _model(graph: Graph, classes: int) -> onnx.ModelProto:
@@ -348,7 +352,7 @@ def _looked_at_again(
 def _compare(
     networks: Sequence[nn.Sequential],
     recipe: Recipe,
-    model: Model,
+    answers: Answers,
     sample: Images,
     temperature: float,
 ) -> Parity:
@@ -359,7 +363,7 @@ def _compare(
             "the network's answers are no numbers: training diverged; try a lower rate, with "
             "--set optimiser.learning_rate=..."
         )
-    theirs = model.predict(sample).probabilities
+    theirs = answers.probabilities
     gap = np.abs(ours - theirs).max(axis=1)
     same = ours.argmax(axis=1) == theirs.argmax(axis=1)
     parity = Parity(len(sample), float(gap.max(initial=0)), int(same.sum()))

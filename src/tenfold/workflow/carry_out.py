@@ -23,7 +23,7 @@ from tenfold.workflow.suspects import keep_suspects
 from tenfold.workflow.tracking import Tracking
 
 if TYPE_CHECKING:
-    from tenfold.model.file import Parity
+    from tenfold.model.file import Answers, Parity
     from tenfold.training.loop import Trainer
     from tenfold.training.network import Network
 
@@ -155,7 +155,7 @@ def _finish(
     folder: RunFolder, plan: Plan, trained: list[Trained], stopwatch: Stopwatch | None
 ) -> None:
     """Turn trained networks into the rest of the run folder."""
-    parity = _export(folder, plan, trained)
+    parity, answers = _export(folder, plan, trained)
     if stopwatch:
         stopwatch.lap("model file")
     if len(trained) > 1:
@@ -165,11 +165,11 @@ def _finish(
         "parity": msgspec.to_builtins(parity),
         "leaked": folder.environment()["leaked"],
     }
-    answers = score_run(folder, metrics, plan.digits, parts, plan.questions)
+    score_run(folder, metrics, plan.digits, parts, plan.questions, answers)
     if stopwatch:
         stopwatch.lap("answers and scores")
     keep_suspects(folder)
-    if plan.submission is not None and answers is not None:
+    if plan.submission is not None:
         outside = Path(plan.submission)
         remove_leftovers(outside.parent, outside.name)
         for path in (folder.submission_file, outside):
@@ -189,14 +189,18 @@ def _finish(
         folder.write_environment(folder.environment() | {"finished": environment.now()})
 
 
-def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
-    """Write the model file of each network, where there are several, and that of the run."""
+def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "tuple[Parity, Answers]":
+    """Write the model file of each network, where there are several, and that of the run.
+
+    Returns:
+        How the run's model file compares with its networks on `_parity_sample`, and its answers.
+    """
     from tenfold.training.confidence import fit_confidence
     from tenfold.training.export import export
 
     sample = _parity_sample(plan, trained)
 
-    def write(networks: "list[Network]", learned: Dataset, path: Path) -> "Parity":
+    def write(networks: "list[Network]", learned: Dataset, path: Path) -> "tuple[Parity, Answers]":
         own = path == folder.model_file  # those of its parts are compared on fewer pictures
         about = plan.digits.classes, learned.fingerprint, learned.hashes
         compared = sample if own else sample[:PARITY_PICTURES]
@@ -207,11 +211,11 @@ def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "Parity":
         learned = plan.digits.subset(one.part.train)
         held_back = plan.digits.subset(one.part.validation)
         place = _place(folder, one.part)
-        parity = write([one.network], learned, place.model_file)
+        written = write([one.network], learned, place.model_file)
     if len(trained) > 1:
         learned = plan.digits if plan.recipe.folds else learned
-        parity = write([one.network for one in trained], learned, folder.model_file)
-    return parity
+        written = write([one.network for one in trained], learned, folder.model_file)
+    return written
 
 
 def _parity_sample(plan: Plan, trained: list[Trained]) -> Images:

@@ -182,7 +182,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if trainer.interrupted:  # a search that is stopped must not go on with half a network
             raise KeyboardInterrupt
         sample = (held_back or pictures).images[:PARITY_PICTURES]
-        content, _ = to_onnx(
+        content, *_ = to_onnx(
             trainer.trained(),
             recipe,
             pictures.classes,

@@ -22,7 +22,8 @@ def score_run(
     digits: Dataset,
     parts: list[Part],
     questions: Dataset | None,
-) -> Answers | None:
+    answers: Answers,
+) -> None:
     """Answer what was kept from training; write `predictions.parquet` and `metrics.json`.
 
     The validation pictures of a run without folds and the test pictures are answered by the run's
@@ -35,9 +36,8 @@ def score_run(
         digits: the training source.
         parts: the pictures of each network.
         questions: the test pictures, or None; their labels are read here, once.
-
-    Returns:
-        The answers for the test pictures, or None where there are none.
+        answers: those of the run's model file to the test pictures; where there are none, to
+            others, and not looked at.
     """
     import polars as pl
 
@@ -47,7 +47,6 @@ def score_run(
     tables = [
         prediction_table("test", np.arange(0), None, np.zeros((0, len(digits.classes)), "f4"))
     ]
-    answers = None
 
     def keep(name: str, rows: Indices, asked: Dataset, said: Probabilities) -> None:
         tables.append(prediction_table(name, rows, asked.labels, said))
@@ -60,7 +59,6 @@ def score_run(
         held_back = digits.subset(rows)
         keep("validation", rows, held_back, model.predict(held_back.images).probabilities)
     if questions is not None:
-        answers = model.predict(questions.images)
         keep("test", np.arange(len(questions)), questions, answers.probabilities)
         whole["answered"] = len(questions) if questions.labels is None else 0
     if len(parts) > 1 and not folder.recipe().folds:
@@ -68,7 +66,6 @@ def score_run(
         whole["members"] = _members(folder, asked, parts) if len(asked) else None
     folder.write_predictions(pl.concat(tables))
     folder.write_metrics(metrics | whole)
-    return answers
 
 
 def _members(folder: RunFolder, asked: Dataset, parts: list[Part]) -> dict[str, Any]:
