@@ -50,8 +50,10 @@ def _one(images: Tensor, generator: torch.Generator) -> Tensor:
 def _flag(images: Tensor, generator: torch.Generator) -> Tensor:
     top, _ = _ends(images)
     count, tall = len(images), _extent(images)
-    length = tall * _between(0.2, 0.65, count, generator)
-    angle = _between(0.4, 1.2, count, generator)  # radians below the level
+    length = tall * _between(0.2, 0.75, count, generator)
+    # Radians below the level. A 7's bar that slopes is flatter: with 0.4 here, 1 was read for 7 and
+    # 7 for 1.
+    angle = _between(0.55, 1.25, count, generator)
     end = top + length * torch.cat([-angle.cos(), angle.sin()], 1)
     bow = _between(-0.12, 0.12, count, generator) * length
     return _curve(images, top, (top + end) / 2 + torch.cat([bow, bow], 1), end, generator)
@@ -69,12 +71,12 @@ def _seven(images: Tensor, generator: torch.Generator) -> Tensor:
     """Cross the stem with a bar."""
     count, tall = len(images), _extent(images)
     top, bottom = _ends(images)
-    height = top[:, 1] + (bottom - top)[:, 1] * (0.42 + 0.2 * rand(generator, count))
+    height = top[:, 1] + (bottom - top)[:, 1] * (0.4 + 0.35 * rand(generator, count))
     row = height.round().long().clamp(0, SIDE - 1)
     ink = images[torch.arange(count, device=images.device), 0, row]
     middle = torch.stack([_mean_place(ink), height], 1)
-    reach = tall * _between(0.14, 0.36, count, generator)
-    slope = _between(-0.35, 0.12, count, generator)
+    reach = tall * _between(0.14, 0.42, count, generator)
+    slope = _between(-0.45, 0.12, count, generator)
     step = reach * torch.cat([torch.ones_like(slope), slope], 1)
     return torch.maximum(images, _curve(images, middle - step, middle, middle + step, generator))
 
@@ -83,9 +85,9 @@ def _nine(images: Tensor, generator: torch.Generator) -> Tensor:
     """Let the lower end curl to the left."""
     count, tall = len(images), _extent(images)
     _, bottom = _ends(images)
-    far = tall * _between(0.25, 0.7, count, generator)
-    sunk = tall * _between(0.0, 0.22, count, generator)
-    rise = tall * _between(-0.06, 0.2, count, generator)
+    far = tall * _between(0.25, 0.9, count, generator)
+    sunk = tall * _between(0.0, 0.3, count, generator)
+    rise = tall * _between(-0.06, 0.35, count, generator)
     end = bottom + torch.cat([-far, -rise], 1)
     turn = bottom + torch.cat([-0.25 * far, sunk], 1)
     return torch.maximum(images, _curve(images, bottom, turn, end, generator))
@@ -115,7 +117,7 @@ def _four(images: Tensor, generator: torch.Generator) -> Tensor:
     short = bottom - rand(generator, count, 1) * 0.5 * (bottom - bar - pen / 2).clamp(min=0)
     gone |= rows.view(1, -1, 1) > short[..., None]
     changed = images * ~gone[:, None]
-    lean = rand(generator, count, 1) * 0.5
+    lean = rand(generator, count, 1) * 0.9
     # Two resamplings have softened the pen.
     changed = (1.5 * _leaning(changed, bar.float(), lean) - 0.2).clamp(0, 1)
     return torch.where(fit.view(-1, 1, 1, 1), changed, images)
@@ -141,7 +143,7 @@ def _curve(
     along = torch.linspace(0, 1, POINTS, device=images.device).view(1, -1, 1)
     first = torch.lerp(start[:, None], control[:, None], along)
     second = torch.lerp(control[:, None], end[:, None], along)
-    width = _pen(images) * _between(0.8, 1.1, len(images), generator)
+    width = _pen(images) * _between(0.8, 1.3, len(images), generator)
     return stroked(torch.lerp(first, second, along), width)
 
 
