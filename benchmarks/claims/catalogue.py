@@ -110,7 +110,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         "cpu",
         "30 epochs take 2 h 30 (9,000 s) on a processor",
-        "seconds of the whole runs",
+        "30 times the quickest epoch of each whole run",
         "Holds if every run takes more than half as long.",
         judge.cpu,
     ),

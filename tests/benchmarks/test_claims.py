@@ -17,13 +17,17 @@ PLACE = {
     "commit": "abc",
     "date": "2030-01-01T00:00:00+00:00",
     "threads": 2,
+    "precision": "float32",
 }
 PAIR = {"true": "4", "predicted": "9"}
 
 
 def epochs(first: float, last: float) -> list[dict[str, float]]:
     values = [first, last, last]
-    return [{"accuracy": value - 0.01, "val_accuracy": value} for value in values]
+    return [
+        {"accuracy": value - 0.01, "val_accuracy": value, "seconds": seconds}
+        for value, seconds in zip(values, (40.0, 700.0, 41.0), strict=True)
+    ]
 
 
 def whole(seed: int, accuracy: float, settings: list[str]) -> dict[str, Any]:
@@ -89,6 +93,11 @@ def test_all_rows_give_the_verdicts_that_follow_from_them() -> None:
         "split",
         "above",
     ]
+
+
+def test_an_epoch_that_shared_its_machine_does_not_count_as_the_processors() -> None:
+    found = judged(all_rows())["cpu"]
+    assert (found.measured, found.interval) == ("120 s", "120-120 s (all)")  # 3 epochs of 40 s
 
 
 def test_a_training_that_diverged_counts_as_guessing() -> None:
