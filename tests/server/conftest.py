@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import Browser
+from tests.server.paper import DESKTOP, Paper, opened
 
 SERVE = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--threads", "1"]
 
@@ -34,3 +36,18 @@ def address(start: Start) -> Iterator[str]:
     yield where
     server.terminate()
     assert server.communicate()[1] == ""
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, address: str) -> Iterator[Paper]:
+    paper = opened(browser, address, **DESKTOP)
+    yield paper
+    paper.page.context.close()
+
+
+@pytest.fixture
+def paper(desk: Paper) -> Paper:
+    """A blank page for the mouse."""
+    desk.page.reload()
+    desk.reads("")
+    return desk
