@@ -40,7 +40,17 @@ def _moved(images: Tensor, how: Augmentation, generator: torch.Generator) -> Ten
     matrices = _transforms(len(images), how, generator, images.device)
     if how.stretch:
         matrices[:, :, 0] /= _broader(images, how, generator)
-    grid = functional.affine_grid(matrices, list(images.shape), align_corners=False)
+    rows, columns = _places(images)
+    # As `functional.affine_grid`, whose product of matrices takes three times as long.
+    grid = torch.stack(
+        [
+            matrices[:, axis, 0, None, None] * columns[0]
+            + matrices[:, axis, 1, None, None] * rows[0]
+            + matrices[:, axis, 2, None, None]
+            for axis in (0, 1)
+        ],
+        dim=3,
+    )
     if how.elastic:
         side = images.shape[-1]
         coarse = torch.randn(len(images), 2, 6, 6, generator=generator, device=images.device)

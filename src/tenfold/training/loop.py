@@ -351,7 +351,7 @@ def to_float(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def forward(
-    network: nn.Module, images: Images, device: torch.device, batch: int = 512
+    network: nn.Module, images: Images, device: torch.device, batch: int = 256
 ) -> NDArray[np.float32]:
     """Answer pictures uint8 [n, 28, 28] in float32; return logits float32 [n, classes]."""
     was_training = network.training
