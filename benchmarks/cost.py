@@ -21,9 +21,7 @@ from benchmarks import ladder, processes, results
 from benchmarks.results import Row
 from tenfold.data.dataset import Dataset, Images, Labels
 from tenfold.data.source import load
-from tenfold.run import environment
-from tenfold.run.recipe import change, load_recipe
-from tenfold.training.device import settle
+from tenfold.run.recipe import load_recipe
 
 NAME = "cost"
 PICTURES = (10_000, 30_000, 60_000, 150_000, 300_000, 600_000)
@@ -55,14 +53,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
     arguments = parser.parse_args()
     recipe = load_recipe(arguments.recipe, arguments.settings)
-    settled = settle(change(recipe, threads=arguments.threads))
-    key: Row = {
-        "name": recipe.name,
-        "digest": ladder.recipe_digest(recipe),
-        "threads": settled.threads,
-        "device_kind": settled.device,
-        "machine": environment.machine(),
-    }
+    key = ladder.timed_on(recipe, arguments.threads, recipe.device)
     for repeat in range(arguments.repeats):
         for count in arguments.pictures:
             known = results.rows(NAME, arguments.results)

@@ -24,6 +24,7 @@ from benchmarks import peers, processes, results
 from benchmarks.peers import PEERS
 from benchmarks.results import Row
 from tenfold.data.source import load
+from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.training.device import settle
@@ -144,6 +145,18 @@ def run_path(runs: Path, row: Row) -> Path:
     """Name the run folder of a row."""
     words = row["name"], row["digest"], row["epochs"], Path(row["train"]).stem, row["seed"]
     return runs / "-".join(map(str, words))
+
+
+def timed_on(recipe: Recipe, threads: int, device: str) -> Row:
+    """Name what the seconds of a recipe rest on: its state, threads, device and machine."""
+    settled = settle(change(recipe, threads=threads, device=device))
+    return {
+        "name": recipe.name,
+        "digest": recipe_digest(recipe),
+        "threads": settled.threads,
+        "device_kind": settled.device,
+        "machine": environment.machine(),
+    }
 
 
 def recipe_digest(recipe: Recipe) -> str:

@@ -21,7 +21,6 @@ from benchmarks.peers import PEERS, Peer
 from benchmarks.results import Row
 from benchmarks.standing import digests, rungs, shortest
 from tenfold.data.source import load
-from tenfold.run import environment
 from tenfold.run.recipe import change, load_recipe
 from tenfold.training.device import prepare, settle
 from tenfold.training.profile import peak_flops
@@ -35,18 +34,12 @@ def main() -> None:
     arguments = _parser().parse_args()
     epochs = arguments.epochs or _as_accurate(arguments)
     recipe = load_recipe(arguments.recipe, arguments.settings)
-    settled = settle(change(recipe, threads=arguments.threads, device=arguments.device))
     peer = PEERS[arguments.peer]
-    key: Row = {
-        "name": recipe.name,
-        "digest": ladder.recipe_digest(recipe),
+    key: Row = ladder.timed_on(recipe, arguments.threads, arguments.device) | {
         "epochs": epochs,
         "train": arguments.split,
         "peer": arguments.peer,
         "peer_digest": peer.digest,
-        "threads": settled.threads,
-        "device_kind": settled.device,
-        "machine": environment.machine(),
     }
     for number in range(arguments.pairs):
         if results.has(results.rows(NAME, arguments.results), **key, pair=number):

@@ -13,10 +13,8 @@ from statistics import median
 
 from benchmarks import ladder, processes, results
 from benchmarks.results import Row
-from tenfold.run import environment
 from tenfold.run.folder import RunFolder
-from tenfold.run.recipe import change, load_recipe
-from tenfold.training.device import settle
+from tenfold.run.recipe import load_recipe
 
 NAME = "profiles"
 
@@ -33,15 +31,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
     arguments = parser.parse_args()
     recipe = load_recipe(arguments.recipe, arguments.settings)
-    settled = settle(change(recipe, threads=arguments.threads, device=arguments.device))
-    key: Row = {
-        "name": recipe.name,
-        "digest": ladder.recipe_digest(recipe),
+    key: Row = ladder.timed_on(recipe, arguments.threads, arguments.device) | {
         "epochs": recipe.epochs,
         "train": arguments.split,
-        "threads": settled.threads,
-        "device_kind": settled.device,
-        "machine": environment.machine(),
     }
     for repeat in range(arguments.repeats):
         if results.has(results.rows(NAME, arguments.results), **key, repeat=repeat):

@@ -41,7 +41,7 @@ def runs(
             test=tests[name == "other"],
             validation=0.2,
             seed=steps,
-            settings=["batch=64", f"steps={steps}"],
+            settings=["batch=64", "test_time_shift=0", f"steps={steps}"],
             out=folder / name,
             report=False,
             progress=False,

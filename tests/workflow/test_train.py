@@ -31,6 +31,9 @@ FILES = {
     "submission.csv",
 }
 
+# So short a training is unsure of most pictures, and is not to look at all of them again.
+SMALL = ["batch=64", "test_time_shift=0"]
+
 
 def test_a_run_leaves_every_file_and_nothing_half_written(trained: RunFolder) -> None:
     assert {path.name for path in trained.path.iterdir()} == FILES
@@ -133,7 +136,7 @@ def test_a_leak_that_is_allowed_is_marked(digits: Dataset, tmp_path: Path) -> No
     run = train(
         digits.subset(np.arange(300)),
         test=digits.subset(np.arange(200, 400)),
-        settings=["batch=64"],
+        settings=SMALL,
         epochs=1,
         out=tmp_path / "run",
         allow_leak=True,
@@ -151,9 +154,10 @@ def test_unlabelled_test_pictures_leave_a_tenth_for_validation(
     run = train(
         digits.subset(np.arange(500)),
         test=from_arrays(questions.images[:100], source="unlabelled"),
-        settings=["batch=64"],
+        settings=SMALL,
         epochs=1,
         out=tmp_path / "run",
+        report=False,
         progress=False,
     )
     assert run.metrics["test"] is None
@@ -167,7 +171,7 @@ def test_letters_train_as_digits_do(digits: Dataset, tmp_path: Path) -> None:
     names = np.array(list("abc"))
     some = digits.subset(np.flatnonzero(digits.known_labels < 3)[:300])
     letters = from_arrays(some.images, names[some.known_labels], source="letters")
-    run = train(letters, settings=["batch=64"], epochs=2, out=tmp_path / "run", progress=False)
+    run = train(letters, settings=SMALL, epochs=2, out=tmp_path / "run", progress=False)
     assert open_model(run.folder.path).classes == ("a", "b", "c")
     predict(run.folder.path, letters, tmp_path / "answers.csv")
     assert (tmp_path / "answers.csv").read_text().splitlines()[1].split(",")[1] in "abc"
@@ -199,7 +203,12 @@ def test_no_labels_to_learn_from_is_said(questions: Dataset) -> None:
 
 def test_training_on_a_test_set_that_is_allowed_is_marked_too(tmp_path: Path) -> None:
     run = train(
-        "mnist:test", settings=["steps=2"], out=tmp_path / "run", allow_leak=True, progress=False
+        "mnist:test",
+        settings=["steps=2", "test_time_shift=0"],
+        out=tmp_path / "run",
+        allow_leak=True,
+        report=False,
+        progress=False,
     )
     assert run.metrics["leaked"] == run.metrics["training"]["pictures"]
     assert "LEAK" in str(run)
@@ -239,7 +248,7 @@ def test_a_run_without_any_scored_picture_still_has_its_table(
     run = train(
         digits.subset(np.arange(100)),
         validation=0.0,
-        settings=["batch=64"],
+        settings=SMALL,
         epochs=1,
         out=tmp_path / "run",
         progress=False,
@@ -255,9 +264,7 @@ def test_a_test_set_that_lacks_a_class_is_scored_by_name(digits: Dataset, tmp_pa
     learned = from_arrays(some.images[:250], letters[:250], source="letters")
     only_c = np.flatnonzero(letters[250:] == "c") + 250
     asked = from_arrays(some.images[only_c], letters[only_c], source="c alone")
-    run = train(
-        learned, test=asked, settings=["batch=64"], epochs=2, out=tmp_path / "run", progress=False
-    )
+    run = train(learned, test=asked, settings=SMALL, epochs=2, out=tmp_path / "run", progress=False)
     confusion = run.metrics["test"]["confusion"]
     assert [sum(row) for row in confusion] == [0, 0, len(only_c)]
     strange = from_arrays(some.images[:3], np.array(list("xyz")), source="others")

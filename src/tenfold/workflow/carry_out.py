@@ -47,8 +47,8 @@ def carry_out(
     folder: RunFolder,
     plan: Plan,
     tracking: Tracking,
+    stopwatch: Stopwatch,
     progress: bool = True,
-    stopwatch: Stopwatch | None = None,
 ) -> Run:
     """Train what is left to train, then write everything that the run is to leave.
 
@@ -59,8 +59,8 @@ def carry_out(
         folder: the run.
         plan: what it is to be.
         tracking: what its curves and scores go to as well.
+        stopwatch: what finds out where the time goes.
         progress: show progress on stderr.
-        stopwatch: what is to find out where the time goes, if anything.
 
     Raises:
         TenfoldError: where training diverges, a checkpoint does not fit, or a file cannot be
@@ -112,23 +112,21 @@ def _trained(
     group: list[Part],
     tracking: Tracking,
     progress: bool,
-    stopwatch: Stopwatch | None,
+    stopwatch: Stopwatch,
 ) -> list[Trained]:
     from tenfold.workflow.progress import show_progress
 
     first, count = group[0], len(group)
     trainer = trainer_of(plan, group, folder)
-    if stopwatch:
-        stopwatch.lap("preparing")
-        stopwatch.watch(trainer)
+    stopwatch.lap("preparing")
+    stopwatch.watch(trainer)
     name = first.name if count == 1 else f"{count} members at once  "
     with show_progress(name) if progress else contextlib.nullcontext() as watch:
         trainer.run(tracking.watching(watch, first.number))
     if first.number and trainer.interrupted:
         raise KeyboardInterrupt  # the model is the mean of all its networks, or none
-    if stopwatch:
-        stopwatch.lap("training")
-        stopwatch.count(trainer)
+    stopwatch.lap("training")
+    stopwatch.count(trainer)
     # the curves of a group are its mean, and its seconds are shared
     history = [row | {"seconds": _share(row["seconds"], count)} for row in trainer.history]
     for part in group:
@@ -151,13 +149,10 @@ def _share(seconds: float | None, count: int) -> float:
     return round((seconds or 0.0) / count, 3)
 
 
-def _finish(
-    folder: RunFolder, plan: Plan, trained: list[Trained], stopwatch: Stopwatch | None
-) -> None:
+def _finish(folder: RunFolder, plan: Plan, trained: list[Trained], stopwatch: Stopwatch) -> None:
     """Turn trained networks into the rest of the run folder."""
     parity, answers = _export(folder, plan, trained)
-    if stopwatch:
-        stopwatch.lap("model file")
+    stopwatch.lap("model file")
     if len(trained) > 1:
         folder.write_history(_mean_history(trained))
     parts = [one.part for one in trained]
@@ -166,8 +161,7 @@ def _finish(
         "leaked": folder.environment()["leaked"],
     }
     score_run(folder, metrics, plan.digits, parts, plan.questions, answers)
-    if stopwatch:
-        stopwatch.lap("answers and scores")
+    stopwatch.lap("answers and scores")
     keep_suspects(folder)
     if plan.submission is not None:
         outside = Path(plan.submission)
@@ -178,7 +172,7 @@ def _finish(
         from tenfold.workflow.report import draw
 
         draw(folder, plan.digits, plan.questions, plan.errors)
-    if stopwatch:
+    if stopwatch.wanted:
         stopwatch.lap("report and the rest")
         metrics = folder.metrics()
         metrics["training"]["profile"] = stopwatch.figures(

@@ -12,9 +12,14 @@ BACKWARD = 2  # the backward pass costs about twice the multiply-adds of the for
 
 
 class Stopwatch:
-    """Divides a run's seconds among its stages, and those of its steps among their parts."""
+    """Divides a run's seconds among its stages, and those of its steps among their parts.
 
-    def __init__(self) -> None:
+    Args:
+        wanted: whether anybody will read it; if not, trainers are left alone.
+    """
+
+    def __init__(self, wanted: bool = False) -> None:
+        self.wanted = wanted
         self.began = time.perf_counter()
         if environment.is_command():
             self.began -= environment.process_age()
@@ -32,10 +37,11 @@ class Stopwatch:
         self.marked = now
 
     def watch(self, trainer: "Trainer") -> None:
-        """Measure the parts of a trainer's steps."""
+        """Measure the parts of a trainer's steps, if anybody will read it."""
         from tenfold.training.profile import watch_parts
 
-        self.watched.append(watch_parts(trainer))
+        if self.wanted:
+            self.watched.append(watch_parts(trainer))
 
     def count(self, trainer: "Trainer") -> None:
         """Take in what a trainer has done."""

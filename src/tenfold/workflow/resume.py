@@ -11,6 +11,7 @@ from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change
 from tenfold.workflow.carry_out import carry_out
 from tenfold.workflow.plan import Plan, load_again
+from tenfold.workflow.profile import Stopwatch
 from tenfold.workflow.progress import notice
 from tenfold.workflow.result import Run
 from tenfold.workflow.tracking import Tracking
@@ -64,7 +65,8 @@ def resume(
         wishes.append(
             asked.get("ink", False)
         )  # runs of before there were drawings have no word of it
-        return carry_out(folder, Plan(recipe, digits, questions, *wishes), tracking, progress)
+        plan = Plan(recipe, digits, questions, *wishes)
+        return carry_out(folder, plan, tracking, Stopwatch(), progress)
 
 
 def _again(

@@ -77,9 +77,8 @@ def train(
         TenfoldError: for anything the caller can put right, before the folder is made where
             possible.
     """
-    stopwatch = Stopwatch() if profile else None
-    if stopwatch:
-        stopwatch.lap("start")
+    stopwatch = Stopwatch(profile)
+    stopwatch.lap("start")
     digits, questions = _sources(source, test, ink)
     if progress:
         from tenfold.workflow.progress import show_notes
@@ -90,15 +89,13 @@ def train(
         if questions is None:
             raise TenfoldError("--submission needs test pictures to answer; name them with --test")
         check_destination(submission, overwrite)
-    if stopwatch:
-        stopwatch.lap("reading the pictures")
+    stopwatch.lap("reading the pictures")
     chosen = _recipe(recipe, settings, values, time_budget)
     chosen = change(chosen, validation=_validation_share(chosen, validation, questions))
 
     from tenfold.training.device import settle
 
-    if stopwatch:
-        stopwatch.lap("importing torch")
+    stopwatch.lap("importing torch")
     tracking = Tracking(track)
     wanted = None if submission is None else str(Path(submission).absolute())
     plan = Plan(settle(chosen), digits, questions, wanted, report, errors, track, ink)
@@ -115,7 +112,7 @@ def train(
         # The recipe comes last: where it is, everything is that `resume` needs.
         folder.write_environment(_described(plan) | {"asked": plan.asked(in_memory)})
         folder.write_recipe(plan.recipe)
-        return carry_out(folder, plan, tracking, progress, stopwatch)
+        return carry_out(folder, plan, tracking, stopwatch, progress)
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:
