@@ -117,7 +117,7 @@ def _four(images: Tensor, generator: torch.Generator) -> Tensor:
     short = bottom - rand(generator, count, 1) * 0.5 * (bottom - bar - pen / 2).clamp(min=0)
     gone |= rows.view(1, -1, 1) > short[..., None]
     changed = images * ~gone[:, None]
-    lean = rand(generator, count, 1) * 0.75
+    lean = rand(generator, count, 1) * 0.9
     # Two resamplings have softened the pen.
     changed = (1.5 * _leaning(changed, bar.float(), lean) - 0.2).clamp(0, 1)
     return torch.where(fit.view(-1, 1, 1, 1), changed, images)
