@@ -132,6 +132,6 @@ def test_one_can_look_inside(trained: RunFolder, questions: Dataset) -> None:
     maps = feature_maps(trained.model_file, questions.images[0])
     assert [name for name, _ in maps][:2] == [
         "convolution 1, after ReLU",
-        "convolution 2, after ReLU",
+        "convolution 2, after pooling",
     ]
     assert all(value.ndim == 3 for _, value in maps)

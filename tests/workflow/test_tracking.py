@@ -171,4 +171,4 @@ def test_a_flat_recipe_has_every_choice() -> None:
     assert parameters["network.1"] == "crop size=24"
     assert parameters["optimiser.name"] == "muon"
     assert parameters["schedule.warmup"] == 0.05
-    assert parameters["epochs"] == 9
+    assert parameters["epochs"] == 8
