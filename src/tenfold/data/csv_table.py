@@ -18,8 +18,8 @@ from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.pixels import named_labels, other_classes, pictures_of
 from tenfold.errors import TenfoldError
 
-# Of blocks of 64 kB to 1 MB the largest were fastest: 0.12 s for Kaggle's table, 0.26 s with 64 kB.
-BLOCK_BYTES = 1 << 20
+# Of blocks of 64 kB to 1 MB those from 512 kB on were fastest: Kaggle's table in 0.12 s for 0.26.
+BLOCK_BYTES = 512 << 10
 MOST_THREADS = 4  # numpy lets the others run; more would wait for Python itself
 # A row of 785 quoted cells with spaces has 8 kB; the rest is room.
 MOST_LINE_BYTES = 1 << 20
