@@ -103,7 +103,7 @@ def test_the_checkpoint_holds_weights_and_the_optimisers_state(
     for name, value in trainer.network.state_dict().items():
         assert torch.equal(tensors[f"network.{name}"], value)
     momenta = [name for name in tensors if name.endswith(".momentum")]
-    assert len(momenta) == len(trainer.optimisers[0].state)
+    assert len(momenta) == len(trainer.optimisers[0].weights)
     assert momenta
 
 

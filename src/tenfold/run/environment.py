@@ -121,8 +121,16 @@ def cpu_name() -> str:
 
 def cpu_has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 matrices itself (AVX-512, AMX, Arm's bf16)."""
-    flags = (cpu_info().get("flags") or cpu_info().get("Features") or "").split()
-    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & _cpu_flags())
+
+
+def cpu_has_amx() -> bool:
+    """Whether the processor multiplies tiles of bfloat16 (Intel's AMX)."""
+    return "amx_bf16" in _cpu_flags()
+
+
+def _cpu_flags() -> set[str]:
+    return set((cpu_info().get("flags") or cpu_info().get("Features") or "").split())
 
 
 @cache

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from tenfold.data.atomic import atomic_write
 from tenfold.errors import TenfoldError
+from tenfold.training.optimisers import Optimiser
 
 FORMAT = 1
 
@@ -21,7 +21,7 @@ Tensors = dict[str, Tensor]
 def save(
     path: Path,
     network: nn.Module,
-    optimisers: list[torch.optim.Optimizer],
+    optimisers: list[Optimiser],
     progress: dict[str, Any],
 ) -> None:
     """Write weights, the optimisers' state and the progress; a killed process leaves the last file.
@@ -38,9 +38,9 @@ def save(
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for which, optimiser in enumerate(optimisers):
-        for weight, values in optimiser.state_dict()["state"].items():
-            for name, value in values.items():
-                tensors[f"optimiser.{which}.{weight}.{name}"] = torch.as_tensor(value)
+        for name, values in optimiser.state.items():
+            for weight, value in enumerate(values):
+                tensors[f"optimiser.{which}.{weight}.{name}"] = value
     whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     said = json.dumps(progress)
     metadata = {"format": str(FORMAT), "progress": said, "sha256": _digest(whole, said)}
@@ -70,21 +70,13 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, progress
 
 
-def put_back(tensors: Tensors, network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> None:
+def put_back(tensors: Tensors, network: nn.Module, optimisers: list[Optimiser]) -> None:
     """Give a network and its optimisers the state that `read` read, in place."""
     network.load_state_dict(_under("network", tensors))
     for which, optimiser in enumerate(optimisers):
-        weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-        state: dict[int, Tensors] = {}
-        for place, value in _under(f"optimiser.{which}", tensors).items():
-            number, _, name = place.partition(".")
-            weight = weights[int(number)]
-            if value.shape == weight.shape:
-                # laid out in memory as its weight is, or the same sums take another order
-                value = torch.empty_like(weight, dtype=value.dtype).copy_(value)
-            state.setdefault(int(number), {})[name] = value
-        groups = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
+        for name, values in optimiser.state.items():
+            for weight, value in enumerate(values):
+                value.copy_(tensors[f"optimiser.{which}.{weight}.{name}"])
 
 
 def _under(prefix: str, tensors: Tensors) -> Tensors:

@@ -84,8 +84,9 @@ class Trainer:
         alone = self.members == 1
         self.network = self.networks[0] if alone else Stacked(self.networks)
         self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers = make_optimisers(self.network, recipe.optimiser, self.members)
-        self.base_rates = [group["lr"] for group in self._groups()]
+        dtype = torch.bfloat16 if recipe.precision == "bfloat16" else None
+        self.optimisers = make_optimisers(self.network, recipe.optimiser, self.members, dtype)
+        self.base_rates = [optimiser.rate for optimiser in self.optimisers]
         self.annealer: PlateauAnnealer | None = None
         if isinstance(recipe.schedule, Plateau):
             if self.validation is None:
@@ -195,8 +196,8 @@ class Trainer:
         """Take one step on the pictures at `chosen`; return the loss and logits [n, classes]."""
         factor = step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1))
         if self.annealer is None:
-            for group, rate in zip(self._groups(), self.base_rates, strict=True):
-                group["lr"] = rate * factor
+            for optimiser, rate in zip(self.optimisers, self.base_rates, strict=True):
+                optimiser.rate = rate * factor
         labels = self.labels[chosen]
         loss, logits = self._answers(self._moved(chosen, labels, generator), labels)
         self._backward(loss)
@@ -258,7 +259,7 @@ class Trainer:
             "epoch": epoch,
             "seconds": round(seconds, 3),
             "images_per_second": round(self.members * pictures / seconds, 1),
-            "learning_rate": self._groups()[0]["lr"],
+            "learning_rate": self.optimisers[0].rate,
             "loss": loss,
             "accuracy": hits / pictures,
             "val_loss": None,
@@ -329,11 +330,8 @@ class Trainer:
         return {"choices": choices, "pictures": self.train.fingerprint}
 
     def _set_rates(self, rate: float) -> None:
-        for group in self._groups():
-            group["lr"] = rate
-
-    def _groups(self) -> list[dict[str, float]]:
-        return [group for optimiser in self.optimisers for group in optimiser.param_groups]
+        for optimiser in self.optimisers:
+            optimiser.rate = rate
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         enabled = self.recipe.precision == "bfloat16"

@@ -19,6 +19,7 @@ from tenfold.run.recipe import (
     Recipe,
     Relu,
 )
+from tenfold.training.convolution import Convolution
 
 Network = nn.Sequential  # its layers in order, logits at the end
 
@@ -35,6 +36,22 @@ class CentreCrop(nn.Module):
         start = (images.shape[-1] - self.size) // 2
         stop = start + self.size
         return images[..., start:stop, start:stop]
+
+
+class Flattened(nn.Flatten):
+    """Lay [n, c, h, w] out in rows [n, c h w]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Flatten values [n, c, h, w]."""
+        if values.requires_grad and values.is_contiguous(memory_format=torch.channels_last):
+            # As it comes, the gradient lies in another order than everything before it, and the
+            # layer behind takes 0.6 ms of a step for 0.05.
+            values.register_hook(_channels_last)  # type: ignore[no-untyped-call]
+        return super().forward(values)
+
+
+def _channels_last(gradient: Tensor) -> Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 class Scale(nn.Module):
@@ -83,7 +100,7 @@ def _module(layer: AnyLayer, shape: tuple[int, ...], classes: int) -> nn.Module:
             return CentreCrop(size)
         case Conv():
             padding = layer.size // 2 if layer.padding == "same" else 0
-            return nn.Conv2d(
+            return Convolution(
                 shape[0], layer.filters, layer.size, layer.stride, padding, bias=layer.bias
             )
         case BatchNorm(momentum=momentum):
@@ -97,7 +114,7 @@ def _module(layer: AnyLayer, shape: tuple[int, ...], classes: int) -> nn.Module:
         case Dropout(rate=rate):
             return nn.Dropout(rate)
         case Flatten():
-            return nn.Flatten()
+            return Flattened()
         case Dense(units=units):
             return nn.Linear(shape[0], units)
         case Output(scale=scale):
