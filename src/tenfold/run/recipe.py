@@ -40,6 +40,17 @@ class Conv(Layer, frozen=True, tag="conv"):
     bias: bool = True
 
 
+class Whiten(Layer, frozen=True, tag="whiten"):
+    """Convolve with the main directions of the pictures' own patches, and their opposites.
+
+    The first layer but for a crop; it is found from the training pictures and learns nothing.
+    """
+
+    filters: Annotated[int, Meta(ge=2, multiple_of=2)]
+    size: Count
+    stride: Count = 1
+
+
 class BatchNorm(Layer, frozen=True, tag="batch_norm"):
     """Normalise each channel; `momentum` is the newest batch's weight in the running mean."""
 
@@ -82,7 +93,9 @@ class Output(Layer, frozen=True, tag="output"):
     scale: Positive = 1.0
 
 
-AnyLayer = Crop | Conv | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten | Dense | Output
+AnyLayer = (
+    Crop | Conv | Whiten | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten | Dense | Output
+)
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -344,13 +357,25 @@ def _check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
     flat = False
     for number, layer in enumerate(layers, 1):
         kind = type(layer).__struct_config__.tag
-        if flat and isinstance(layer, Crop | Conv | MaxPool | BatchNorm | Flatten):
+        if flat and isinstance(layer, Crop | Conv | Whiten | MaxPool | BatchNorm | Flatten):
             raise TenfoldError(f"recipe {where}: layer {number} ({kind}) comes after 'flatten'")
         if not flat and isinstance(layer, Dense | Output):
             raise TenfoldError(f"recipe {where}: layer {number} ({kind}) needs 'flatten' before it")
-        if isinstance(layer, Conv) and layer.padding == "same" and layer.size % 2 == 0:
+        if isinstance(layer, Whiten):
+            if not all(isinstance(before, Crop) for before in layers[: number - 1]):
+                raise TenfoldError(
+                    f"recipe {where}: layer {number} (whiten) must be the first, or behind a crop"
+                )
+            if layer.filters > 2 * layer.size**2:
+                raise TenfoldError(
+                    f"recipe {where}: layer {number} (whiten): patches of {layer.size} x "
+                    f"{layer.size} have at most {2 * layer.size**2} filters. Received: "
+                    f"{layer.filters}"
+                )
+        same = isinstance(layer, Whiten) or (isinstance(layer, Conv) and layer.padding == "same")
+        if isinstance(layer, Conv | Whiten) and same and layer.size % 2 == 0:
             raise TenfoldError(
-                f"recipe {where}: layer {number} (conv): 'same' padding needs an odd size. "
+                f"recipe {where}: layer {number} ({kind}): 'same' padding needs an odd size. "
                 f"Received: {layer.size}"
             )
         flat = flat or isinstance(layer, Flatten)

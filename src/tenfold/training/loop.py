@@ -22,10 +22,12 @@ from tenfold.training.augmentation import augment
 from tenfold.training.device import prepare
 from tenfold.training.habits import write_otherwise
 from tenfold.training.negatives import make_negatives
-from tenfold.training.network import Network, build
+from tenfold.training.network import Network, build, whiten
 from tenfold.training.optimisers import make_optimisers
 from tenfold.training.schedule import PlateauAnnealer, step_factor
 from tenfold.training.stacked import Stacked
+
+WHITENED = 2000  # pictures whose patches decide the filters that are not learned
 
 Row = dict[str, float | int | None]
 
@@ -152,7 +154,10 @@ class Trainer:
 
     def _built(self, seed: int) -> Network:
         torch.manual_seed(seed % 2**31)
-        return build(self.recipe, len(self.train.classes))
+        network = build(self.recipe, len(self.train.classes))
+        some = self.train.images[:: max(1, len(self.train) // WHITENED)]
+        whiten(network, to_float(torch.from_numpy(some)))
+        return network
 
     def epoch(self) -> None:
         """Train one epoch, or what is left of the steps, and score the validation pictures."""

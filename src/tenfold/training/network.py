@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
@@ -18,8 +19,12 @@ from tenfold.run.recipe import (
     Output,
     Recipe,
     Relu,
+    Whiten,
 )
 from tenfold.training.convolution import Convolution
+
+LEAST_CONTRAST = 0.05  # standard deviation of a patch that has ink to learn from
+FAINT = 1e-2  # added to the variance of a direction, so that the faintest are not all noise
 
 Network = nn.Sequential  # its layers in order, logits at the end
 
@@ -36,6 +41,39 @@ class CentreCrop(nn.Module):
         start = (images.shape[-1] - self.size) // 2
         stop = start + self.size
         return images[..., start:stop, start:stop]
+
+
+class Whitening(nn.Conv2d):
+    """Convolve with the main directions of pictures' patches, each at unit variance.
+
+    A direction and its opposite are a filter each, so that a ReLU behind loses nothing. Nothing is
+    learned, which saves the gradients of this layer and, for its pictures, of the next one: 2.2 ms
+    of a step of 22. After K. Jordan's airbench.
+    """
+
+    def __init__(self, channels: int, filters: int, size: int, stride: int) -> None:
+        super().__init__(channels, filters, size, stride, size // 2, bias=False)
+        self.weight.requires_grad_(False)
+
+    @torch.no_grad()
+    def fit(self, images: Tensor) -> None:
+        """Find the filters from images [n, c, h, w]."""
+        patches = functional.unfold(images, self.kernel_size).transpose(1, 2).flatten(0, 1)
+        inked = patches[patches.std(1) > LEAST_CONTRAST]
+        variances, directions = torch.linalg.eigh((inked if len(inked) > 1 else patches).T.cov())
+        scaled = (directions / (variances.clamp(min=0) + FAINT).sqrt()).T.flip(0)
+        half = scaled[: len(self.weight) // 2].reshape(-1, *self.weight.shape[1:])
+        self.weight.copy_(torch.cat([half, -half]))
+
+
+def whiten(network: nn.Sequential, images: Tensor) -> None:
+    """Find the filters of a network that are not learned, from images float [n, 1, 28, 28]."""
+    for module in network:
+        if isinstance(module, Whitening):
+            module.fit(images)
+        if not isinstance(module, CentreCrop):
+            return
+        images = module(images)
 
 
 class Flattened(nn.Flatten):
@@ -103,6 +141,8 @@ def _module(layer: AnyLayer, shape: tuple[int, ...], classes: int) -> nn.Module:
             return Convolution(
                 shape[0], layer.filters, layer.size, layer.stride, padding, bias=layer.bias
             )
+        case Whiten(filters=filters, size=size, stride=stride):
+            return Whitening(shape[0], filters, size, stride)
         case BatchNorm(momentum=momentum):
             return nn.BatchNorm2d(shape[0], momentum=momentum)
         case Relu():
@@ -131,7 +171,7 @@ def initialise(network: nn.Module, kind: str) -> None:
     on unchanged, after K. Jordan's airbench.
     """
     for module in network.modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear):
+        if not isinstance(module, nn.Conv2d | nn.Linear) or isinstance(module, Whitening):
             continue
         if kind == "glorot":
             nn.init.xavier_uniform_(module.weight)
@@ -145,7 +185,7 @@ def initialise(network: nn.Module, kind: str) -> None:
 
 def parameters(network: nn.Module) -> int:
     """Count the weights that are learned."""
-    return sum(weight.numel() for weight in network.parameters())
+    return sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
 
 
 def multiply_adds(network: nn.Sequential) -> int:

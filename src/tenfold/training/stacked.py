@@ -83,6 +83,7 @@ def _joined(same: list[nn.Module]) -> nn.Module:
             groups=len(same),
             bias=first.bias is not None,
         )
+        whole.requires_grad_(first.weight.requires_grad)
     elif isinstance(first, nn.BatchNorm2d):
         whole = nn.BatchNorm2d(first.num_features * len(same), momentum=first.momentum)
     else:
