@@ -140,8 +140,9 @@ def is_whole(name: str) -> bool:
 
 def named_labels(names: list[str]) -> tuple[Labels, tuple[str, ...]]:
     """Number labels that are written as text: as integers where all are, otherwise as names."""
-    if all(map(is_whole, set(names))):
-        return class_indices(np.array([int(name) for name in names], np.int64))
+    if all(map(is_whole, found := set(names))):
+        numbers = {name: int(name) for name in found}
+        return class_indices(np.array([numbers[name] for name in names], np.int64))
     return class_indices(np.array(names))
 
 
