@@ -27,7 +27,7 @@ from tenfold.training.optimisers import make_optimisers
 from tenfold.training.schedule import PlateauAnnealer, step_factor
 from tenfold.training.stacked import Stacked
 
-WHITENED = 2000  # pictures whose patches decide the filters that are not learned
+WHITENED = 500  # pictures whose patches decide the filters that are not learned
 
 Row = dict[str, float | int | None]
 
