@@ -198,11 +198,13 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    square, one = x @ x.mT, torch.eye(x.shape[1], device=x.device, dtype=x.dtype)
-    product = one.expand_as(square)
+    square = x @ x.mT
+    product = None
     for step in range(steps):
-        factor = a * one + b * square + c * square @ square
-        product = factor @ product
+        plain = b * square
+        plain.diagonal(dim1=1, dim2=2).add_(a)
+        factor = torch.baddbmm(plain, square, square, alpha=c)
+        product = factor if product is None else factor @ product
         if step < steps - 1:
             square = factor @ factor @ square
     whole: Tensor = product @ x
