@@ -8,7 +8,8 @@ row of `results/inference.jsonl`:
 - `int8`: a network in float32 and in 8 bits, with and without a second look at unsure pictures:
   errors on the test set, and how many pictures get another label;
 - `bench`: the figures of `tenfold bench` for these four files of the first network;
-- `keras`: by turns, pictures a second of these files and of `model.predict` on the notebook's net;
+- `keras`: by turns, pictures a second of these files, of the two in float32 run by OpenVINO, and
+  of `model.predict` on the notebook's net;
 - `predict`: by turns, a new process `tenfold predict` that reads the table of test pictures,
   answers and writes, and a new process that reads it with `pandas.read_csv` alone.
 """
@@ -28,7 +29,7 @@ import numpy as np
 
 from benchmarks import ladder, processes, results
 from benchmarks.figures import mean
-from benchmarks.peers import HERE, KERAS, PEERS, python_of
+from benchmarks.peers import HERE, KERAS, PEERS, python_of, python_with
 from benchmarks.processes import timed
 from benchmarks.results import Row
 from tenfold.data.dataset import Dataset
@@ -47,6 +48,8 @@ from tenfold.workflow.plan import Plan, load_again
 
 NAME = "inference"
 VARIANTS = ("float32", "float32, one look", "int8", "int8, one look")
+# The same files in another runtime, which multiplies in bfloat16 where the processor does.
+IN_OPENVINO = {"float32": "in OpenVINO", "float32, one look": "in OpenVINO, one look"}
 READ_CSV = """
 import sys, time
 began = time.perf_counter()
@@ -188,7 +191,8 @@ def _against_keras(terms: Bench, run: Path) -> None:
     if not left:
         return
     python = terms.python or python_of(PEERS["keras"])
-    images = terms.test.images
+    engine = python_with("requirements-openvino.txt")
+    images, labels = terms.test.images, terms.test.known_labels
     with variants(run) as files, tempfile.TemporaryDirectory() as place:
         pictures = Path(place) / "pictures.npz"
         np.savez(pictures, x_test=images)
@@ -203,7 +207,20 @@ def _against_keras(terms: Bench, run: Path) -> None:
                 began = time.perf_counter()
                 model.predict(images)
                 speeds[name] = len(images) / (time.perf_counter() - began)
-            terms.keep(kind="keras", pair=pair, images_per_second=speeds, keras=theirs)
+            answers = Path(place) / "answers.npz"
+            script = [engine, str(HERE / "openvino_predict.py"), str(pictures), str(answers)]
+            _, said = timed([*script, *(str(files[name]) for name in IN_OPENVINO)])
+            other, found = json.loads(said.splitlines()[-1]), np.load(answers)
+            names = IN_OPENVINO.values()
+            speeds |= dict(zip(names, other["images_per_second"], strict=True))
+            terms.keep(
+                kind="keras",
+                pair=pair,
+                images_per_second=speeds,
+                keras=theirs,
+                openvino=other["openvino"],
+                errors={name: int((found[str(i)] != labels).sum()) for i, name in enumerate(names)},
+            )
 
 
 def _against_pandas(terms: Bench, run: Path) -> None:
@@ -282,6 +299,13 @@ def _variants_table(rows: list[Row], pairs: list[Row]) -> str:
             ratio = f"{median(row['images_per_second'][name] / best(row) for row in pairs):.1f}"
         cells = [name, f"{rows[0]['bytes'][name]:,}", f"{wrong:.1f}", gap, changed, speed, ratio]
         lines.append(f"| {' | '.join(cells)} |")
+    for name, other in IN_OPENVINO.items() if pairs else ():
+        speed = f"{median(row['images_per_second'][other] for row in pairs):,.0f}"
+        ratio = f"{median(row['images_per_second'][other] / best(row) for row in pairs):.1f}"
+        wrong = f"{pairs[-1]['errors'][other]} (first network)"
+        version = pairs[-1]["openvino"].partition("-")[0]
+        cells = [f"{name}, in OpenVINO {version}", f"{rows[0]['bytes'][name]:,}", wrong]
+        lines.append(f"| {' | '.join([*cells, '', '', speed, ratio])} |")
     return "\n".join(lines)
 
 

@@ -119,7 +119,7 @@ def _inference(rows: list[Row]) -> Iterator[Line]:
             name: median(
                 row["images_per_second"][name] / inference.best(row) for row in by["keras"]
             )
-            for name in inference.VARIANTS
+            for name in by["keras"][-1]["images_per_second"]
         }
         name = max(ratios, key=lambda one: ratios[one])
         yield speed, f"{ratios[name]:.1f} times, {name}", ratios[name] >= 20

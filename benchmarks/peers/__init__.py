@@ -102,16 +102,21 @@ PEERS = {
 
 
 def python_of(peer: Peer, folder: Path = ENVIRONMENTS) -> str:
-    """Give the Python of a peer's environment, which is made where it is not there.
+    """Give the Python of a peer's environment, which is made where it is not there."""
+    return python_with(peer.requirements, folder)
 
-    Peers that need the same packages share one.
+
+def python_with(file: str, folder: Path = ENVIRONMENTS) -> str:
+    """Give the Python of an environment with what a file of this folder asks for.
+
+    It is made where it is not there; peers that need the same packages share one.
     """
-    requirements = HERE / peer.requirements
+    requirements = HERE / file
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:8]
     place = folder / f"{requirements.stem.removeprefix('requirements-')}-{digest}"
     python, whole = place / "bin" / "python", place / "whole"
     if not whole.exists():
-        print(f"{place}: is made, with {peer.requirements}", file=sys.stderr, flush=True)
+        print(f"{place}: is made, with {file}", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)]
         subprocess.run([*install, "--disable-pip-version-check"], check=True)
