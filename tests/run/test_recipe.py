@@ -38,6 +38,19 @@ def test_another_optimiser_starts_from_its_own_defaults() -> None:
         ("epochs.more=1", "'epochs' is not a table"),
         ('network=[{layer="flatten"}]', "must end in its one 'output' layer"),
         ('network=[{layer="output"}]', "layer 1 (output) needs 'flatten' before it"),
+        (
+            'network=[{layer="relu"},{layer="whiten",filters=8,size=3},{layer="flatten"},'
+            '{layer="output"}]',
+            "layer 2 (whiten) must be the first, or behind a crop",
+        ),
+        (
+            'network=[{layer="whiten",filters=20,size=3},{layer="flatten"},{layer="output"}]',
+            "patches of 3 x 3 have at most 18 filters. Received: 20",
+        ),
+        (
+            'network=[{layer="whiten",filters=8,size=4},{layer="flatten"},{layer="output"}]',
+            "layer 1 (whiten): 'same' padding needs an odd size. Received: 4",
+        ),
         ('network=[{layer="cnv"}]', "Invalid value 'cnv'"),
     ],
 )
