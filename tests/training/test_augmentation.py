@@ -72,7 +72,6 @@ def test_the_nearest_pixel_or_the_background_comes_in_at_the_border(digits: Data
 STEPS = {
     "stretch": 0.9,
     "elastic": 1.0,
-    "rough": 1.0,
     "stroke": 1.0,
     "neighbour": 0.9,
     "line": 0.9,
@@ -106,15 +105,6 @@ def test_a_narrow_digit_is_stretched_no_broader_than_high(digits: Dataset) -> No
     assert 0.05 < float((widths < 10.01).float().mean()) < 0.2  # those that were not chosen
     assert 19 < float(widths.max()) <= 20.01
     assert float((after.amax(3).sum((1, 2)) - 20).abs().max()) < 0.01  # as high as before
-
-
-def test_a_rough_edge_is_ragged_and_stays_where_it_was() -> None:
-    bar = torch.zeros(300, 1, 28, 28)
-    bar[..., 4:24, 10:18] = 1
-    after = augment(bar, Augmentation(rough=1.0), torch.Generator().manual_seed(0))
-    breadth = after[:, 0, 6:22].sum(2)
-    assert float((breadth.mean() - 8).abs()) < 0.1
-    assert 0.3 < float(breadth.std(1).mean()) < 1.2
 
 
 def test_a_band_makes_paper_of_ink_and_ink_of_paper() -> None:

@@ -96,7 +96,6 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     fill: Literal["nearest", "background"] = "background"  # what comes in at the border
     stretch: Share = 0.0  # share of the pictures whose digit is made as broad as high, or partly so
     elastic: NotNegative = 0.0  # pixels by which parts are bent away, one standard deviation
-    rough: NotNegative = 0.0  # pixels by which edges are ragged, the most of one standard deviation
     stroke: Annotated[float, Meta(ge=0, le=1)] = 0.0  # pixels wider or narrower on either side
     neighbour: Share = 0.0  # share of the pictures with part of another digit at a side
     line: Share = 0.0  # share of the pictures with a line across

@@ -27,8 +27,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     Returns:
         float [n, 1, h, w] in 0-1; `images` itself where every range is zero.
     """
-    ways = (how.rotation, how.zoom, how.shift, how.shear, how.stretch, how.elastic, how.rough)
-    if any(ways):
+    if how.rotation or how.zoom or how.shift or how.shear or how.stretch or how.elastic:
         images = _moved(images, how, generator)
     if how.stroke:
         images = _pen_changed(images, _draw(images, generator) * 2 * how.stroke - how.stroke)
@@ -57,14 +56,6 @@ def _moved(images: Tensor, how: Augmentation, generator: torch.Generator) -> Ten
         coarse = torch.randn(len(images), 2, 6, 6, generator=generator, device=images.device)
         bend = functional.interpolate(coarse, (side, side), mode="bicubic", align_corners=False)
         grid = grid + bend.permute(0, 2, 3, 1) * (how.elastic * 2 / side)
-    if how.rough:
-        side = images.shape[-1]
-        fine = torch.randn(
-            len(images), 2, side // 2, side // 2, generator=generator, device=images.device
-        )
-        fine = functional.interpolate(fine, (side, side), mode="bilinear", align_corners=False)
-        far = _draw(images, generator) * how.rough * 2 / side
-        grid = grid + fine.permute(0, 2, 3, 1) * far
     border = "border" if how.fill == "nearest" else "zeros"
     moved = functional.grid_sample(
         images.float(), grid, mode="bilinear", padding_mode=border, align_corners=False
@@ -143,14 +134,12 @@ def _hollowed(images: Tensor, how: Augmentation, generator: torch.Generator) -> 
     """Leave the outline of the strokes alone, as of shaded or chiselled digits."""
     if not how.hollow:
         return images
-    which = torch.nonzero(_draw(images, generator).flatten() < how.hollow).flatten()
-    some = images[which]
+    chosen = _draw(images, generator) < how.hollow
     # On either side of the edge, so that a thin stroke keeps something within.
-    side = _draw(some, generator)
-    outer = _widened(some) - some
-    inner = some - 1 + _widened(1 - some)
-    # Only these are computed: for all of them it was 7 % of a step.
-    return images.index_copy(0, which, (2 * torch.lerp(outer, inner, side)).clamp(0, 1))
+    side = _draw(images, generator)
+    outer = _widened(images) - images
+    inner = images - 1 + _widened(1 - images)
+    return torch.where(chosen, (2 * torch.lerp(outer, inner, side)).clamp(0, 1), images)
 
 
 def _banded(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:

@@ -1,8 +1,7 @@
 """Write digits as many people do and MNIST's American writers seldom: from MNIST's own ink.
 
-A 1 gets a flag, at its top or further down, a foot or both; a 7 a bar, a hook at its left end or
-both; a 9 a foot that curls to the left; a 4 loses the upper end of its stem, leans, its stem's
-lower end may be short, and its bar may go on to the right. A digit stays what it is.
+A 1 gets a flag, a foot or both; a 7 a bar; a 9 a foot that curls to the left; a 4 loses the upper
+end of its stem, leans, and its stem's lower end may be short. A digit stays what it is.
 """
 
 import torch
@@ -36,9 +35,7 @@ def write_otherwise(
     for label, change in ((1, _one), (4, _four), (7, _seven), (9, _nine)):
         which = torch.nonzero(chosen & (labels == label)).flatten()
         if len(which):
-            # A 4 that leans has become broad.
-            narrow = 1 + (0.5 * (label == 4)) * rand(generator, len(which))
-            images[which] = _fitted(change(images[which], generator), narrow)
+            images[which] = _fitted(change(images[which], generator))
     return images
 
 
@@ -51,22 +48,15 @@ def _one(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _flag(images: Tensor, generator: torch.Generator) -> Tensor:
-    top, bottom = _ends(images)
+    top, _ = _ends(images)
     count, tall = len(images), _extent(images)
-    # Three in ten begin further down: there they may be level, as no 7's bar is.
-    low = rand(generator, count, 1) < 0.3
-    start = torch.lerp(top, bottom, low * _between(0.15, 0.4, count, generator))
-    share = torch.where(
-        low, _between(0.15, 0.4, count, generator), _between(0.2, 0.75, count, generator)
-    )
-    # Radians below the level. A 7's bar that slopes is flatter: with 0.4 for every flag, 1 was read
-    # for 7 and 7 for 1.
-    least = torch.where(low, -0.15, 0.45 + 0.25 * share)
-    angle = torch.lerp(least, torch.full_like(least, 1.25), rand(generator, count, 1))
-    length = tall * share
-    end = start + length * torch.cat([-angle.cos(), angle.sin()], 1)
-    bow = _between(-0.2, 0.2, count, generator) * length
-    return _curve(images, start, (start + end) / 2 + torch.cat([bow, bow], 1), end, generator)
+    length = tall * _between(0.2, 0.75, count, generator)
+    # Radians below the level. A 7's bar that slopes is flatter: with 0.4 here, 1 was read for 7 and
+    # 7 for 1.
+    angle = _between(0.55, 1.25, count, generator)
+    end = top + length * torch.cat([-angle.cos(), angle.sin()], 1)
+    bow = _between(-0.12, 0.12, count, generator) * length
+    return _curve(images, top, (top + end) / 2 + torch.cat([bow, bow], 1), end, generator)
 
 
 def _foot(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -78,38 +68,17 @@ def _foot(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _seven(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Cross the stem with a bar, let the left end of the upper bar hang down, or both."""
-    kind = rand(generator, len(images), 1, 1, 1)
-    barred = torch.where(kind < 0.8, _bar(images, generator), torch.zeros_like(images))
-    hooked = torch.where(kind > 0.6, _hook(images, generator), torch.zeros_like(images))
-    return torch.maximum(images, torch.maximum(barred, hooked))
-
-
-def _bar(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Cross the stem with a bar."""
     count, tall = len(images), _extent(images)
     top, bottom = _ends(images)
     height = top[:, 1] + (bottom - top)[:, 1] * (0.4 + 0.35 * rand(generator, count))
-    middle = _at_row(images, height)
+    row = height.round().long().clamp(0, SIDE - 1)
+    ink = images[torch.arange(count, device=images.device), 0, row]
+    middle = torch.stack([_mean_place(ink), height], 1)
     reach = tall * _between(0.14, 0.42, count, generator)
     slope = _between(-0.45, 0.12, count, generator)
     step = reach * torch.cat([torch.ones_like(slope), slope], 1)
-    return _curve(images, middle - step, middle, middle + step, generator)
-
-
-def _hook(images: Tensor, generator: torch.Generator) -> Tensor:
-    # The leftmost ink of the upper third: the stem's lower end may lie further to the left.
-    count, tall = len(images), _extent(images)
-    top, bottom = _ends(images)
-    rows = torch.arange(SIDE, device=images.device).view(1, 1, -1, 1)
-    upper = images * (rows < (top + (bottom - top) / 3)[:, 1].view(-1, 1, 1, 1))
-    column = (upper[:, 0] > INKED).any(1).float().argmax(1)
-    each = torch.arange(count, device=images.device)
-    inset = (_pen(images)[:, 0] / 2).clamp(max=2)
-    start = torch.stack([column + inset, _mean_place(upper[each, 0, :, column])], 1)
-    down = tall * _between(0.06, 0.2, count, generator)
-    aside = tall * _between(-0.12, 0.06, count, generator)
-    end = start + torch.cat([aside, down], 1)
-    return _curve(images, start, (start + end) / 2, end, generator)
+    return torch.maximum(images, _curve(images, middle - step, middle, middle + step, generator))
 
 
 def _nine(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -147,23 +116,11 @@ def _four(images: Tensor, generator: torch.Generator) -> Tensor:
     gone = (rows >= border[..., None]) & (rows.view(1, -1, 1) < kept[..., None])
     short = bottom - rand(generator, count, 1) * 0.5 * (bottom - bar - pen / 2).clamp(min=0)
     gone |= rows.view(1, -1, 1) > short[..., None]
-    stem = _at_row(images, (bar + bottom)[:, 0] / 2)
-    cross = _crossing(images, bar, stem, generator)
-    changed = torch.maximum(images * ~gone[:, None], cross)
-    lean = rand(generator, count, 1) * 0.75
+    changed = images * ~gone[:, None]
+    lean = rand(generator, count, 1) * 0.9
     # Two resamplings have softened the pen.
     changed = (1.5 * _leaning(changed, bar.float(), lean) - 0.2).clamp(0, 1)
     return torch.where(fit.view(-1, 1, 1, 1), changed, images)
-
-
-def _crossing(images: Tensor, bar: Tensor, stem: Tensor, generator: torch.Generator) -> Tensor:
-    """Let two bars in five, in the rows `bar` [n, 1], go on behind the stem [n, 2]."""
-    count, tall = len(images), _extent(images)
-    start = torch.cat([stem[:, :1], bar + 0.5], 1)
-    far = tall * _between(0.05, 0.25, count, generator)
-    end = start + torch.cat([far, far * _between(-0.3, 0.2, count, generator)], 1)
-    chosen = rand(generator, count, 1, 1, 1) < 0.4
-    return _curve(images, start, (start + end) / 2, end, generator) * chosen
 
 
 def _leaning(images: Tensor, bar: Tensor, lean: Tensor) -> Tensor:
@@ -211,13 +168,6 @@ def _ends(images: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def _at_row(images: Tensor, height: Tensor) -> Tensor:
-    """Give the middle of the ink in the rows nearest to heights [n], [n, 2] (x, y)."""
-    each = torch.arange(len(images), device=images.device)
-    ink = images[each, 0, height.round().long().clamp(0, SIDE - 1)]
-    return torch.stack([_mean_place(ink), height], 1)
-
-
 def _mean_place(line: Tensor) -> Tensor:
     """Give the centre of mass of lines of pixels [n, 28], in pixels."""
     places = torch.arange(SIDE, device=line.device) + 0.5
@@ -241,23 +191,21 @@ def _sideways(far: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat([far, far * slope], 1)
 
 
-def _fitted(images: Tensor, narrow: Tensor) -> Tensor:
-    """Scale digits, made narrower by [n], to a longer side of 20, centres of mass in the middle."""
+def _fitted(images: Tensor) -> Tensor:
+    """Scale digits to a longer side of 20 and put their centres of mass in the middle."""
     inked = images[:, 0] > INKED
-    height, width = inked.any(2).sum(1), inked.any(1).sum(1)
-    size = torch.maximum(height, width / narrow).clamp(min=4) / HEIGHT
+    size = _extent(images).clamp(min=4)[:, 0] / HEIGHT
     mass = images[:, 0].sum((1, 2)).clamp(min=1e-3)
     places = torch.arange(SIDE, device=images.device) + 0.5
     x = (images[:, 0].sum(1) * places).sum(1) / mass
     y = (images[:, 0].sum(2) * places).sum(1) / mass
     matrix = torch.zeros(len(images), 2, 3, device=images.device)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = size
     # The box must stay within the picture, however lopsided the ink.
-    lines_of = ((x, inked.any(1), size * narrow), (y, inked.any(2), size))
-    for axis, (centre, lines, scale) in enumerate(lines_of):
-        matrix[:, axis, axis] = scale
+    for axis, (centre, lines) in enumerate(((x, inked.any(1)), (y, inked.any(2)))):
         low = lines.float().argmax(1)
         high = SIDE - lines.flip(1).float().argmax(1)
-        half = SIDE / 2 * scale
+        half = SIDE / 2 * size
         held = torch.minimum(torch.maximum(centre, high - half), low + half)
         matrix[:, axis, 2] = held * 2 / SIDE - 1
     grid = functional.affine_grid(matrix, list(images.shape), align_corners=False)

@@ -151,10 +151,6 @@ def _loops(count: int, generator: torch.Generator) -> Tensor:
     phase = rand(generator, count, 2, waves, 1)
     size = rand(generator, count, 2, waves, 1) / speed.sqrt()
     path = (size * (2 * math.pi * (speed * along + phase)).sin()).sum(2)
-    # Half of them dense here and loose there, with a hand that goes its way meanwhile.
-    size = functional.interpolate(rand(generator, count, 1, 6), 3 * POINTS, mode="linear")
-    way = 2 * functional.interpolate(rand(generator, count, 2, 5), 3 * POINTS, mode="linear")
-    path = torch.where(rand(generator, count, 1, 1) < 0.5, size * path + way, path)
     path = path - path.amin(2, keepdim=True)
     # No slimmer than three to five: a bar is a 1.
     sides = 18 * (0.6 + 0.4 * rand(generator, count, 2, 1))
