@@ -49,3 +49,11 @@ def test_a_broad_bar_is_thinned_though_its_outline_is_rough() -> None:
 
 def test_is_blank_without_ink() -> None:
     assert not normalise(np.zeros((40, 30), np.float32)).image.any()
+
+
+def test_what_is_broader_than_any_pen_stays_as_broad() -> None:
+    coat = np.zeros((60, 60), np.float32)
+    coat[5:55, 12:46] = 1
+    done = normalise(coat)
+    assert done.notes == ()
+    assert 13 <= float((done.image[14] > 127).sum()) <= 14

@@ -17,6 +17,7 @@ FINE = 6  # an outline is found and moved on a grid this much finer than the 28 
 # The width of the pen in MNIST's training pictures, in pixels of 28 x 28, measured as `pen_width`
 # does (n = 1,500): mean 2.6, 2 % below 1.6 and 5 % above 4.2.
 THINNEST, THICKEST, USUAL = 1.6, 4.2, 2.6
+BROADEST = 10.0  # pixels of 20: what is broader no pen drew, and thinned, a coat would be a 1
 SOFT = 0.12  # pixels of blur: then as many pixels are full ink as in MNIST (36 in 100 of the inked)
 FAINTEST = 0.2  # of a digit's darkest ink; what is lighter is no part of it
 
@@ -42,13 +43,16 @@ def normalise(ink: NDArray[np.float32], pen: float | None = None) -> Normalised:
         pen: the width that every stroke gets, in pixels of 28 x 28; None to leave what MNIST has.
 
     Returns:
-        The picture; blank where there is no ink at least half as dark as the darkest.
+        The picture; blank where there is no ink at least half as dark as the darkest. Ink that is
+        broader than any pen stays as broad.
     """
     fine = _fine_outline(ink)
     if fine is None:
         return Normalised(np.zeros((SIDE, SIDE), np.uint8), ())
     outside = _signed_distance(fine)
     width = pen_width(outside) / FINE
+    if width > BROADEST:
+        return Normalised(_place(outside), ())
     wanted = pen or float(np.clip(width, THINNEST, THICKEST))
     notes: tuple[str, ...] = ()
     if pen is None and width < 0.8 * THINNEST:
