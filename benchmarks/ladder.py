@@ -1,6 +1,6 @@
 """Time to accuracy: a recipe or a peer, so many epochs, so many seeds, both splits.
 
-    python -m benchmarks.ladder quick --epochs 1 2 3 4 6 --seeds 20
+    python -m benchmarks.ladder quick --epochs 1 2 3 4 6 8 --seeds 20
     python -m benchmarks.ladder best --seeds 5 --splits kaggle
     python -m benchmarks.ladder pytorch --seeds 5
 

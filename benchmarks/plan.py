@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.ladder import SPLITS
 from tenfold.run.recipe import load_recipe, recipe_names
 
-LENGTHS = (1, 2, 3, 4, 6)  # epochs of `quick`
+LENGTHS = (1, 2, 3, 4, 6, 8)  # epochs of `quick`
 QUICK_SEEDS = 20
 
 
