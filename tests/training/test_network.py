@@ -8,7 +8,13 @@ from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import load_recipe
 from tenfold.training.device import settle
 from tenfold.training.loop import Trainer, to_float
-from tenfold.training.network import Whitening, whiten
+from tenfold.training.network import (
+    Whitening,
+    build,
+    multiply_adds,
+    multiply_adds_of_training,
+    whiten,
+)
 
 LAYERS = (
     'network=[{layer="crop",size=20},{layer="whiten",filters=12,size=5},{layer="relu"},'
@@ -46,6 +52,16 @@ def test_a_whitening_of_pictures_without_ink_is_finite() -> None:
     layer = Whitening(1, 8, 3, 1)
     layer.fit(torch.zeros(4, 1, 28, 28))
     assert layer.weight.isfinite().all()
+
+
+def test_a_backward_pass_costs_what_learns_and_what_flows_back() -> None:
+    whitened = build(load_recipe("quick", [LAYERS]), 10)
+    first, last = 12 * 25 * 20 * 20, 12 * 20 * 20 * 10
+    assert multiply_adds(whitened) == first + last
+    assert multiply_adds_of_training(whitened) == first + 2 * last
+    layers = LAYERS.replace('"whiten"', '"conv"')
+    learned = build(load_recipe("quick", [layers]), 10)
+    assert multiply_adds_of_training(learned) == 2 * first + 3 * last
 
 
 def test_training_does_without_torchs_compiler() -> None:

@@ -190,7 +190,22 @@ def parameters(network: nn.Module) -> int:
 
 def multiply_adds(network: nn.Sequential) -> int:
     """Count the multiply-adds that one picture costs in convolutions and dense layers."""
-    shape, total = (1, SIDE, SIDE), 0
+    return sum(cost for cost, _ in _costs(network))
+
+
+def multiply_adds_of_training(network: nn.Sequential) -> int:
+    """Count those of one picture's forward and backward pass.
+
+    Backward it is once for the gradient of the weights, where they learn, and once for that of what
+    comes in, where anything before learns.
+    """
+    return sum(cost * passes for cost, passes in _costs(network))
+
+
+def _costs(network: nn.Sequential) -> list[tuple[int, int]]:
+    """Give each layer's multiply-adds for a picture, and how often training goes through them."""
+    found: list[tuple[int, int]] = []
+    shape, learned = (1, SIDE, SIDE), False
     device = next(network.parameters()).device
     training = network.training
     network.eval()
@@ -198,9 +213,10 @@ def multiply_adds(network: nn.Sequential) -> int:
         for module in network:
             shape = tuple(module(torch.zeros(1, *shape, device=device)).shape[1:])
             for part in module.modules():
-                if isinstance(part, nn.Conv2d):
-                    total += part.weight.numel() * shape[1] * shape[2]
-                elif isinstance(part, nn.Linear):
-                    total += part.weight.numel()
+                if isinstance(part, nn.Conv2d | nn.Linear):
+                    places = shape[1] * shape[2] if isinstance(part, nn.Conv2d) else 1
+                    passes = 1 + part.weight.requires_grad + learned
+                    found.append((part.weight.numel() * places, passes))
+            learned = learned or any(weight.requires_grad for weight in module.parameters())
     network.train(training)
-    return total
+    return found

@@ -8,8 +8,6 @@ from tenfold.run import environment
 if TYPE_CHECKING:
     from tenfold.training.loop import Trainer
 
-BACKWARD = 2  # the backward pass costs about twice the multiply-adds of the forward pass
-
 
 class Stopwatch:
     """Divides a run's seconds among its stages, and those of its steps among their parts.
@@ -45,11 +43,11 @@ class Stopwatch:
 
     def count(self, trainer: "Trainer") -> None:
         """Take in what a trainer has done."""
-        from tenfold.training.network import multiply_adds
+        from tenfold.training.network import multiply_adds_of_training
 
         self.loop_seconds += trainer.seconds
         pictures = trainer.step * trainer.batch * trainer.members
-        self.operations += 2 * (1 + BACKWARD) * pictures * multiply_adds(trainer.networks[0])
+        self.operations += 2 * pictures * multiply_adds_of_training(trainer.networks[0])
 
     def figures(self, precision: str, device: str) -> dict[str, Any]:
         """Give the figures, ready for JSON; measures the machine's peak.
