@@ -77,8 +77,8 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines) + (
         f"\n\n`{last['name']}`, {last['epochs']} epochs of `{last['train']}`, medians of "
         f"{len(mine)}: {_median(mine, 'images_per_second'):,.0f} pictures/s. Each picture costs "
-        f"{last['multiply_adds'] / 1e6:.1f} M multiply-adds; two operations each, forward and, where "
-        f"something learns, backward, they come to {speed:,.0f} GFLOP/s: "
+        f"{last['multiply_adds'] / 1e6:.1f} M multiply-adds; two operations each, forward and "
+        f"where something learns backward, they come to {speed:,.0f} GFLOP/s: "
         f"**{100 * _median(mine, 'of_peak'):.0f} %** of the {_median(mine, 'peak') / 1e9:,.0f} "
         f"that a matrix product in {last['precision']} reaches. {last['threads']} threads of "
         f"{machine['cpu']}, commit {last['commit']}, {last['date'][:10]}."
