@@ -157,7 +157,7 @@ class Trainer:
         torch.manual_seed(seed % 2**31)
         network = build(self.recipe, len(self.train.classes))
         some = self.train.images[:: max(1, len(self.train) // WHITENED)]
-        whiten(network, to_float(torch.from_numpy(some)))
+        whiten(network, to_float(torch.tensor(some)))
         return network
 
     def epoch(self) -> None:
