@@ -4,8 +4,8 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import Augmentation, load_recipe
+from tenfold.training.answers import to_float
 from tenfold.training.augmentation import augment
-from tenfold.training.loop import to_float
 from tenfold.training.preview import augmented_examples
 
 

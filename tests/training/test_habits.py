@@ -3,9 +3,10 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import load_recipe
+from tenfold.training.answers import to_float
 from tenfold.training.device import settle
 from tenfold.training.habits import write_otherwise
-from tenfold.training.loop import Trainer, to_float
+from tenfold.training.loop import Trainer
 
 
 def written(digits: Dataset, share: float = 1.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -5,8 +5,9 @@ import torch
 from tenfold.data.dataset import Dataset, from_arrays
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import load_recipe
+from tenfold.training.answers import to_float
 from tenfold.training.device import settle
-from tenfold.training.loop import Trainer, to_float
+from tenfold.training.loop import Trainer
 from tenfold.training.negatives import make_negatives
 
 NETWORK = load_recipe("quick").to_toml()

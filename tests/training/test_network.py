@@ -6,8 +6,9 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import load_recipe
+from tenfold.training.answers import to_float
 from tenfold.training.device import settle
-from tenfold.training.loop import Trainer, to_float
+from tenfold.training.loop import Trainer
 from tenfold.training.network import (
     Whitening,
     build,

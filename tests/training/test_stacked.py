@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import Recipe, change, load_recipe
-from tenfold.training.loop import to_float
+from tenfold.training.answers import to_float
 from tenfold.training.network import Network, build
 from tenfold.training.optimisers import make_optimisers
 from tenfold.training.stacked import Stacked

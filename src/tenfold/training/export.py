@@ -17,7 +17,7 @@ from tenfold.data.dataset import SIDE, Images
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Answers, Confidence, Model, Parity, metadata
 from tenfold.run.recipe import Recipe
-from tenfold.training.loop import forward
+from tenfold.training.answers import forward
 from tenfold.training.network import CentreCrop, Scale
 
 OPSET = 20  # the first with Gelu

@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from tenfold.data.dataset import Dataset, Images
+from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Plateau, Recipe, change
 from tenfold.training import checkpoint
+from tenfold.training.answers import forward, to_float
 from tenfold.training.augmentation import augment
 from tenfold.training.device import prepare
 from tenfold.training.habits import write_otherwise
@@ -350,30 +350,6 @@ class Trainer:
             warnings.simplefilter("ignore", UserWarning)
             images, labels = map(torch.from_numpy, arrays)
         return images.to(self.device), labels.to(self.device)
-
-
-def to_float(images: Tensor) -> Tensor:
-    """Turn uint8 [n, 28, 28] into float32 [n, 1, 28, 28] in 0-1."""
-    return images.unsqueeze(1).float().div_(255)
-
-
-@torch.no_grad()
-def forward(
-    network: nn.Module, images: Images, device: torch.device, batch: int = 256
-) -> NDArray[np.float32]:
-    """Answer pictures uint8 [n, 28, 28] in float32; return logits float32 [n, classes]."""
-    was_training = network.training
-    network.eval()
-    parts = [
-        network(
-            to_float(torch.tensor(images[start : start + batch], device=device)).contiguous(
-                memory_format=torch.channels_last
-            )
-        ).cpu()
-        for start in range(0, len(images), batch)
-    ]
-    network.train(was_training)
-    return torch.cat(parts).numpy()
 
 
 def steps_within(recipe: Recipe, train: Dataset, seconds: float, members: int = 1) -> int:

@@ -4,8 +4,8 @@ import torch
 
 from tenfold.data.dataset import Images
 from tenfold.run.recipe import Augmentation
+from tenfold.training.answers import to_float
 from tenfold.training.augmentation import augment
-from tenfold.training.loop import to_float
 
 
 def augmented_examples(images: Images, how: Augmentation, versions: int, seed: int = 0) -> Images:
