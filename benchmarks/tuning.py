@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--folds", type=int, default=FOLDS, help="so many of the four alone")
     parser.add_argument("--threads", type=int, default=0, help="0: every core")
     parser.add_argument("--note", default="")
     arguments = parser.parse_args()
@@ -49,7 +50,7 @@ def main() -> None:
     )
     trial = {"recipe": arguments.recipe, "note": arguments.note, "settings": arguments.settings}
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
-        for fold, part in enumerate(parts):
+        for fold, part in enumerate(parts[: arguments.folds]):
             key = {**trial, "seed": seed, "fold": fold}
             if results.has(results.rows(NAME), **key):
                 continue
@@ -67,13 +68,10 @@ def main() -> None:
             row |= {"threads": recipe.threads, **results.stamp()}
             print(json.dumps(row), flush=True)
             results.append(NAME, row)
-    found = [row for row in results.rows(NAME) if all(row.get(key) == trial[key] for key in trial)]
-    found = [row for row in found if "fold" in row]
-    errors, loss = (sum(row[f"shifted_{name}"] for row in found) for name in ("errors", "loss"))
-    print(
-        f"{len(found)} networks: {errors / len(found) * FOLDS:.1f} errors in {len(digits):,}, "
-        f"loss {loss / len(found):.5f}"
-    )
+    found = [row for row in results.rows(NAME) if results.has([row], **trial) and "fold" in row]
+    errors, pictures = (sum(row[name] for row in found) for name in ("shifted_errors", "n"))
+    loss = sum(row["shifted_loss"] for row in found) / len(found)
+    print(f"{len(found)} networks: {100 * errors / pictures:.3f} % wrong, loss {loss:.5f}")
 
 
 if __name__ == "__main__":
