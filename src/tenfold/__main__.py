@@ -2,6 +2,6 @@
 
 import sys
 
-from tenfold.cli import main
+from tenfold.cli import console
 
-sys.exit(main())
+sys.exit(console())

@@ -28,7 +28,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--recipe",
         default="quick",
         metavar="NAME|FILE",
-        help="quick (the default), notebook, reader, or a TOML file",
+        help="quick (the default), best, notebook, reader, or a TOML file",
     )
     parser.add_argument(
         "--set",
