@@ -83,6 +83,8 @@ def error_against_time(found: list[Rung], place: Place) -> Figure | None:
         axes.set_title(SPLITS[split], pad=10)
         whole = "whole process" if what == "seconds" else "training loop"
         axes.set_xlabel(f"{whole}, seconds")
+    edges = [edge for mine in panels.values() for rung in mine for edge in _interval(rung)]
+    several[0].set_ylim(min(edges) / 1.25, max(edges) * 1.25)  # of all panels: they share it
     several[0].set_ylabel("wrong, % of the test pictures")
     figure.draw_without_rendering()  # where the points are is known from here on
     for axes, points in placed:
@@ -104,8 +106,6 @@ def _panel(axes: Axes, found: list[Rung], points: dict[Rung, tuple[float, float]
             axes.plot([points[rung][0]] * 2, _interval(rung), color=colour, linewidth=1.2)
     low, high = min(x for x, _ in points.values()), max(x for x, _ in points.values())
     axes.set_xlim(low / 2, high * 2)
-    values = [edge for rung in found for edge in _interval(rung)]
-    axes.set_ylim(min(values) / 1.25, max(values) * 1.25)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     for axis in (axes.xaxis, axes.yaxis):
