@@ -4,8 +4,9 @@
 
 35,985 pictures are in both bundled training sets, and in neither test set. Their writers are dealt
 to four folds, the same for every trial; each fold is held back in turn while a network learns from
-the other three, so that a trial is of four networks and every picture. The smoother figure for
-comparing two trials is the loss; one standard error of the accuracy is 0.03 points.
+the other three, so that a trial is of four networks and every picture. One standard error of the
+accuracy is 0.03 points. The loss is smoother, but it also follows how sure the answers are: where
+the two disagree, the errors count.
 Each network is a line of `results/tuning.jsonl`; one that stands there already is not trained
 again. Lines without a fold are of older trials, which held back a quarter of the writers alone.
 """

@@ -41,7 +41,7 @@ COMMANDS = (
 def console() -> int:
     """Run the command of this process; return its exit status (see `main`)."""
     status = main()
-    # Nothing that is left needs to be walked before the process ends: 0.25 s where torch is loaded.
+    # Nothing that is left needs to be walked before the process ends: 0.2 s where torch is loaded.
     gc.freeze()
     return status
 
