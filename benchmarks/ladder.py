@@ -112,6 +112,7 @@ def _take_recipe(arguments: argparse.Namespace, key: Row) -> Row:
         **{name: test[name] for name in ("accuracy", "errors", "n")},
         "seconds": seconds,
         "training_seconds": metrics["training"]["seconds"],
+        "capture_seconds": metrics["training"]["capture_seconds"],
         "training": metrics["training"],
         **{name: metrics["model"][name] for name in ("parameters", "multiply_adds")},
         "members": recipe.members,

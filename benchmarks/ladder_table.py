@@ -28,7 +28,7 @@ def _table(split: str, found: list[Rung], places: list[Place]) -> str:
     shown: list[Place | None] = [*places] or [None]
     for place in shown:
         where = "GPU" if place and place[0] == "cuda" else "CPU"
-        columns += [f"{where}: process, s", f"{where}: loop, s"]
+        columns += [f"{where}: {title}, s" for title in _times(place).values()]
     rule = "|---|" + "---:|" * (len(columns) - 1)
     lines = [_line(rung, shown) for rung in found]
     have = {(rung.name, rung.epochs) for rung in found}
@@ -51,10 +51,16 @@ def _line(rung: Rung, places: list[Place | None]) -> str:
         sd = f"{accuracy.sd * 100:.3f}"
     cells = [rung.title, f"{rung.epochs}", count, f"{wrong:.1f}", right, sd]
     for place in places:
-        for what in ("seconds", "training_seconds"):
+        for what in _times(place):
             value = rung.seconds(place, what) if place else None
             cells.append("" if value is None else f"{value:.1f}")
     return f"| {' | '.join(cells)} |"
+
+
+def _times(place: Place | None) -> dict[str, str]:
+    """Name what is timed at a place; a GPU captures its step first."""
+    times = {"seconds": "process", "training_seconds": "loop"}
+    return times | ({"capture_seconds": "capture"} if place and place[0] == "cuda" else {})
 
 
 def _planned(split: str) -> list[tuple[str, int]]:

@@ -44,8 +44,8 @@ class Rung:
         return mean([row["accuracy"] for row in self.rows])
 
     def seconds(self, place: Place, what: str = "seconds") -> float | None:
-        """Give the median seconds at a place: of the process, or `training_seconds`."""
-        there = [row[what] for row in self.rows if place_of(row) == place]
+        """Give the median seconds at a place, of the process or of `what`, where rows tell it."""
+        there = [row[what] for row in self.rows if place_of(row) == place and what in row]
         return median(there) if there else None
 
 

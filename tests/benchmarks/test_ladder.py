@@ -182,6 +182,10 @@ def test_accuracy_is_of_every_machine_and_time_of_one() -> None:
     told = ladder_table.tables(rows)
     assert "| `quick` | 3 | 3 of 20 | 224.0 | 99.200 (98.952-99.448) | 0.100 | 30.5 |" in told
     assert main_place(rungs(rows), "cpu") == ("cpu", "A", 2)
+    gpu = {"device_kind": "cuda", "device": "G", "training_seconds": 0.7, "capture_seconds": 0.31}
+    told = ladder_table.tables([*rows, row("quick", 3, 0, 0.992, seconds=4.0, **gpu)])
+    assert "| GPU: process, s | GPU: loop, s | GPU: capture, s |" in told
+    assert "| 30.5 | 27.0 | 4.0 | 0.7 | 0.3 |" in told
 
 
 def test_the_page_has_every_section_and_its_plots(tmp_path: Path) -> None:

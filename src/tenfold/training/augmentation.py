@@ -188,7 +188,7 @@ def _with_neighbours(images: Tensor, how: Augmentation, generator: torch.Generat
     chosen = _draw(images, generator) < how.neighbour
     by = (_draw(images, generator) * 0.4 + 1.05).view(-1)  # of half a side
     by = torch.where(_draw(images, generator).view(-1) < 0.5, by, -by)
-    still = torch.tensor([[1.0, 0, 0], [0, 1, 0]], device=images.device).repeat(len(images), 1, 1)
+    still = torch.eye(2, 3, device=images.device).repeat(len(images), 1, 1)
     still[:, 0, 2] = by
     grid = functional.affine_grid(still, list(images.shape), align_corners=False)
     others = functional.grid_sample(images.roll(1, 0), grid, align_corners=False)

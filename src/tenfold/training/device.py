@@ -57,6 +57,14 @@ def prepare(recipe: Recipe) -> torch.device:
     return torch.device(recipe.device)
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
 def device_name(device: str) -> str:
     """Name a device as a person would: the processor's or the GPU's name."""
     return torch.cuda.get_device_name() if device == "cuda" else environment.cpu_name()

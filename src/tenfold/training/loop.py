@@ -1,6 +1,7 @@
 """The loop: pictures in, weights out; fixed schedule, last weights."""
 
 import contextlib
+import itertools
 import math
 import time
 import warnings
@@ -20,7 +21,8 @@ from tenfold.run.recipe import Plateau, Recipe, change
 from tenfold.training import checkpoint
 from tenfold.training.answers import forward, to_float
 from tenfold.training.augmentation import augment
-from tenfold.training.device import prepare
+from tenfold.training.captured import captured
+from tenfold.training.device import prepare, wait_for
 from tenfold.training.habits import write_otherwise
 from tenfold.training.negatives import make_negatives
 from tenfold.training.network import Network, build, whiten
@@ -76,6 +78,7 @@ class Trainer:
     members: int = 1
     history: list[Row] = field(default_factory=list)
     seconds: float = 0.0
+    capture_seconds: float = 0.0
     step: int = 0
     interrupted: bool = False
     watch: Watch | None = None
@@ -90,6 +93,8 @@ class Trainer:
         dtype = torch.bfloat16 if recipe.precision == "bfloat16" else None
         self.optimisers = make_optimisers(self.network, recipe.optimiser, self.members, dtype)
         self.base_rates = [optimiser.rate for optimiser in self.optimisers]
+        # what is made up is another number of pictures in each step
+        self.captures = self.device.type == "cuda" and not (recipe.negatives.share or recipe.habits)
         self.annealer: PlateauAnnealer | None = None
         if isinstance(recipe.schedule, Plateau):
             if self.validation is None:
@@ -116,6 +121,12 @@ class Trainer:
                     )
         self.images, self.labels = self._on_device(self.train)
         self.batch = min(recipe.batch, len(self.train))
+        # A step reads and changes the same tensors each time, so that it can be captured.
+        self.chosen = torch.arange(self.batch, device=self.device).repeat(self.members)
+        self.loss = torch.zeros((), device=self.device)
+        self.hits = torch.zeros((), device=self.device)
+        self.generator = torch.Generator(self.device)
+        self.take_step: Callable[[], None] | None = None
         self.epoch_steps = len(self.train) // self.batch
         self.steps = recipe.steps or recipe.epochs * self.epoch_steps
         self.epochs = math.ceil(self.steps / self.epoch_steps)
@@ -162,6 +173,8 @@ class Trainer:
 
     def epoch(self) -> None:
         """Train one epoch, or what is left of the steps, and score the validation pictures."""
+        self.network.train()
+        self._make_ready()
         began = time.perf_counter()
         try:
             self._epoch(began)
@@ -173,53 +186,69 @@ class Trainer:
         # Order, augmentation and dropout are drawn anew from seed and epoch, so that the state
         # at the end of an epoch needs no generator's state.
         torch.manual_seed(self.recipe.seed * 100_003 + epoch)
-        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 100_003 + epoch)
+        self.generator.manual_seed(self.recipe.seed * 100_003 + epoch)
         orders = [
-            torch.randperm(len(self.train), generator=generator, device=self.device)
+            torch.randperm(len(self.train), generator=self.generator, device=self.device)
             for _ in range(self.members)
         ]
         order = torch.stack(orders)
-        losses = torch.zeros((), device=self.device)
-        hits = torch.zeros((), device=self.device)
+        self.loss.zero_()
+        self.hits.zero_()
         count = min(self.epoch_steps, self.steps - self.step)
         shown = began
-        self.network.train()
         for index in range(count):
-            chosen = order[:, index * self.batch : (index + 1) * self.batch].flatten()
-            loss, logits = self._step(chosen, generator)
-            losses += loss
-            hits += (logits.argmax(1) == self.labels[chosen]).sum()
+            self._advance(order[:, index * self.batch : (index + 1) * self.batch].flatten())
             now = time.perf_counter()
             # to tell how it stands a GPU would have to be waited for: its epochs are short
             if self.watch and now - shown > 0.2 and self.device.type != "cuda":
                 shown = now
-                self._tell(epoch, index + 1, losses, hits, now - began)
+                self._tell(epoch, index + 1, now - began)
         # this waits for the device: the epoch is over
-        mean, right = float(losses) / count, float(hits) / self.members
-        self._finish_epoch(epoch, count, mean, right, time.perf_counter() - began)
+        loss, hits = float(self.loss) / count, float(self.hits) / self.members
+        self._finish_epoch(epoch, count, loss, hits, time.perf_counter() - began)
 
-    def _step(self, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Take one step on the pictures at `chosen`; return the loss and logits [n, classes]."""
-        factor = step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1))
+    def _make_ready(self) -> None:
+        """Capture the step, where it can be and is not yet."""
+        if self.take_step is not None:
+            return
+        self.take_step = self._step
+        if self.captures:
+            began = time.perf_counter()
+            changed = list(self.network.state_dict().values())
+            for optimiser in self.optimisers:
+                changed += itertools.chain.from_iterable(optimiser.state.values())
+            self.take_step = captured(self._step, changed, self.generator)
+            wait_for(self.device)
+            self.capture_seconds = time.perf_counter() - began
+
+    def _advance(self, chosen: Tensor) -> None:
+        """Take the next step, on the pictures at `chosen`; nothing here waits for the device."""
+        assert self.take_step
         if self.annealer is None:
-            for optimiser, rate in zip(self.optimisers, self.base_rates, strict=True):
-                optimiser.rate = rate * factor
-        labels = self.labels[chosen]
-        loss, logits = self._answers(self._moved(chosen, labels, generator), labels)
+            factor = step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1))
+            self._set_rates([rate * factor for rate in self.base_rates])
+        self.chosen.copy_(chosen)
+        self.take_step()
+        self.step += 1
+
+    def _step(self) -> None:
+        """Learn from the pictures at `self.chosen`; add up their loss and hits."""
+        labels = self.labels[self.chosen]
+        loss, logits = self._answers(self._moved(labels), labels)
         self._backward(loss)
         self._update()
-        self.step += 1
-        return loss.detach(), logits.detach()
+        self.loss += loss.detach()
+        self.hits += (logits.detach().argmax(1) == labels).sum()
 
     # What a step is made of. `profile.watch_parts` measures these by their names.
 
-    def _moved(self, chosen: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def _moved(self, labels: Tensor) -> Tensor:
         """Give the pictures of a step as float [n, 1, 28, 28], augmented, negatives last."""
-        pictures = to_float(self.images[chosen])
+        pictures = to_float(self.images[self.chosen])
         if self.recipe.habits:
-            pictures = write_otherwise(pictures, labels, self.recipe.habits, generator)
-        pictures = self._with_negatives(pictures, labels, generator)
-        pictures = augment(pictures, self.recipe.augmentation, generator)
+            pictures = write_otherwise(pictures, labels, self.recipe.habits, self.generator)
+        pictures = self._with_negatives(pictures, labels)
+        pictures = augment(pictures, self.recipe.augmentation, self.generator)
         return pictures.contiguous(memory_format=torch.channels_last)
 
     def _answers(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,13 +273,11 @@ class Trainer:
         for optimiser in self.optimisers:
             optimiser.step()
 
-    def _with_negatives(
-        self, pictures: Tensor, labels: Tensor, generator: torch.Generator
-    ) -> Tensor:
+    def _with_negatives(self, pictures: Tensor, labels: Tensor) -> Tensor:
         count = round(self.recipe.negatives.share * len(pictures))
         if not count:
             return pictures
-        return torch.cat([pictures, make_negatives(pictures, labels, count, generator)])
+        return torch.cat([pictures, make_negatives(pictures, labels, count, self.generator)])
 
     def _finish_epoch(
         self, epoch: int, count: int, loss: float, hits: float, seconds: float
@@ -274,7 +301,7 @@ class Trainer:
         if self.validation is not None:
             row["val_loss"], row["val_accuracy"] = self._validate(self.validation)
         if self.annealer is not None and row["val_accuracy"] is not None:
-            self._set_rates(self.annealer.after_epoch(row["val_accuracy"]))
+            self._set_rates([self.annealer.after_epoch(row["val_accuracy"])])
         self.history.append(row)
         if self.watch:
             left = (self.steps - self.step) / count * seconds
@@ -294,11 +321,11 @@ class Trainer:
             rights.append(float((logits.argmax(1) == labels).float().mean()))
         return sum(losses) / self.members, sum(rights) / self.members
 
-    def _tell(self, epoch: int, done: int, losses: Tensor, hits: Tensor, seconds: float) -> None:
+    def _tell(self, epoch: int, done: int, seconds: float) -> None:
         assert self.watch
         pictures = done * self.batch
         left = (self.steps - self.step) / done * seconds
-        loss, accuracy = float(losses) / done, float(hits) / pictures / self.members
+        loss, accuracy = float(self.loss) / done, float(self.hits) / pictures / self.members
         speed = self.members * pictures / seconds
         self.watch(Tick(epoch, self.epochs, self.step, self.steps, loss, accuracy, speed, left))
 
@@ -326,7 +353,7 @@ class Trainer:
         self.history = progress["history"]
         if self.annealer:
             self.annealer.rate, self.annealer.best, self.annealer.waited = progress["annealer"]
-            self._set_rates(self.annealer.rate)
+            self._set_rates([self.annealer.rate])
 
     def _made_from(self) -> dict[str, object]:
         """Tell what decides the weights, but for the machine."""
@@ -335,9 +362,9 @@ class Trainer:
             del choices[machine]
         return {"choices": choices, "pictures": self.train.fingerprint}
 
-    def _set_rates(self, rate: float) -> None:
-        for optimiser in self.optimisers:
-            optimiser.rate = rate
+    def _set_rates(self, rates: list[float]) -> None:
+        for optimiser, rate in zip(self.optimisers, rates, strict=True):
+            optimiser.set_rate(rate)
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         enabled = self.recipe.precision == "bfloat16"
@@ -365,15 +392,14 @@ def steps_within(recipe: Recipe, train: Dataset, seconds: float, members: int = 
         TenfoldError: where not even one step fits.
     """
     trainer = Trainer(change(recipe, schedule={"name": "constant"}), train, members=members)
-    generator = torch.Generator(trainer.device).manual_seed(0)
-    chosen = torch.arange(trainer.batch, device=trainer.device).repeat(members)
-    for _ in range(2):  # the first steps choose kernels and allocate
-        trainer._step(chosen, generator)
+    trainer._make_ready()
     times = []
-    for _ in range(8):
+    for _ in range(10):
         began = time.perf_counter()
-        float(trainer._step(chosen, generator)[0])
+        trainer._advance(trainer.chosen)
+        wait_for(trainer.device)
         times.append(time.perf_counter() - began)
+    del times[:2]  # the first steps choose kernels and allocate
     step = sorted(times)[len(times) // 2]
     steps = int(seconds / step)
     if steps < 1:

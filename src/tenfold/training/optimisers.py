@@ -18,12 +18,13 @@ class Optimiser:
 
     Args:
         weights: what is to learn.
-        rate: the learning rate, which may change from step to step.
+        rate: the learning rate to begin with.
     """
 
     weights: list[Tensor]
     rate: float
     state: dict[str, list[Tensor]] = field(init=False)
+    rate_there: Tensor = field(init=False)
     KEPT: ClassVar[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
@@ -32,6 +33,13 @@ class Optimiser:
             name: [torch.zeros_like(weight, requires_grad=False) for weight in self.weights]
             for name in self.KEPT
         }
+        # Read where the weights are: a captured step would repeat what it has read of the host.
+        self.rate_there = torch.tensor(self.rate, device=self.weights[0].device)
+
+    def set_rate(self, rate: float) -> None:
+        """Change the learning rate of the steps to come."""
+        self.rate = rate
+        self.rate_there.fill_(rate)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -46,6 +54,10 @@ class Optimiser:
 
     def _step(self, gradients: list[Tensor]) -> None:
         raise NotImplementedError
+
+    def _along(self, directions: list[Tensor]) -> None:
+        steps = torch._foreach_mul(directions, self.rate_there)
+        torch._foreach_sub_(self.weights, steps)
 
 
 @dataclass
@@ -65,7 +77,7 @@ class KerasRMSprop(Optimiser):
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - self.rho)
         roots = torch._foreach_add(squares, self.epsilon)
         torch._foreach_sqrt_(roots)
-        torch._foreach_addcdiv_(self.weights, gradients, roots, -self.rate)
+        self._along(list(torch._foreach_div(gradients, roots)))
 
 
 @dataclass
@@ -83,7 +95,7 @@ class SGD(Optimiser):
         if self.momentum:
             ahead = _with_momentum(self.state["momentum"], gradients, self.momentum)
             gradients = ahead if self.nesterov else self.state["momentum"]
-        torch._foreach_add_(self.weights, gradients, alpha=-self.rate)
+        self._along(gradients)
 
 
 @dataclass
@@ -108,7 +120,7 @@ class AdamW(Optimiser):
             self.state["exp_avg_sq"],
             [],
             steps,
-            lr=self.rate,
+            lr=self.rate_there,
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=self.weight_decay,
@@ -144,7 +156,7 @@ class Muon(Optimiser):
         for weight, matrix, step in zip(self.weights, matrices, steps, strict=True):
             scale = max(1.0, matrix.shape[1] / matrix.shape[2]) ** 0.5
             last = weight.permute(0, 2, 3, 1)
-            last.add_(step.reshape(last.shape), alpha=-self.rate * scale)
+            last.sub_(step.reshape(last.shape).to(last.dtype) * (self.rate_there * scale))
 
     def _matrices(self, weight: Tensor) -> Tensor:
         """Give filters [members * out, in, h, w] as matrices [members, out, h w in].

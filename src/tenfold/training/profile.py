@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from tenfold.training.device import wait_for
 from tenfold.training.loop import Trainer
 
 # What the steps of a Trainer are made of, by the method that does it.
@@ -24,12 +25,13 @@ PRODUCTS = 5
 def watch_parts(trainer: Trainer) -> dict[str, float]:
     """Have a trainer measure its own parts from here on; nothing of what it computes changes.
 
-    A GPU is waited for behind each part, so that its time is found where it arose; that makes the
-    whole slower.
+    A GPU is waited for behind each part, so that its time is found where it arose, and its steps
+    are not captured; that makes the whole slower.
 
     Returns:
         The seconds of each part so far, which grow as it trains.
     """
+    trainer.captures = False
     seconds = dict.fromkeys(PARTS.values(), 0.0)
     for method, part in PARTS.items():
         setattr(trainer, method, _timed(getattr(trainer, method), part, seconds, trainer.device))
@@ -47,14 +49,6 @@ def _timed(
         return result
 
     return timed
-
-
-def wait_for(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given; a CPU has."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    elif device.type == "mps":
-        torch.mps.synchronize()
 
 
 def peak_flops(precision: str, device: str = "cpu") -> float:

@@ -38,6 +38,7 @@ class Trained:
     network: "Network"
     history: list[dict[str, float | int | None]]
     seconds: float
+    capture_seconds: float
     steps: int
     looked_at: int
     interrupted: bool
@@ -137,6 +138,7 @@ def _trained(
             network,
             history,
             trainer.seconds / count,
+            trainer.capture_seconds / count,
             trainer.step,
             trainer.step * trainer.batch,
             trainer.interrupted,
@@ -245,6 +247,7 @@ def _costs(folder: RunFolder, plan: Plan, trained: list[Trained]) -> dict[str, A
     return {
         "training": {
             "seconds": round(seconds, 3),
+            "capture_seconds": round(sum(one.capture_seconds for one in trained), 3),
             "steps": sum(one.steps for one in trained),
             "epochs": len(trained[0].history),
             "pictures": len(learned),
