@@ -186,3 +186,11 @@ def test_examples_begin_with_the_picture_itself(digits: Dataset) -> None:
     assert examples.shape == (3, 6, 28, 28)
     assert np.array_equal(examples[:, 0], digits.images[:3])
     assert not np.array_equal(examples[:, 1], examples[:, 2])
+
+
+def test_a_share_of_the_pictures_is_left_as_it_was(digits: Dataset) -> None:
+    pictures = to_float(torch.tensor(digits.images[:200]))
+    how = Augmentation(rotation=10, noise=0.3, chance=1.0)
+    for share, fewest, most in ((0.0, 0, 0), (0.3, 40, 80), (1.0, 200, 200)):
+        after = augment(pictures, how, torch.Generator().manual_seed(0), torch.tensor(share))
+        assert fewest <= int((after != pictures).flatten(1).any(1).sum()) <= most

@@ -123,7 +123,7 @@ def _recipe(name: str, *settings: str) -> Recipe:
     [
         ("quick", ["precision=float32"], 1),
         ("quick", ["precision=bfloat16"], 1),
-        ("quick", ["precision=float32"], 3),
+        ("quick", ["precision=float32", "augmentation.fade=0.5"], 3),
         ("best", ["precision=float32", *RICH], 1),
         ("notebook", ["precision=float32", "schedule.name=constant"], 2),
         ("quick", ["precision=float32", "optimiser.name=sgd", "optimiser.momentum=0.9"], 1),

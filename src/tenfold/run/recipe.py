@@ -107,6 +107,7 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     shift: Share = 0.0  # share of width and of height, to either side
     shear: NotNegative = 0.0  # degrees to either side
     fill: Literal["nearest", "background"] = "background"  # what comes in at the border
+    fade: Share = 0.0  # last share of the steps, over which fewer and fewer pictures are changed
     stretch: Share = 0.0  # share of the pictures whose digit is made as broad as high, or partly so
     elastic: NotNegative = 0.0  # pixels by which parts are bent away, one standard deviation
     stroke: Annotated[float, Meta(ge=0, le=1)] = 0.0  # pixels wider or narrower on either side

@@ -11,7 +11,9 @@ from tenfold.run.recipe import Augmentation
 BLOCK = 7  # pixels: JPEG's blocks are 8, and 28 is 4 times 7
 
 
-def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor, how: Augmentation, generator: torch.Generator, share: Tensor | None = None
+) -> Tensor:
     """Move each picture by amounts of its own, then change its pen, its edges and its light.
 
     What is drawn for a picture's movement is where each of its pixels is fetched from: the place in
@@ -23,17 +25,21 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
         images: float [n, 1, h, w] in 0-1.
         how: the ranges; each amount is uniform within its own.
         generator: the source of the draws, on the same device.
+        share: of the pictures to change, 0-1, one number on the same device; None: all of them.
 
     Returns:
         float [n, 1, h, w] in 0-1; `images` itself where every range is zero.
     """
+    before = images
     if how.rotation or how.zoom or how.shift or how.shear or how.stretch or how.elastic:
         images = _moved(images, how, generator)
     if how.stroke:
         images = _pen_changed(images, _draw(images, generator) * 2 * how.stroke - how.stroke)
     for step in STEPS:
         images = step(images, how, generator)
-    return images
+    if share is None:
+        return images
+    return torch.where(_draw(images, generator) < share, images, before)
 
 
 def _moved(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:

@@ -27,7 +27,7 @@ from tenfold.training.habits import write_otherwise
 from tenfold.training.negatives import make_negatives
 from tenfold.training.network import Network, build, whiten
 from tenfold.training.optimisers import make_optimisers
-from tenfold.training.schedule import PlateauAnnealer, step_factor
+from tenfold.training.schedule import PlateauAnnealer, augmented_share, step_factor
 from tenfold.training.stacked import Stacked
 
 WHITENED = 500  # pictures whose patches decide the filters that are not learned
@@ -123,6 +123,7 @@ class Trainer:
         self.batch = min(recipe.batch, len(self.train))
         # A step reads and changes the same tensors each time, so that it can be captured.
         self.chosen = torch.arange(self.batch, device=self.device).repeat(self.members)
+        self.augmented = torch.ones((), device=self.device)  # a share of the pictures
         self.loss = torch.zeros((), device=self.device)
         self.hits = torch.zeros((), device=self.device)
         self.generator = torch.Generator(self.device)
@@ -227,6 +228,8 @@ class Trainer:
         if self.annealer is None:
             factor = step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1))
             self._set_rates([rate * factor for rate in self.base_rates])
+        fade = self.recipe.augmentation.fade
+        self.augmented.fill_(augmented_share(fade, self.step / self.steps))
         self.chosen.copy_(chosen)
         self.take_step()
         self.step += 1
@@ -248,7 +251,9 @@ class Trainer:
         if self.recipe.habits:
             pictures = write_otherwise(pictures, labels, self.recipe.habits, self.generator)
         pictures = self._with_negatives(pictures, labels)
-        pictures = augment(pictures, self.recipe.augmentation, self.generator)
+        how = self.recipe.augmentation
+        share = self.augmented if how.fade else None
+        pictures = augment(pictures, how, self.generator, share)
         return pictures.contiguous(memory_format=torch.channels_last)
 
     def _answers(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

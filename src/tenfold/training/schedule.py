@@ -1,4 +1,4 @@
-"""How the learning rate changes: by the step, or by what validation says."""
+"""How the learning rate and the augmentation change: by the step, or by what validation says."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,14 @@ def step_factor(how: recipes.Constant | recipes.Plateau | recipes.Linear, share:
     if share < how.warmup:
         return share / how.warmup
     return (1.0 - share) / (1.0 - how.warmup)
+
+
+def augmented_share(fade: float, share: float) -> float:
+    """Give the share (0-1) of the pictures to augment once this share (0-1) of all steps is done.
+
+    It is 1 until the last `fade` of the steps, and falls to 0 over those.
+    """
+    return min(1.0, (1.0 - share) / fade) if fade else 1.0
 
 
 @dataclass
