@@ -118,7 +118,7 @@ def _recipe(name: str, *settings: str) -> Recipe:
     return settle(load_recipe(name, ["batch=32", "steps=7", "threads=1", "device=cpu", *settings]))
 
 
-@pytest.mark.parametrize(
+CASES = pytest.mark.parametrize(
     ("name", "settings", "members"),
     [
         ("quick", ["precision=float32"], 1),
@@ -129,6 +129,9 @@ def _recipe(name: str, *settings: str) -> Recipe:
         ("quick", ["precision=float32", "optimiser.name=sgd", "optimiser.momentum=0.9"], 1),
     ],
 )
+
+
+@CASES
 def test_a_recorded_step_trains_to_the_same_weights_to_the_bit(
     tapes: list[Tape], digits: Dataset, name: str, settings: list[str], members: int
 ) -> None:
@@ -152,17 +155,17 @@ def test_a_recorded_step_trains_to_the_same_weights_to_the_bit(
 def test_what_asks_the_device_is_found_out(digits: Dataset) -> None:
     trainer = Trainer(_recipe("reader", "precision=float32"), digits, digits)
     with Tape() as tape:
-        trainer._step()
+        trainer._learn()
     assert {"nonzero", "lift_fresh", "mask"} <= tape.asked()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-@pytest.mark.parametrize("members", [1, 3])
+@CASES
 def test_a_graph_trains_as_the_steps_that_it_was_recorded_from(
-    digits: Dataset, members: int
+    digits: Dataset, name: str, settings: list[str], members: int
 ) -> None:
     some = digits.subset(np.arange(160))
-    recipe = _recipe("quick", "precision=float32", "device=cuda")
+    recipe = _recipe(name, *settings, "device=cuda")
     usual, repeated = (Trainer(recipe, some, members=members) for _ in range(2))
     usual.captures = False
     usual.run()
@@ -170,4 +173,4 @@ def test_a_graph_trains_as_the_steps_that_it_was_recorded_from(
     assert repeated.capture_seconds > 0
     ours, theirs = usual.network.state_dict(), repeated.network.state_dict()
     for key, value in ours.items():
-        assert torch.allclose(value, theirs[key], atol=1e-3), key
+        assert torch.allclose(value, theirs[key], atol=1e-2), key

@@ -121,3 +121,18 @@ def test_a_run_stops_after_its_steps_and_its_schedule_ends_there(digits: Dataset
     last = trainer.history[-1]["learning_rate"]
     assert last is not None
     assert 0 < last < 0.1 * trainer.base_rates[0]
+
+
+def test_the_plateau_lowers_the_rate_of_every_optimiser(digits: Dataset) -> None:
+    recipe = small(
+        "epochs=6", "schedule.name=plateau", "schedule.patience=1", "schedule.factor=0.5"
+    )
+    parts = digits.subset(np.arange(640)), digits.subset(np.arange(640, 660))
+    trainer = Trainer(recipe, *parts)
+    trainer.run()
+    muon, adamw = (
+        optimiser.rate / base
+        for optimiser, base in zip(trainer.optimisers, trainer.base_rates, strict=True)
+    )
+    assert muon == pytest.approx(adamw)
+    assert muon < 1

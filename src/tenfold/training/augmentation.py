@@ -28,7 +28,7 @@ def augment(
         share: of the pictures to change, 0-1, one number on the same device; None: all of them.
 
     Returns:
-        float [n, 1, h, w] in 0-1; `images` itself where every range is zero.
+        float [n, 1, h, w] in 0-1; `images` itself where every range is zero and `share` None.
     """
     before = images
     if how.rotation or how.zoom or how.shift or how.shear or how.stretch or how.elastic:

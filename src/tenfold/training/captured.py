@@ -27,15 +27,18 @@ def captured(
     before = [one.detach().clone() for one in changed]
     current = torch.cuda.current_stream()
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    aside.wait_stream(current)
-    with torch.cuda.stream(aside):
-        for _ in range(WARM_UPS):
-            step()
-    current.wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(generator)
-    with torch.cuda.graph(graph):
-        step()
-    for one, was in zip(changed, before, strict=True):
-        one.detach().copy_(was)
+    try:
+        aside.wait_stream(current)
+        with torch.cuda.stream(aside):
+            for _ in range(WARM_UPS):
+                step()
+        current.wait_stream(aside)
+        with torch.cuda.graph(graph):
+            step()
+    finally:  # Ctrl-C too
+        current.wait_stream(aside)
+        for one, was in zip(changed, before, strict=True):
+            one.detach().copy_(was)
     return graph.replay

@@ -124,10 +124,10 @@ class Trainer:
         # A step reads and changes the same tensors each time, so that it can be captured.
         self.chosen = torch.arange(self.batch, device=self.device).repeat(self.members)
         self.augmented = torch.ones((), device=self.device)  # a share of the pictures
-        self.loss = torch.zeros((), device=self.device)
+        self.summed_loss = torch.zeros((), device=self.device)
         self.hits = torch.zeros((), device=self.device)
         self.generator = torch.Generator(self.device)
-        self.take_step: Callable[[], None] | None = None
+        self.replay: Callable[[], None] | None = None  # of the captured step
         self.epoch_steps = len(self.train) // self.batch
         self.steps = recipe.steps or recipe.epochs * self.epoch_steps
         self.epochs = math.ceil(self.steps / self.epoch_steps)
@@ -158,6 +158,8 @@ class Trainer:
             if self.step == 0:
                 raise
             self.interrupted = True
+        finally:
+            self.replay = None  # the weights may be moved from here on
 
     def trained(self) -> list[Network]:
         """Give the networks as they stand, one a member."""
@@ -175,7 +177,7 @@ class Trainer:
     def epoch(self) -> None:
         """Train one epoch, or what is left of the steps, and score the validation pictures."""
         self.network.train()
-        self._make_ready()
+        self._capture()
         began = time.perf_counter()
         try:
             self._epoch(began)
@@ -193,54 +195,49 @@ class Trainer:
             for _ in range(self.members)
         ]
         order = torch.stack(orders)
-        self.loss.zero_()
+        self.summed_loss.zero_()
         self.hits.zero_()
         count = min(self.epoch_steps, self.steps - self.step)
         shown = began
         for index in range(count):
-            self._advance(order[:, index * self.batch : (index + 1) * self.batch].flatten())
+            self._step(order[:, index * self.batch : (index + 1) * self.batch].flatten())
             now = time.perf_counter()
             # to tell how it stands a GPU would have to be waited for: its epochs are short
             if self.watch and now - shown > 0.2 and self.device.type != "cuda":
                 shown = now
                 self._tell(epoch, index + 1, now - began)
         # this waits for the device: the epoch is over
-        loss, hits = float(self.loss) / count, float(self.hits) / self.members
+        loss, hits = float(self.summed_loss) / count, float(self.hits) / self.members
         self._finish_epoch(epoch, count, loss, hits, time.perf_counter() - began)
 
-    def _make_ready(self) -> None:
-        """Capture the step, where it can be and is not yet."""
-        if self.take_step is not None:
-            return
-        self.take_step = self._step
-        if self.captures:
+    def _capture(self) -> None:
+        """Capture what a step does, where it can be and is not yet."""
+        if self.captures and self.replay is None:
             began = time.perf_counter()
             changed = list(self.network.state_dict().values())
             for optimiser in self.optimisers:
                 changed += itertools.chain.from_iterable(optimiser.state.values())
-            self.take_step = captured(self._step, changed, self.generator)
+            self.replay = captured(self._learn, changed, self.generator)
             wait_for(self.device)
-            self.capture_seconds = time.perf_counter() - began
+            self.capture_seconds += time.perf_counter() - began
 
-    def _advance(self, chosen: Tensor) -> None:
-        """Take the next step, on the pictures at `chosen`; nothing here waits for the device."""
-        assert self.take_step
+    def _step(self, chosen: Tensor) -> None:
+        """Take the next step, on the pictures at `chosen`; a captured one is not waited for."""
         if self.annealer is None:
-            factor = step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1))
-            self._set_rates([rate * factor for rate in self.base_rates])
+            self._set_rates(step_factor(self.recipe.schedule, (self.step + 1) / (self.steps + 1)))
         fade = self.recipe.augmentation.fade
         self.augmented.fill_(augmented_share(fade, self.step / self.steps))
         self.chosen.copy_(chosen)
-        self.take_step()
+        (self.replay or self._learn)()
         self.step += 1
 
-    def _step(self) -> None:
+    def _learn(self) -> None:
         """Learn from the pictures at `self.chosen`; add up their loss and hits."""
         labels = self.labels[self.chosen]
         loss, logits = self._answers(self._moved(labels), labels)
         self._backward(loss)
         self._update()
-        self.loss += loss.detach()
+        self.summed_loss += loss.detach()
         self.hits += (logits.detach().argmax(1) == labels).sum()
 
     # What a step is made of. `profile.watch_parts` measures these by their names.
@@ -306,7 +303,7 @@ class Trainer:
         if self.validation is not None:
             row["val_loss"], row["val_accuracy"] = self._validate(self.validation)
         if self.annealer is not None and row["val_accuracy"] is not None:
-            self._set_rates([self.annealer.after_epoch(row["val_accuracy"])])
+            self._set_rates(self.annealer.after_epoch(row["val_accuracy"]) / self.base_rates[0])
         self.history.append(row)
         if self.watch:
             left = (self.steps - self.step) / count * seconds
@@ -330,7 +327,7 @@ class Trainer:
         assert self.watch
         pictures = done * self.batch
         left = (self.steps - self.step) / done * seconds
-        loss, accuracy = float(self.loss) / done, float(self.hits) / pictures / self.members
+        loss, accuracy = float(self.summed_loss) / done, float(self.hits) / pictures / self.members
         speed = self.members * pictures / seconds
         self.watch(Tick(epoch, self.epochs, self.step, self.steps, loss, accuracy, speed, left))
 
@@ -340,6 +337,7 @@ class Trainer:
             progress = self._made_from() | {
                 "step": self.step,
                 "seconds": self.seconds,
+                "capture_seconds": self.capture_seconds,
                 "history": self.history,
                 "annealer": annealer and [annealer.rate, annealer.best, annealer.waited],
             }
@@ -355,10 +353,11 @@ class Trainer:
                 )
         checkpoint.put_back(tensors, self.network, self.optimisers)
         self.step, self.seconds = progress["step"], progress["seconds"]
+        self.capture_seconds = progress.get("capture_seconds", 0.0)  # older ones have none
         self.history = progress["history"]
         if self.annealer:
             self.annealer.rate, self.annealer.best, self.annealer.waited = progress["annealer"]
-            self._set_rates([self.annealer.rate])
+            self._set_rates(self.annealer.rate / self.base_rates[0])
 
     def _made_from(self) -> dict[str, object]:
         """Tell what decides the weights, but for the machine."""
@@ -367,9 +366,9 @@ class Trainer:
             del choices[machine]
         return {"choices": choices, "pictures": self.train.fingerprint}
 
-    def _set_rates(self, rates: list[float]) -> None:
-        for optimiser, rate in zip(self.optimisers, rates, strict=True):
-            optimiser.set_rate(rate)
+    def _set_rates(self, factor: float) -> None:
+        for optimiser, rate in zip(self.optimisers, self.base_rates, strict=True):
+            optimiser.set_rate(rate * factor)
 
     def _precision(self) -> contextlib.AbstractContextManager[None]:
         enabled = self.recipe.precision == "bfloat16"
@@ -397,11 +396,11 @@ def steps_within(recipe: Recipe, train: Dataset, seconds: float, members: int = 
         TenfoldError: where not even one step fits.
     """
     trainer = Trainer(change(recipe, schedule={"name": "constant"}), train, members=members)
-    trainer._make_ready()
+    trainer._capture()
     times = []
     for _ in range(10):
         began = time.perf_counter()
-        trainer._advance(trainer.chosen)
+        trainer._step(trainer.chosen)
         wait_for(trainer.device)
         times.append(time.perf_counter() - began)
     del times[:2]  # the first steps choose kernels and allocate
