@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.torch_version import TorchVersion
 
 WARM_UPS = 3  # steps in which kernels are chosen and memory is allocated, as torch advises
 
@@ -28,7 +29,8 @@ def captured(
     current = torch.cuda.current_stream()
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     graph = torch.cuda.CUDAGraph()
-    graph.register_generator_state(generator)
+    if TorchVersion(torch.__version__) < (2, 14):  # newer ones notice what a step draws from
+        graph.register_generator_state(generator)
     try:
         aside.wait_stream(current)
         with torch.cuda.stream(aside):
