@@ -29,7 +29,7 @@ def captured(
     current = torch.cuda.current_stream()
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     graph = torch.cuda.CUDAGraph()
-    if TorchVersion(torch.__version__) < (2, 14):  # newer ones notice what a step draws from
+    if TorchVersion(torch.__version__) < "2.14":  # newer ones notice what a step draws from
         graph.register_generator_state(generator)
     try:
         aside.wait_stream(current)
