@@ -35,7 +35,7 @@ several days add up.
 **Time.** On a CPU it is that of the whole process, `tenfold train SPLIT --val 0 --no-report`:
 start, imports, reading, training, answering the test pictures, writing the model file. On a GPU
 it is the training loop with the pictures on the device, and the whole process beside it;
-compiling is stated apart. No result and no compiled code is kept from one process for the next. A
+capturing is stated apart. No result and no compiled code is kept from one process for the next. A
 peer is timed likewise, as a process that reads the pictures from one file and writes its answers
 to another.
 

@@ -24,7 +24,7 @@ class Optimiser:
     weights: list[Tensor]
     rate: float
     state: dict[str, list[Tensor]] = field(init=False)
-    rate_there: Tensor = field(init=False)
+    rate_on_device: Tensor = field(init=False)
     KEPT: ClassVar[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
@@ -34,12 +34,12 @@ class Optimiser:
             for name in self.KEPT
         }
         # Read where the weights are: a captured step would repeat what it has read of the host.
-        self.rate_there = torch.tensor(self.rate, device=self.weights[0].device)
+        self.rate_on_device = torch.tensor(self.rate, device=self.weights[0].device)
 
     def set_rate(self, rate: float) -> None:
         """Change the learning rate of the steps to come."""
         self.rate = rate
-        self.rate_there.fill_(rate)
+        self.rate_on_device.fill_(rate)
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -56,7 +56,7 @@ class Optimiser:
         raise NotImplementedError
 
     def _along(self, directions: list[Tensor]) -> None:
-        steps = torch._foreach_mul(directions, self.rate_there)
+        steps = torch._foreach_mul(directions, self.rate_on_device)
         torch._foreach_sub_(self.weights, steps)
 
 
@@ -120,7 +120,7 @@ class AdamW(Optimiser):
             self.state["exp_avg_sq"],
             [],
             steps,
-            lr=self.rate_there,
+            lr=self.rate_on_device,
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=self.weight_decay,
@@ -156,7 +156,7 @@ class Muon(Optimiser):
         for weight, matrix, step in zip(self.weights, matrices, steps, strict=True):
             scale = max(1.0, matrix.shape[1] / matrix.shape[2]) ** 0.5
             last = weight.permute(0, 2, 3, 1)
-            last.sub_(step.reshape(last.shape).to(last.dtype) * (self.rate_there * scale))
+            last.sub_(step.reshape(last.shape).to(last.dtype) * (self.rate_on_device * scale))
 
     def _matrices(self, weight: Tensor) -> Tensor:
         """Give filters [members * out, in, h, w] as matrices [members, out, h w in].
