@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.peers import PEERS
 from benchmarks.results import Row
-from benchmarks.standing import Place, Rung
+from benchmarks.standing import Config, Place
 from tenfold.data.atomic import atomic_write
 from tenfold.report.theme import DPI, FAINT, FIRST, GRID, INK, PAPER, SECOND, new_figure, style
 
@@ -58,8 +58,8 @@ def save(figure: Figure, name: str, label: str, folder: Path = IMAGES) -> str:
 
 
 @style()
-def error_against_time(found: list[Rung], place: Place) -> Figure | None:
-    """Draw the mean error of every rung against its time, a panel a split; None without rungs.
+def error_against_time(found: list[Config], place: Place) -> Figure | None:
+    """Draw the mean error of every rung against its time, a panel a split; None without configs.
 
     On a CPU the time is that of the whole process, on a GPU that of the training loop.
     """
@@ -92,7 +92,7 @@ def error_against_time(found: list[Rung], place: Place) -> Figure | None:
     return figure
 
 
-def _panel(axes: Axes, found: list[Rung], points: dict[Rung, tuple[float, float]]) -> None:
+def _panel(axes: Axes, found: list[Config], points: dict[Config, tuple[float, float]]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     for name, peer in sorted({(rung.name, rung.peer) for rung in found}):
@@ -114,7 +114,7 @@ def _panel(axes: Axes, found: list[Rung], points: dict[Rung, tuple[float, float]
     axes.tick_params(which="both", length=0)
 
 
-def _name_points(axes: Axes, points: dict[Rung, tuple[float, float]]) -> None:
+def _name_points(axes: Axes, points: dict[Config, tuple[float, float]]) -> None:
     """Write each rung's name or epochs where they meet nothing that is there already."""
     last = {rung.name: rung for rung in sorted(points, key=lambda rung: rung.epochs)}
     pixels = {rung: axes.transData.transform(point) for rung, point in points.items()}
@@ -146,11 +146,11 @@ def _meet(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def _wrong(rung: Rung) -> float:
+def _wrong(rung: Config) -> float:
     return 100 * (1 - rung.accuracy.mean)
 
 
-def _interval(rung: Rung) -> tuple[float, float]:
+def _interval(rung: Config) -> tuple[float, float]:
     """Give the edges of the interval of the mean, or the mean twice where n is 1."""
     interval, middle = rung.accuracy.interval, _wrong(rung)
     if interval is None:

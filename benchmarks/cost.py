@@ -106,7 +106,7 @@ def repeated(digits: Dataset, count: int) -> tuple[Images, Labels]:
         part = slice(start, min(count, start + len(digits)))
         size = part.stop - part.start
         images[part] = np.roll(digits.images[:size], moves[copy % len(moves)], (1, 2))
-        labels[part] = digits.known_labels[:size]
+        labels[part] = digits.require_labels()[:size]
     return images, labels
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import results
-from tenfold.workflow.train import train
+from tenfold.workflow.runs.train import train
 
 NAME = "fashion"
 FOLDER = "/usr/share/datasets/fashion-mnist"
@@ -46,7 +46,7 @@ def measured(folder: str, seed: int, recipe: str, settings: list[str]) -> result
             recipe=recipe,
             settings=settings,
             seed=seed,
-            validation=0,
+            val_fraction=0,
             out=Path(place) / "run",
             report=False,
         )

@@ -1,11 +1,11 @@
-"""Flip labels of MNIST's training set on purpose, and see how many the suspects find.
+"""Flip labels of MNIST's training set on purpose, and see how many the label_issues find.
 
     python -m benchmarks.flipped --folds 5 --set epochs=3
 
 One label in a hundred, drawn by the seed, becomes another class, each of the nine as likely; each
-fold is answered by a network that learned from the others, and `find_suspects` names the labels
-that are likely wrong. Precision: of the suspects, how many were flipped; labels that are wrong in
-MNIST itself count against it. Recall: of the flipped labels, how many are suspects. Each trial is a
+fold is answered by a network that learned from the others, and `find_label_issues` names the
+labels that are likely wrong. Precision: of those, how many were flipped; labels that are wrong in
+MNIST itself count against it. Recall: of the flipped labels, how many were found. Each trial is a
 line of `results/flipped.jsonl`; one that stands there already is not run again.
 """
 
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from benchmarks import results
 from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
+from tenfold.evaluation.label_issues import LabelIssue, find_label_issues
 from tenfold.evaluation.scores import percent, wilson
-from tenfold.evaluation.suspects import Suspect, find_suspects
 from tenfold.run.recipe import Recipe
-from tenfold.workflow.train import train
+from tenfold.workflow.runs.train import train
 
 NAME = "flipped"
 SHARE = 0.01
@@ -51,19 +51,19 @@ def main() -> None:
 
 
 def trial(pictures: int, folds: int, seed: int, recipe: str, settings: list[str]) -> results.Row:
-    """Flip, answer each fold, look for suspects; return the figures."""
+    """Flip, answer each fold, look for label_issues; return the figures."""
     draw = np.random.default_rng(seed)
     rows = np.sort(draw.permutation(60_000)[:pictures])
     digits, flipped = flip(load("mnist").subset(rows), round(SHARE * pictures), draw)
     began = time.perf_counter()
     answers, chosen = out_of_fold(digits, folds, seed, recipe, settings)
     seconds = time.perf_counter() - began
-    suspects = find_suspects(digits.known_labels, answers)
-    truth = load("mnist").known_labels[rows]
+    label_issues = find_label_issues(digits.require_labels(), answers)
+    truth = load("mnist").require_labels()[rows]
     return {
-        **figures(suspects, flipped),
+        **figures(label_issues, flipped),
         "errors": int((answers.argmax(axis=1) != truth).sum()),
-        "not_flipped": [int(rows[s.index]) for s in suspects if s.index not in flipped],
+        "not_flipped": [int(rows[s.index]) for s in label_issues if s.index not in flipped],
         "seconds": round(seconds, 1),
         "threads": chosen.threads,
         "precision_of_numbers": chosen.precision,
@@ -74,7 +74,7 @@ def flip(
     digits: Dataset, count: int, draw: np.random.Generator
 ) -> tuple[Dataset, NDArray[np.int64]]:
     """Give that many labels another class; return the set and the indices of what was flipped."""
-    labels, classes = digits.known_labels.copy(), len(digits.classes)
+    labels, classes = digits.require_labels().copy(), len(digits.classes)
     chosen = np.sort(draw.permutation(len(digits))[:count])
     labels[chosen] = (labels[chosen] + draw.integers(1, classes, count)) % classes
     return replace(digits, labels=labels), chosen
@@ -86,7 +86,7 @@ def out_of_fold(
     """Answer each fold by a network that learned from the others.
 
     Returns:
-        float32 [n, classes], and the recipe as it was settled.
+        float32 [n, classes], and the recipe as it was resolved.
     """
     with TemporaryDirectory() as folder:
         run = train(
@@ -103,15 +103,15 @@ def out_of_fold(
         return np.ascontiguousarray(rows.select(names).to_numpy(), np.float32), run.recipe
 
 
-def figures(suspects: list[Suspect], flipped: NDArray[np.int64]) -> results.Row:
-    """Count the suspects that were flipped, with precision, recall and their 95 % intervals."""
-    hits = len({suspect.index for suspect in suspects} & set(flipped.tolist()))
+def figures(label_issues: list[LabelIssue], flipped: NDArray[np.int64]) -> results.Row:
+    """Count the label_issues that were flipped, with precision, recall and their 95 % intervals."""
+    hits = len({issue.index for issue in label_issues} & set(flipped.tolist()))
     return {
         "flipped": len(flipped),
-        "suspects": len(suspects),
+        "label_issues": len(label_issues),
         "found": hits,
-        "precision": hits / max(1, len(suspects)),
-        "precision_interval": list(wilson(hits, len(suspects))),
+        "precision": hits / max(1, len(label_issues)),
+        "precision_interval": list(wilson(hits, len(label_issues))),
         "recall": hits / len(flipped),
         "recall_interval": list(wilson(hits, len(flipped))),
     }
@@ -121,7 +121,7 @@ def summary(row: results.Row) -> str:
     """Tell precision and recall of a trial."""
     lines = [
         f"{row['flipped']:,} of {row['pictures']:,} labels flipped, {row['folds']} folds, "
-        f"{row['errors']:,} pictures misread: {row['suspects']:,} suspects"
+        f"{row['errors']:,} pictures misread: {row['label_issues']:,} label_issues"
     ]
     for name in ("precision", "recall"):
         low, high = row[f"{name}_interval"]

@@ -30,7 +30,7 @@ from benchmarks.fuzz_samples import Sample, picture_samples, source_samples
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.model.reader import Reader
-from tenfold.workflow.read import find_pictures, read_pictures
+from tenfold.workflow.models.read import find_pictures, read_pictures
 
 NAME = "fuzz"
 MOST_SECONDS = 5

@@ -48,7 +48,7 @@ def source_samples(folder: Path) -> dict[str, Sample]:
     }
     table, parquet = files["csv"][0], files["parquet"][0]
     pictures, labels = map(gzip.decompress, files["idx"])
-    rows = np.column_stack([digits.known_labels, digits.images.reshape(12, -1) / 255])
+    rows = np.column_stack([digits.require_labels(), digits.images.reshape(12, -1) / 255])
     text = io.StringIO()
     np.savetxt(text, rows, "%.4f", ",")
     array, flat = io.BytesIO(), io.BytesIO()

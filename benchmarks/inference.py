@@ -39,12 +39,12 @@ from tenfold.model.file import Model
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import change, load_recipe
-from tenfold.training.export import export as write_model
+from tenfold.training.onnx_export import export as write_model
 from tenfold.training.quantise import quantise
-from tenfold.workflow.bench import bench
-from tenfold.workflow.carry_out import trainer_of
-from tenfold.workflow.export import CALIBRATED_ON
-from tenfold.workflow.plan import Plan, load_again
+from tenfold.workflow.models.bench import bench
+from tenfold.workflow.models.export import CALIBRATED_ON
+from tenfold.workflow.runs.execute import make_trainer
+from tenfold.workflow.runs.plan import Plan, reload_source
 
 NAME = "inference"
 VARIANTS = ("float32", "float32, one look", "int8", "int8, one look")
@@ -98,7 +98,7 @@ def main() -> None:
     train = load(arguments.split)
     key = {"name": recipe.name, "digest": ladder.recipe_digest(recipe), "train": arguments.split}
     terms = Bench(
-        load(train.companion or f"{arguments.split}:test"),
+        load(train.test_source or f"{arguments.split}:test"),
         {**key, "machine": environment.machine(), "threads": arguments.threads},
         arguments.pairs,
         arguments.threads,
@@ -131,10 +131,10 @@ def main() -> None:
 def variants(run: Path) -> Iterator[dict[str, Path]]:
     """Write the four files of a run's network for as long as the block lasts."""
     folder = RunFolder.open(run)
-    recipe, digits = folder.recipe(), load_again(folder.environment())
+    recipe, digits = folder.recipe(), reload_source(folder.environment())
     plan = Plan(recipe, digits, None, None, False, 0, None)
     (group,) = plan.groups()
-    trainer = trainer_of(plan, group, folder)
+    trainer = make_trainer(plan, group, folder)
     trainer.run()  # it is finished: this takes up its checkpoint and no step
     sample = digits.images[:: max(1, len(digits) // CALIBRATED_ON)][:CALIBRATED_ON]
     with tempfile.TemporaryDirectory() as place:
@@ -157,7 +157,7 @@ def variants(run: Path) -> Iterator[dict[str, Path]]:
 def _compare_variants(terms: Bench, run: Path, seed: int) -> None:
     if not terms.wants(kind="int8", seed=seed):
         return
-    labels = terms.test.known_labels
+    labels = terms.test.require_labels()
     with variants(run) as files:
         said = {
             name: Model(file, terms.threads).predict(terms.test.images).labels
@@ -192,7 +192,7 @@ def _against_keras(terms: Bench, run: Path) -> None:
         return
     python = terms.python or python_of(PEERS["keras"])
     engine = python_with("requirements-openvino.txt")
-    images, labels = terms.test.images, terms.test.known_labels
+    images, labels = terms.test.images, terms.test.require_labels()
     with variants(run) as files, tempfile.TemporaryDirectory() as place:
         pictures = Path(place) / "pictures.npz"
         np.savez(pictures, x_test=images)
@@ -228,7 +228,7 @@ def _against_pandas(terms: Bench, run: Path) -> None:
     if not left:
         return
     with tempfile.TemporaryDirectory() as place:
-        (csv,) = export_pictures(replace(terms.test, labels=None, companion=None), place)
+        (csv,) = export_pictures(replace(terms.test, labels=None, test_source=None), place)
         predict = [sys.executable, "-m", "tenfold", "predict", str(run), str(csv)]
         predict += ["-o", str(Path(place) / "answers.csv"), "--overwrite"]
         if terms.threads:

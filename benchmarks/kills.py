@@ -29,8 +29,8 @@ from benchmarks import results
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.source import load
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.resume import resume
-from tenfold.workflow.train import train
+from tenfold.workflow.runs.resume import resume
+from tenfold.workflow.runs.train import train
 
 NAME = "kills"
 KILLS = 3  # of one trial, at most
@@ -38,7 +38,12 @@ KILLS = 3  # of one trial, at most
 # that trains is forked from it within a moment.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["torch._dynamo", "onnxruntime", "tenfold.training.export", "tenfold.workflow.carry_out"]
+    [
+        "torch._dynamo",
+        "onnxruntime",
+        "tenfold.training.onnx_export",
+        "tenfold.workflow.runs.execute",
+    ]
 )
 
 
@@ -95,15 +100,15 @@ def small_run(folder: Path, digits: Dataset, questions: Dataset, **changes: Any)
     tables = {}
     for name, part in (("train.csv", digits), ("test.csv", questions)):
         tables[name] = folder / name
-        columns = np.column_stack([part.known_labels, part.images.reshape(-1, PIXELS)])
+        columns = np.column_stack([part.require_labels(), part.images.reshape(-1, PIXELS)])
         header = ",".join(["label", *(f"pixel{index}" for index in range(PIXELS))])
         np.savetxt(tables[name], columns, "%d", ",", header=header, comments="")
     usual = {
         "source": str(tables["train.csv"]),
         "test": str(tables["test.csv"]),
-        "settings": ["batch=64"],
+        "settings": ["batch_size=64"],
         "epochs": 5,
-        "validation": 0.1,
+        "val_fraction": 0.1,
         "threads": 1,
         "progress": False,
     }

@@ -27,13 +27,13 @@ from tenfold.data.source import load
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
-from tenfold.training.device import settle
+from tenfold.training.backend import resolve
 
 NAME = "ladder"
 RUNS = Path("runs/ladder")
 SPLITS = ("kaggle", "mnist")
 # What does not decide what a network learns, or has a column of its own in the rows.
-APART = {"description", "epochs", "seed", "validation", "split", "precision", "threads", "device"}
+APART = {"description", "epochs", "seed", "val_fraction", "split", "precision", "threads", "device"}
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def measure(arguments: argparse.Namespace, source: str, epochs: int, seed: int) 
         own, take = recipe.epochs, _take_recipe
     key |= {"epochs": epochs or own, "steps": arguments.steps, "train": source, "seed": seed}
     # On another kind of device a seed draws other numbers: there it is one more sample.
-    key["device_kind"] = settle(change(recipe, device=arguments.device)).device
+    key["device_kind"] = resolve(change(recipe, device=arguments.device)).device
     if results.has(results.rows(NAME, arguments.results), **key):
         return
     row = {**key, **take(arguments, key), **results.stamp()}
@@ -124,7 +124,7 @@ def _take_recipe(arguments: argparse.Namespace, key: Row) -> Row:
 
 def _take_peer(arguments: argparse.Namespace, key: Row) -> Row:
     train = load(key["train"])
-    test = load(train.companion or f"{key['train']}:test")
+    test = load(train.test_source or f"{key['train']}:test")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data.npz"
         peers.hand_over(train, test, data)
@@ -150,12 +150,12 @@ def run_path(runs: Path, row: Row) -> Path:
 
 def timed_on(recipe: Recipe, threads: int, device: str) -> Row:
     """Name what the seconds of a recipe rest on: its state, threads, device and machine."""
-    settled = settle(change(recipe, threads=threads, device=device))
+    resolved = resolve(change(recipe, threads=threads, device=device))
     return {
         "name": recipe.name,
         "digest": recipe_digest(recipe),
-        "threads": settled.threads,
-        "device_kind": settled.device,
+        "threads": resolved.threads,
+        "device_kind": resolved.device,
         "machine": environment.machine(),
     }
 

@@ -3,7 +3,7 @@
 from benchmarks import plan
 from benchmarks.peers import PEERS
 from benchmarks.results import Row
-from benchmarks.standing import Place, Rung, main_place, rungs
+from benchmarks.standing import Config, Place, configs, main_place
 from tenfold.run.recipe import load_recipe
 
 SPLITS = {
@@ -14,7 +14,7 @@ SPLITS = {
 
 def tables(rows: list[Row]) -> str:
     """Write a table for each split; a rung that waits for seeds says so."""
-    found = rungs(rows)
+    found = configs(rows)
     places = [place for kind in ("cpu", "cuda") if (place := main_place(found, kind))]
     parts = []
     for split, title in SPLITS.items():
@@ -23,7 +23,7 @@ def tables(rows: list[Row]) -> str:
     return "\n\n".join([*parts, *_notes(found, places)])
 
 
-def _table(split: str, found: list[Rung], places: list[Place]) -> str:
+def _table(split: str, found: list[Config], places: list[Place]) -> str:
     columns = ["", "epochs", "n", "wrong, mean", "right, % (95 % interval)", "sd"]
     shown: list[Place | None] = [*places] or [None]
     for place in shown:
@@ -40,7 +40,7 @@ def _table(split: str, found: list[Rung], places: list[Place]) -> str:
     return "\n".join([f"| {' | '.join(columns)} |", rule, *sorted(lines, key=_order)])
 
 
-def _line(rung: Rung, places: list[Place | None]) -> str:
+def _line(rung: Config, places: list[Place | None]) -> str:
     accuracy, wanted = rung.accuracy, plan.seeds(rung.name, rung.epochs, rung.train)
     count = f"{accuracy.n}" + (f" of {wanted}" if accuracy.n < wanted else "")
     wrong = sum(row["errors"] for row in rung.rows) / len(rung.rows)
@@ -58,13 +58,13 @@ def _line(rung: Rung, places: list[Place | None]) -> str:
 
 
 def _times(place: Place | None) -> dict[str, str]:
-    """Name what is timed at a place; a GPU captures its step first."""
+    """Name what is timed at a place; a GPU use_cuda_graph its step first."""
     times = {"seconds": "process", "training_seconds": "loop"}
     return times | ({"capture_seconds": "capture"} if place and place[0] == "cuda" else {})
 
 
 def _planned(split: str) -> list[tuple[str, int]]:
-    """Name the rungs that the plan wants on a split."""
+    """Name the configs that the plan wants on a split."""
     found = []
     for one in plan.full():
         own = PEERS[one.name].epochs if one.name in PEERS else load_recipe(one.name).epochs
@@ -83,7 +83,7 @@ def _order(line: str) -> tuple[bool, str, int]:
     return not title.startswith("`quick"), title, int(epochs)
 
 
-def _notes(found: list[Rung], places: list[Place]) -> list[str]:
+def _notes(found: list[Config], places: list[Place]) -> list[str]:
     if not found:
         return ["Nothing is measured yet."]
     notes = []

@@ -119,9 +119,9 @@ def clothes(folder: Path, count: int) -> Images:
     """Load the first of Fashion-MNIST's test pictures, uint8 [n, 28, 28]."""
     from tenfold.data.source import load
 
-    companion = load(str(folder)).companion
-    assert companion is not None
-    return load(companion).images[:count]
+    test_source = load(str(folder)).test_source
+    assert test_source is not None
+    return load(test_source).images[:count]
 
 
 def _ink(image: Images) -> Images:

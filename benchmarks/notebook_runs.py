@@ -44,8 +44,8 @@ def run_tenfold(seed: int, out: Path, settings: list[str], threads: int = 0) -> 
         settings: `key=value` changes to the recipe.
         threads: 0 for every core.
     """
-    from tenfold.workflow.resume import resume
-    from tenfold.workflow.train import train
+    from tenfold.workflow.runs.resume import resume
+    from tenfold.workflow.runs.train import train
 
     if (out / "recipe.toml").is_file() and not (out / "metrics.json").is_file():
         resume(out)
@@ -96,9 +96,9 @@ def _test(scores: dict[str, Any]) -> Row:
 def _on_training_pictures(folder: RunFolder) -> Row:
     """Score the final model, which has no dropout, on unmoved training pictures."""
     recipe, digits = folder.recipe(), load("kaggle")
-    learned = digits.subset(split(digits, recipe.validation, recipe.split, recipe.seed).train)
+    learned = digits.subset(split(digits, recipe.val_fraction, recipe.split, recipe.seed).train)
     answers = Model(folder.model_file, recipe.threads).predict(learned.images)
-    scores = score(learned.known_labels, answers.probabilities, learned.classes)
+    scores = score(learned.require_labels(), answers.probabilities, learned.classes)
     return {key: value for key, value in _test(scores.to_dict()).items() if "confused" not in key}
 
 
@@ -146,7 +146,7 @@ def import_keras(
         "settings": [],
         "epochs": len(history),
         "history": history,
-        **answer_row(questions.known_labels, answers, questions.classes),
+        **answer_row(questions.require_labels(), answers, questions.classes),
         "seconds": sum(epoch["seconds"] for epoch in history),
         "threads": environment.cores(),
         "precision": "float32",

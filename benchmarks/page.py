@@ -22,7 +22,7 @@ from benchmarks import (
 from benchmarks.pages import PAGE, put
 from benchmarks.peers import PEERS
 from benchmarks.results import Row
-from benchmarks.standing import main_place, rungs
+from benchmarks.standing import configs, main_place
 
 PROTOCOL = """\
 **Accuracy.** A schedule is fixed before it starts, and the weights of its last step answer the
@@ -83,7 +83,7 @@ def write(folder: Path, page: Path = PAGE, images: Path = charts.IMAGES) -> None
 
 
 def _ladder(rows: list[Row], images: Path) -> str:
-    found, parts = rungs(rows), []
+    found, parts = configs(rows), []
     for kind, name in (("cpu", "speed"), ("cuda", "speed-gpu")):
         place = main_place(found, kind)
         figure = charts.error_against_time(found, place) if place else None

@@ -19,11 +19,11 @@ from statistics import median
 from benchmarks import ladder, peers, processes, results
 from benchmarks.peers import PEERS, Peer
 from benchmarks.results import Row
-from benchmarks.standing import digests, rungs, shortest
+from benchmarks.standing import configs, digests, shortest
 from tenfold.data.source import load
 from tenfold.run.recipe import change, load_recipe
-from tenfold.training.device import prepare, settle
-from tenfold.training.profile import peak_flops
+from tenfold.training.backend import prepare, resolve
+from tenfold.training.profiling import peak_flops
 
 NAME = "pairs"
 LONG = 10  # epochs; a peer with more is not waited for
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _as_accurate(arguments: argparse.Namespace) -> int:
     """Find the shortest length of the recipe that the ladder has seen to be accurate enough."""
-    found = rungs(results.rows(ladder.NAME, arguments.results))
+    found = configs(results.rows(ladder.NAME, arguments.results))
     least = (arguments.at_least or 0) / 100
     if arguments.at_least is None:
         theirs = [
@@ -101,7 +101,7 @@ def _as_accurate(arguments: argparse.Namespace) -> int:
 
 def _pair(arguments: argparse.Namespace, peer: Peer, epochs: int, number: int) -> Row:
     train = load(arguments.split)
-    test = load(train.companion or f"{arguments.split}:test")
+    test = load(train.test_source or f"{arguments.split}:test")
     steps_given = any(one.startswith("steps=") for one in arguments.settings)
     with tempfile.TemporaryDirectory() as folder:
         seconds, metrics = processes.train(
@@ -156,10 +156,10 @@ def ceiling(threads: int, device: str) -> dict[str, float]:
 
     Bfloat16 is left out where the processor only emulates it: 0.9 GFLOP/s, two minutes.
     """
-    settled = settle(change(load_recipe("quick"), threads=threads, device=device))
-    prepare(settled)
-    kinds = ["float32"] + ["bfloat16"] * (settled.precision == "bfloat16")
-    return {kind: round(peak_flops(kind, settled.device) / 1e9, 1) for kind in kinds}
+    resolved = resolve(change(load_recipe("quick"), threads=threads, device=device))
+    prepare(resolved)
+    kinds = ["float32"] + ["bfloat16"] * (resolved.precision == "bfloat16")
+    return {kind: round(peak_flops(kind, resolved.device) / 1e9, 1) for kind in kinds}
 
 
 def table(rows: list[Row]) -> str:

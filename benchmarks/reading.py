@@ -165,7 +165,7 @@ def _semeion(folder: Path) -> Written:
 def _drawn(count: int) -> Written:
     """Draw MNIST's test digits dark on bright: of any size, anywhere, with any pen."""
     digits, random = load("mnist:test").subset(np.arange(count)), np.random.default_rng(0)
-    return Written([draw(image, random) for image in digits.images], digits.known_labels)
+    return Written([draw(image, random) for image in digits.images], digits.require_labels())
 
 
 def draw(image: Images, random: np.random.Generator) -> Picture:
@@ -192,7 +192,7 @@ def _plain(reader: Reader) -> Row:
     """Score MNIST's test set as it is, and how far the probabilities can be trusted."""
     test = load("mnist:test")
     answers = reader.model.predict(test.images)
-    wrong, sure = answers.labels != test.known_labels, answers.probabilities.max(axis=1)
+    wrong, sure = answers.labels != test.require_labels(), answers.probabilities.max(axis=1)
     surest = np.argsort(-sure, kind="stable")[: round(0.99 * len(test))]
     return {
         "n": len(test),
@@ -200,8 +200,8 @@ def _plain(reader: Reader) -> Row:
         "refused": int((~answers.accepted).sum()),
         "errors_accepted": int((wrong & answers.accepted).sum()),
         "errors_at_99_percent_coverage": int(wrong[surest].sum()),
-        "misread": _misread(answers.labels, test.known_labels),
-        "calibration_error": calibrate(test.known_labels, answers.probabilities).error,
+        "misread": _misread(answers.labels, test.require_labels()),
+        "calibration_error": calibrate(test.require_labels(), answers.probabilities).error,
         "temperature": reader.model.confidence.temperature,
         "threshold": reader.model.confidence.threshold,
         "bytes": len(reader.model.content),
@@ -237,7 +237,7 @@ def _perturbed(reader: Reader, kind: str) -> Row:
     for step in perturbations.GRID[kind][1]:
         random = np.random.default_rng(8)
         pictures = [perturbations.perturbed(image, kind, step, random) for image in digits.images]
-        steps.append({"step": step} | _read(reader, Written(pictures, digits.known_labels)))
+        steps.append({"step": step} | _read(reader, Written(pictures, digits.require_labels())))
     return {"n": len(steps) * STEP_PICTURES, "steps": steps}
 
 
@@ -271,7 +271,7 @@ def _refused(reader: Reader, images: Images) -> Row:
 def _corrupted(reader: Reader, kind: str) -> Row:
     test = load("mnist:test")
     answers = reader.model.predict(corruptions.corrupt(test.images, kind))
-    wrong = answers.labels != test.known_labels
+    wrong = answers.labels != test.require_labels()
     return {
         "n": len(test),
         "errors": int(wrong.sum()),

@@ -154,7 +154,7 @@ def _misread(
             theme.bare(axes)
         for axes, (picture, index, said) in zip(grid.flat, some[:SHOWN], strict=False):
             axes.imshow(_square(picture), cmap="gray", vmin=0, vmax=255)
-            label = test.known_labels[index]
+            label = test.require_labels()[index]
             axes.text(0.5, -0.06, f"{label}, read {said if said >= 0 else 'as none'}", ha="center",
                       va="top", transform=axes.transAxes, fontsize=8.6, color=faint)  # fmt: skip
     return figure

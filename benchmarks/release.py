@@ -13,9 +13,9 @@ from benchmarks.reading_table import table
 from tenfold.data.atomic import atomic_write
 from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.export import export
-from tenfold.workflow.resume import resume
-from tenfold.workflow.train import train
+from tenfold.workflow.models.export import export
+from tenfold.workflow.runs.resume import resume
+from tenfold.workflow.runs.train import train
 
 RUN = Path("runs/reader")
 LARGEST = 2_000_000  # bytes: it is in every installation

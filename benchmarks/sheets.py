@@ -61,7 +61,7 @@ def make_sheet(digits: Dataset, seed: int, rows: int = 10, columns: int = 10) ->
     seen = cv2.perspectiveTransform(np.array(centres, np.float64)[None], matrix)[0]
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=85)
-    labels = digits.known_labels[chosen]
+    labels = digits.require_labels()[chosen]
     return Sheet(file.getvalue(), labels, seen, np.array(heights), paper, pen)
 
 

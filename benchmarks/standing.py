@@ -16,7 +16,7 @@ Place = tuple[str, str, int]  # kind of device, its name, threads
 
 
 @dataclass(frozen=True, eq=False)
-class Rung:
+class Config:
     """Every seed of one recipe or peer, of one length, on one split.
 
     Args:
@@ -49,7 +49,7 @@ class Rung:
         return median(there) if there else None
 
 
-def rungs(rows: list[Row]) -> list[Rung]:
+def configs(rows: list[Row]) -> list[Config]:
     """Group the rows of what recipes and peers are now."""
     groups: dict[tuple[str, bool, int, str], list[Row]] = {}
     now = digests()
@@ -58,7 +58,7 @@ def rungs(rows: list[Row]) -> list[Rung]:
         if row.get("steps") == 0 and now.get((kind, name)) == row["digest"]:
             key = (name, kind == "peer", row["epochs"], row["train"])
             groups.setdefault(key, []).append(row)
-    return [Rung(*key, tuple(found)) for key, found in sorted(groups.items())]
+    return [Config(*key, tuple(found)) for key, found in sorted(groups.items())]
 
 
 def digests() -> dict[tuple[str, str], str]:
@@ -73,13 +73,13 @@ def place_of(row: Row) -> Place:
     return row["device_kind"], name, row["threads"]
 
 
-def main_place(found: list[Rung], kind: str) -> Place | None:
+def main_place(found: list[Config], kind: str) -> Place | None:
     """Name the place of this kind of device, "cpu" or "cuda", that has most rows."""
     places = [place_of(row) for rung in found for row in rung.rows if row["device_kind"] == kind]
     return max(sorted(set(places)), key=places.count) if places else None
 
 
-def shortest(found: list[Rung], name: str, train: str, least: float) -> Rung | None:
+def shortest(found: list[Config], name: str, train: str, least: float) -> Config | None:
     """Find the shortest rung of a recipe whose mean accuracy is at least `least`, 0-1."""
     mine = [rung for rung in found if (rung.name, rung.train, rung.peer) == (name, train, False)]
     enough = [rung for rung in mine if rung.accuracy.mean >= least]

@@ -6,14 +6,14 @@ from statistics import median
 
 from benchmarks import cost, ensembles, inference, ladder, pairs, results
 from benchmarks.results import Row
-from benchmarks.standing import Rung, digests, place_of, rungs, shortest
+from benchmarks.standing import Config, configs, digests, place_of, shortest
 
 Line = tuple[str, str, bool | None]  # the target, what was measured, whether it is met
 
 
 def table(folder: Path) -> str:
     """Write every target; those without rows wait."""
-    found = rungs(results.rows(ladder.NAME, folder))
+    found = configs(results.rows(ladder.NAME, folder))
     lines = [
         *_speed(found, results.rows(pairs.NAME, folder)),
         *_gpu(found),
@@ -27,7 +27,7 @@ def table(folder: Path) -> str:
     return "\n".join(["| target | measured | |", "|---|---|---|", *rows])
 
 
-def _speed(found: list[Rung], rows: list[Row]) -> Iterator[Line]:
+def _speed(found: list[Config], rows: list[Row]) -> Iterator[Line]:
     now = digests()
     for least, times in ((99.51, 80), (99.67, 50)):
         target = (
@@ -59,7 +59,7 @@ def _speed(found: list[Rung], rows: list[Row]) -> Iterator[Line]:
         yield target, said, median(ratios) >= times if whole else None
 
 
-def _gpu(found: list[Rung]) -> Iterator[Line]:
+def _gpu(found: list[Config]) -> Iterator[Line]:
     target = "on a GPU: 99.67 % of `kaggle:test`, mean of 20, in 1 s of training loop"
     mine = [
         rung
@@ -79,7 +79,7 @@ def _gpu(found: list[Rung]) -> Iterator[Line]:
     yield target, said, median(times) <= 1 if len(times) >= 20 else None
 
 
-def _best(found: list[Rung]) -> Iterator[Line]:
+def _best(found: list[Config]) -> Iterator[Line]:
     for split, least in (("kaggle", 99.70), ("mnist", 99.76)):
         target = f"`best`, one network: {least:.2f} % of `{split}:test`, mean of 5"
         mine = [rung for rung in found if (rung.name, rung.train) == ("best", split)]

@@ -23,9 +23,9 @@ from tenfold.data.source import load
 from tenfold.data.split import folds
 from tenfold.evaluation.scores import score
 from tenfold.run.recipe import change, load_recipe
-from tenfold.training.device import settle
-from tenfold.training.export import network_answers
-from tenfold.training.loop import Trainer
+from tenfold.training.backend import resolve
+from tenfold.training.onnx_export import predict_networks
+from tenfold.training.trainer import Trainer
 
 NAME = "tuning"
 FOLDS = 4
@@ -46,7 +46,7 @@ def main() -> None:
     index = mnist_index("train")
     digits = load("mnist").subset(np.sort(index[index < 60_000]))
     parts = folds(digits, FOLDS, "writer")
-    recipe = settle(
+    recipe = resolve(
         change(load_recipe(arguments.recipe, arguments.settings), threads=arguments.threads)
     )
     trial = {"recipe": arguments.recipe, "note": arguments.note, "settings": arguments.settings}
@@ -61,10 +61,10 @@ def main() -> None:
             trainer.run()
             row = {**key, "seconds": round(time.perf_counter() - began, 1), "n": len(held_back)}
             for name, shift in (("plain", 0), ("shifted", recipe.test_time_shift)):
-                answers = network_answers(
+                answers = predict_networks(
                     trainer.trained(), change(recipe, test_time_shift=shift), held_back.images
                 )
-                scores = score(held_back.known_labels, answers, held_back.classes)
+                scores = score(held_back.require_labels(), answers, held_back.classes)
                 row |= {f"{name}_errors": scores.errors, f"{name}_loss": round(scores.loss, 5)}
             row |= {"threads": recipe.threads, **results.stamp()}
             print(json.dumps(row), flush=True)

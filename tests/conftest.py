@@ -50,14 +50,14 @@ def trained(
 
     So short a training is unsure of most pictures, and is not to look at all of them again.
     """
-    from tenfold.workflow.train import train
+    from tenfold.workflow.runs.train import train
 
     out: Path = tmp_path_factory.mktemp("runs") / "trained"
     run = train(
         digits,
         test=questions,
-        validation=0.2,
-        settings=["batch=64", "test_time_shift=0"],
+        val_fraction=0.2,
+        settings=["batch_size=64", "test_time_shift=0"],
         epochs=2,
         out=out,
         submission=out.parent / "submission.csv",

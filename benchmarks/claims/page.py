@@ -25,10 +25,10 @@ that it is not run yet, or that the interval does not decide. Validation is 4,20
 
 def page(evidence: Evidence) -> str:
     """Write the whole page, in Markdown."""
-    findings = [(claim, claim.judge(evidence)) for claim in CLAIMS]
+    report_data = [(claim, claim.judge(evidence)) for claim in CLAIMS]
     parts = [
-        HEAD.format(epochs=evidence.epochs) + "\n".join(_line(*pair) for pair in findings),
-        *(_paragraph(*pair) for pair in findings),
+        HEAD.format(epochs=evidence.epochs) + "\n".join(_line(*pair) for pair in report_data),
+        *(_paragraph(*pair) for pair in report_data),
         _measured_on([*evidence.claims, *evidence.notebook]),
     ]
     return "\n\n".join(parts) + "\n"

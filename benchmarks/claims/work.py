@@ -16,9 +16,9 @@ from tenfold.data.source import load
 from tenfold.data.split import split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change, load_recipe
-from tenfold.training.device import device_name, settle
-from tenfold.training.loop import Trainer
+from tenfold.training.backend import device_name, resolve
 from tenfold.training.network import Scale, build, parameters
+from tenfold.training.trainer import Trainer
 
 SPLIT_SEEDS = 1000
 UNMOVED = ["augmentation.rotation=0", "augmentation.zoom=0", "augmentation.shift=0"]
@@ -147,7 +147,7 @@ def shares() -> Row:
     for kind in ("random", "stratified"):
         gaps = []
         for seed in range(SPLIT_SEEDS):
-            held = digits.known_labels[split(digits, 0.1, kind, seed).validation]
+            held = digits.require_labels()[split(digits, 0.1, kind, seed).validation]
             share = np.bincount(held, minlength=len(own)) / len(held)
             gaps.append(float(np.abs(share - own).max() * 100))
         spread = (np.mean(gaps), np.percentile(gaps, 97.5), np.max(gaps))
@@ -202,7 +202,7 @@ def gpu() -> Row:
     row: Row = {"kind": "gpu", "gpu": torch.cuda.get_device_name()}
     for device in ("cuda", "cpu"):
         recipe = change(load_recipe("notebook"), device=device, precision="float32", epochs=2)
-        trainer = _trainer(Trainer, settle(recipe))
+        trainer = _trainer(Trainer, resolve(recipe))
         trainer.epoch()  # chooses kernels and allocates
         began = time.perf_counter()
         trainer.epoch()  # ends in reading the loss, so that the device has finished
@@ -212,10 +212,10 @@ def gpu() -> Row:
 
 def _recipe(settings: list[str], seed: int, epochs: int, threads: int) -> Recipe:
     recipe = load_recipe("notebook", settings)
-    return settle(change(recipe, seed=seed, epochs=epochs, threads=threads or recipe.threads))
+    return resolve(change(recipe, seed=seed, epochs=epochs, threads=threads or recipe.threads))
 
 
 def _trainer(kind: type[Trainer], recipe: Recipe) -> Trainer:
     digits = load("kaggle")
-    parts = split(digits, recipe.validation, recipe.split, recipe.seed)
+    parts = split(digits, recipe.val_fraction, recipe.split, recipe.seed)
     return kind(recipe, digits.subset(parts.train), digits.subset(parts.validation))

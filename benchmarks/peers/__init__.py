@@ -126,7 +126,7 @@ def python_with(file: str, folder: Path = ENVIRONMENTS) -> str:
 
 def hand_over(train: Dataset, test: Dataset, path: Path) -> None:
     """Write what a peer may see: training pictures and labels, test pictures without labels."""
-    np.savez(path, x_train=train.images, y_train=train.known_labels, x_test=test.images)
+    np.savez(path, x_train=train.images, y_train=train.require_labels(), x_test=test.images)
 
 
 def run(
@@ -169,6 +169,6 @@ def run(
         seconds, said = timed(command, KERAS if python is None else {})
         probabilities = np.load(answers)["probabilities"]
     *history, last = (json.loads(line) for line in said.splitlines() if line.startswith("{"))
-    scores = score(test.known_labels, probabilities, test.classes)
+    scores = score(test.require_labels(), probabilities, test.classes)
     figures = {"accuracy": scores.accuracy, "errors": scores.errors, "n": len(test)}
     return {**figures, "seconds": seconds, "history": history, **last}

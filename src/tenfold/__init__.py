@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tenfold.ink.drawings import load
     from tenfold.model.file import Model
     from tenfold.model.reader import Reader
-    from tenfold.workflow.compare import compare
     from tenfold.workflow.estimator import DigitClassifier
-    from tenfold.workflow.evaluate import evaluate
-    from tenfold.workflow.predict import predict
-    from tenfold.workflow.resume import resume
-    from tenfold.workflow.train import train
+    from tenfold.workflow.models.compare import compare
+    from tenfold.workflow.models.evaluate import evaluate
+    from tenfold.workflow.models.predict import predict
+    from tenfold.workflow.runs.resume import resume
+    from tenfold.workflow.runs.train import train
 
 __all__ = [
     "Dataset",
@@ -48,13 +48,13 @@ _HOMES = {
     "Model": "tenfold.model.file",
     "Reader": "tenfold.model.reader",
     "TenfoldError": "tenfold.errors",
-    "compare": "tenfold.workflow.compare",
-    "evaluate": "tenfold.workflow.evaluate",
+    "compare": "tenfold.workflow.models.compare",
+    "evaluate": "tenfold.workflow.models.evaluate",
     "from_arrays": "tenfold.data.dataset",
     "load": "tenfold.ink.drawings",
-    "predict": "tenfold.workflow.predict",
-    "resume": "tenfold.workflow.resume",
-    "train": "tenfold.workflow.train",
+    "predict": "tenfold.workflow.models.predict",
+    "resume": "tenfold.workflow.runs.resume",
+    "train": "tenfold.workflow.runs.train",
 }
 
 

@@ -56,7 +56,7 @@ def test_cost_is_a_row_of_seconds_and_peak_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["--pictures", "300", "--repeats", "1", "--threads", "1", "--results", str(tmp_path)]
-    settings = ["--set", "steps=1", "--set", "batch=32"]
+    settings = ["--set", "steps=1", "--set", "batch_size=32"]
     monkeypatch.setattr(sys, "argv", ["cost", *words, *settings])
     cost.main()
     cost.main()  # finds it measured

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from benchmarks import charts, ensembles, inference, ladder, ladder_table, page, peers, results
 from benchmarks.peers import PEERS
-from benchmarks.standing import main_place, rungs, shortest
+from benchmarks.standing import configs, main_place, shortest
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import load_recipe
 
-SHORT = ["batch=32", "steps=3", "test_time_shift=1"]
+SHORT = ["batch_size=32", "steps=3", "test_time_shift=1"]
 
 
 def row(name: str, epochs: int, seed: int, accuracy: float, **values: object) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def test_length_and_place_leave_a_recipe_what_it_is() -> None:
     quick = ladder.recipe_digest(load_recipe("quick"))
     for same in ("epochs=2", "threads=1", "seed=7", "precision=float32"):
         assert ladder.recipe_digest(load_recipe("quick", [same])) == quick
-    for other in ("batch=64", "label_smoothing=0", "augmentation.shift=0.1", "members=2"):
+    for other in ("batch_size=64", "label_smoothing=0", "augmentation.shift=0.1", "members=2"):
         assert ladder.recipe_digest(load_recipe("quick", [other])) != quick
 
 
@@ -164,12 +164,12 @@ def test_other_recipes_and_trials_do_not_count() -> None:
         row("pytorch", 8, 0, 0.1, steps=3),
         {"kind": "seed", "recipe": "quick", "accuracy": 0.9},  # as rows once were
     ]
-    (found,) = rungs(rows)
+    (found,) = configs(rows)
     assert (found.name, found.epochs, found.accuracy.n) == ("quick", 3, 1)
 
 
 def test_the_shortest_length_is_the_one_that_is_accurate_enough() -> None:
-    found = rungs([row("quick", n, 0, 0.99 + n / 1000) for n in (1, 2, 3)])
+    found = configs([row("quick", n, 0, 0.99 + n / 1000) for n in (1, 2, 3)])
     best = shortest(found, "quick", "kaggle", 0.9915)
     assert best is not None
     assert best.epochs == 2
@@ -181,7 +181,7 @@ def test_accuracy_is_of_every_machine_and_time_of_one() -> None:
     rows = [row("quick", 3, 0, 0.991), row("quick", 3, 1, 0.992), elsewhere]
     told = ladder_table.tables(rows)
     assert "| `quick` | 3 | 3 of 20 | 224.0 | 99.200 (98.952-99.448) | 0.100 | 30.5 |" in told
-    assert main_place(rungs(rows), "cpu") == ("cpu", "A", 2)
+    assert main_place(configs(rows), "cpu") == ("cpu", "A", 2)
     gpu = {"device_kind": "cuda", "device": "G", "training_seconds": 0.7, "capture_seconds": 0.31}
     told = ladder_table.tables([*rows, row("quick", 3, 0, 0.992, seconds=4.0, **gpu)])
     assert "| GPU: process, s | GPU: loop, s | GPU: capture, s |" in told

@@ -80,7 +80,7 @@ def test_a_tenfold_run_that_was_cut_short_goes_on(
 ) -> None:
     (tmp_path / "recipe.toml").touch()
     gone_on: list[Path] = []
-    monkeypatch.setattr("tenfold.workflow.resume.resume", gone_on.append)
+    monkeypatch.setattr("tenfold.workflow.runs.resume.resume", gone_on.append)
     with pytest.raises(TenfoldError, match=r"metrics\.json: is not there"):
         notebook_runs.run_tenfold(0, tmp_path, [])
     assert gone_on == [tmp_path]

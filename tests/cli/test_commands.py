@@ -25,7 +25,7 @@ def table(digits: Dataset, tmp_path: Path) -> Path:
 
 
 def write_table(path: Path, digits: Dataset) -> Path:
-    rows = np.column_stack([digits.known_labels, digits.images.reshape(-1, PIXELS)])
+    rows = np.column_stack([digits.require_labels(), digits.images.reshape(-1, PIXELS)])
     lines = [",".join(map(str, row)) for row in rows.tolist()]
     path.write_text("\n".join([f"label,{HEADER}", *lines, ""]))
     return path
@@ -49,7 +49,7 @@ def test_a_table_becomes_a_run_and_a_submission(
     test.write_text("\n".join([*lines, ""]))  # without the labels
     run, answers = tmp_path / "run", tmp_path / "s.csv"
     words = ["train", table, "--test", test, "--submission", answers, "--out", run, "--epochs", 1]
-    assert main([*map(str, words), "--set", "batch=64", "--json"]) == 0
+    assert main([*map(str, words), "--set", "batch_size=64", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["answered"] == 100
     assert "epoch 1/1" in captured.err
@@ -188,7 +188,7 @@ def test_predicting_imports_no_torch(trained: RunFolder, table: Path, tmp_path: 
 
 def test_ctrl_c_ends_with_the_model_so_far(table: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ["train", str(table), "--out", str(run), "--epochs", "500", "--set", "batch=64"]
+    words = ["train", str(table), "--out", str(run), "--epochs", "500", "--set", "batch_size=64"]
     words += ["--set", "test_time_shift=0"]
     with subprocess.Popen(
         [sys.executable, "-m", "tenfold", *words],

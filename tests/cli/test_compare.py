@@ -10,14 +10,14 @@ from tenfold.cli import main
 from tenfold.data.dataset import Dataset
 from tenfold.data.export import export
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.train import train
+from tenfold.workflow.runs.train import train
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory, digits: Dataset, questions: Dataset) -> Path:
     """A poorer run than `trained`, tested on the same pictures."""
     out = tmp_path_factory.mktemp("other") / "run"
-    settings = ["batch=64", "steps=8", "test_time_shift=0"]
+    settings = ["batch_size=64", "steps=8", "test_time_shift=0"]
     train(digits, test=questions, settings=settings, out=out, report=False, progress=False)
     return out
 

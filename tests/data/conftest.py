@@ -27,7 +27,7 @@ def table(few: Dataset) -> Table:
     header = ["label", *(f"pixel{index}" for index in range(784))]
     rows = [
         [str(label), *map(str, picture.reshape(-1))]
-        for label, picture in zip(few.known_labels, few.images, strict=True)
+        for label, picture in zip(few.require_labels(), few.images, strict=True)
     ]
     return [header, *rows]
 

@@ -12,7 +12,7 @@ from tenfold.data.dataset import Dataset, from_arrays
 def fair() -> Dataset:
     """Twenty real pictures of each digit."""
     digits = bundled("mnist:test")
-    first = [np.flatnonzero(digits.known_labels == label)[:20] for label in range(10)]
+    first = [np.flatnonzero(digits.require_labels() == label)[:20] for label in range(10)]
     return digits.subset(np.concatenate(first))
 
 
@@ -81,7 +81,7 @@ def test_finds_equal_pictures_with_different_labels(fair: Dataset) -> None:
 
 
 def test_finds_a_class_without_pictures(fair: Dataset) -> None:
-    found = audit(fair.subset(np.flatnonzero(fair.known_labels != 4)))
+    found = audit(fair.subset(np.flatnonzero(fair.require_labels() != 4)))
     assert found.problems == ("no picture of 4",)
 
 

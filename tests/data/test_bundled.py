@@ -11,7 +11,7 @@ SIZES = {"mnist": 60_000, "mnist:test": 10_000, "kaggle": 42_000, "kaggle:test":
 def test_every_set_has_its_pictures_labels_and_writers(name: str) -> None:
     digits = bundled(name)
     assert digits.images.shape == (SIZES[name], 28, 28)
-    assert digits.known_labels.shape == (SIZES[name],)
+    assert digits.require_labels().shape == (SIZES[name],)
     assert digits.writers is not None
     assert digits.source == name
 
@@ -35,7 +35,7 @@ def test_each_kaggle_row_is_its_mnist_picture_label_and_writer() -> None:
     for row in (0, 1, 777, 41_999, int(np.argmax(rows))):
         of, index = (mnist, rows[row]) if rows[row] < 60_000 else (tests, rows[row] - 60_000)
         assert np.array_equal(kaggle.images[row], of.images[index])
-        assert kaggle.known_labels[row] == of.known_labels[index]
+        assert kaggle.require_labels()[row] == of.require_labels()[index]
         assert of.writers is not None
         assert kaggle.writers[row] == of.writers[index]
 
@@ -53,9 +53,9 @@ def test_shared_pictures_cannot_be_changed() -> None:
 
 
 def test_training_sets_have_a_test_set() -> None:
-    assert bundled("mnist").companion == "mnist:test"
-    assert bundled("kaggle").companion == "kaggle:test"
-    assert bundled("kaggle:test").companion is None
+    assert bundled("mnist").test_source == "mnist:test"
+    assert bundled("kaggle").test_source == "kaggle:test"
+    assert bundled("kaggle:test").test_source is None
 
 
 def test_refuses_a_name_that_is_no_bundled_set() -> None:

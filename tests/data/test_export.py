@@ -49,7 +49,7 @@ def test_names_that_csv_must_quote_come_back(tmp_path: Path, few: Dataset) -> No
     names = np.array(["a,b", 'say "c"', "ü"])[np.arange(20) % 3]
     (path,) = export(from_arrays(few.images, names), tmp_path)
     read = load(path)
-    assert [read.classes[label] for label in read.known_labels] == names.tolist()
+    assert [read.classes[label] for label in read.require_labels()] == names.tolist()
 
 
 def test_mnists_test_set_is_named_test(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_test_set_goes_along(tmp_path: Path, few: Dataset, form: str) -> None:
     place = paths[0] if form == "npz" else tmp_path / "out"
     train, test = (place, f"{place}:test") if one_place else paths
     assert load(train).fingerprint == few.fingerprint
-    assert load(test).known_labels.tolist() == [0] * 4
+    assert load(test).require_labels().tolist() == [0] * 4
 
 
 def test_pictures_replace_a_folder_only_when_told(tmp_path: Path, few: Dataset) -> None:

@@ -17,7 +17,7 @@ ASSETS = Path(__file__).parents[2] / "src" / "tenfold" / "data" / "assets"
 def turned(dataset: Dataset, count: int, seed: int) -> Dataset:
     chosen = np.random.default_rng(seed).choice(len(dataset), count, replace=False)
     return from_arrays(
-        dataset.images[chosen].transpose(0, 2, 1), dataset.known_labels[chosen], "turned"
+        dataset.images[chosen].transpose(0, 2, 1), dataset.require_labels()[chosen], "turned"
     )
 
 
@@ -47,7 +47,7 @@ def test_200_turned_digits_are_recognised(seed: int) -> None:
 def test_one_class_of_digits_is_not_taken_for_turned() -> None:
     mnist = bundled("mnist")
     for digit in range(10):
-        one = mnist.subset(np.flatnonzero(mnist.known_labels == digit)[:500])
+        one = mnist.subset(np.flatnonzero(mnist.require_labels() == digit)[:500])
         assert transposed_evidence(one) is None
 
 
@@ -72,8 +72,8 @@ def test_a_part_can_be_turned_too(tmp_path: Path) -> None:
     lying = digits.images.transpose(0, 2, 1)
     np.savez(path, x_train=lying, y_train=digits.labels, x_test=lying, y_test=digits.labels)
     read = load(f"{path}:transposed")
-    assert read.companion == f"{path}:transposed:test"
-    for name in (read.companion, f"{path}:test:transposed"):
+    assert read.test_source == f"{path}:transposed:test"
+    for name in (read.test_source, f"{path}:test:transposed"):
         test = load(name)
         assert np.array_equal(test.images, digits.images)
         assert test.source == f"{path}:transposed:test"

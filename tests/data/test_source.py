@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tenfold.data import packed
+from tenfold.data import archives
 from tenfold.data.dataset import Dataset
 from tenfold.data.export import export
 from tenfold.data.source import load
@@ -140,7 +140,7 @@ def test_refuses_a_zip_with_a_password(tmp_path: Path, text: bytes, refusal: Ref
 def test_refuses_a_decompression_bomb(
     tmp_path: Path, text: bytes, kind: str, monkeypatch: pytest.MonkeyPatch, refusal: Refusal
 ) -> None:
-    monkeypatch.setattr(packed, "RATIO_COUNTS_FROM", 1 << 20)
+    monkeypatch.setattr(archives, "RATIO_COUNTS_FROM", 1 << 20)
     row = b",".join([b"0"] * 785) + b"\n"
     content = text + row * 20_000
     path = tmp_path / "bomb"
@@ -158,9 +158,9 @@ def test_refuses_more_than_the_most_bytes(
 ) -> None:
     path = tmp_path / "train.csv.gz"
     path.write_bytes(gzip.compress(text))
-    monkeypatch.setattr(packed, "MOST_BYTES", len(text) - 1)
+    monkeypatch.setattr(archives, "MOST_BYTES", len(text) - 1)
     assert "is refused" in refusal(path)
-    monkeypatch.setattr(packed, "MOST_BYTES", len(text))
+    monkeypatch.setattr(archives, "MOST_BYTES", len(text))
     assert len(load(path)) == 20
 
 
@@ -208,7 +208,7 @@ def test_a_file_with_a_bundled_name_is_reached_by_its_path(
 def test_reads_the_csv_that_another_writer_makes(tmp_path: Path, few: Dataset) -> None:
     text = io.StringIO()
     header = ",".join(["label", *(f"pixel{index}" for index in range(784))])
-    rows = np.column_stack([few.known_labels, few.images.reshape(-1, 784)])
+    rows = np.column_stack([few.require_labels(), few.images.reshape(-1, 784)])
     np.savetxt(text, rows, "%d", ",", header=header, comments="")
     path = tmp_path / "numpy.csv"
     path.write_text(text.getvalue())
@@ -268,12 +268,12 @@ def test_reads_idx_and_arrays_in_a_zip(tmp_path: Path, few: Dataset) -> None:
 def test_a_zip_of_many_members_is_a_bomb_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Refusal
 ) -> None:
-    monkeypatch.setattr(packed, "RATIO_COUNTS_FROM", 1 << 20)
+    monkeypatch.setattr(archives, "RATIO_COUNTS_FROM", 1 << 20)
     row = b",".join([b"0"] * 785) + b"\n"
     members = {f"{number}/x.csv": row * 300 for number in range(8)}  # 0.5 MB each
     path = zipped(tmp_path / "a.zip", members)
     assert "holds several tables" in refusal(path)
-    monkeypatch.setattr(packed, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(archives, "MOST_BYTES", 10_000)
     assert "is refused" in refusal(path)
 
 

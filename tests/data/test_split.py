@@ -51,9 +51,9 @@ def test_a_stratified_split_keeps_the_proportions(kaggle: Dataset) -> None:
 
 def test_a_stratified_split_has_every_class_on_both_sides(few: Dataset) -> None:
     held_label = int(np.argmax(few.class_counts))
-    rest = np.flatnonzero(few.known_labels != held_label)[:6]
+    rest = np.flatnonzero(few.require_labels() != held_label)[:6]
     images = np.concatenate([few.images[rest], few.images[rest]])
-    labels = np.concatenate([few.known_labels[rest]] * 2)
+    labels = np.concatenate([few.require_labels()[rest]] * 2)
     digits = from_arrays(images, labels)
     parts = split(digits, 0.05)
     assert set(labels[parts.train]) == set(labels[parts.validation]) == set(labels)
@@ -64,14 +64,14 @@ def test_the_notebook_split_is_the_notebooks() -> None:
 
     digits = bundled("kaggle")
     images, held, labels, held_labels = train_test_split(
-        digits.images, digits.known_labels, test_size=0.1, random_state=2
+        digits.images, digits.require_labels(), test_size=0.1, random_state=2
     )
     parts = split(digits, 0.1, "notebook", seed=99)
     assert len(parts.train) == 37_800
     assert np.array_equal(digits.images[parts.train], images)
     assert np.array_equal(digits.images[parts.validation], held)
-    assert np.array_equal(digits.known_labels[parts.train], labels)
-    assert np.array_equal(digits.known_labels[parts.validation], held_labels)
+    assert np.array_equal(digits.require_labels()[parts.train], labels)
+    assert np.array_equal(digits.require_labels()[parts.validation], held_labels)
 
 
 def test_a_split_by_writer_has_nobody_on_both_sides() -> None:
@@ -94,10 +94,10 @@ def test_a_split_by_writer_needs_two_of_them(few: Dataset) -> None:
 
 
 def test_a_stratified_split_needs_two_pictures_of_each_class(few: Dataset) -> None:
-    label = int(few.known_labels[0])
-    others = np.flatnonzero(few.known_labels != label)
+    label = int(few.require_labels()[0])
+    others = np.flatnonzero(few.require_labels() != label)
     with pytest.raises(TenfoldError, match=f"class '{label}' has 1 picture"):
-        split(few.subset(np.append(others[few.class_counts[few.known_labels[others]] > 1], 0)))
+        split(few.subset(np.append(others[few.class_counts[few.require_labels()[others]] > 1], 0)))
 
 
 def test_a_stratified_split_needs_labels(few: Dataset) -> None:

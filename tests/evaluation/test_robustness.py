@@ -11,7 +11,7 @@ from tenfold.run.folder import RunFolder
 
 @pytest.fixture(scope="module")
 def found(trained: RunFolder, questions: Dataset) -> Robustness:
-    return robustness(Model(trained.model_file, 1), questions.images, questions.known_labels)
+    return robustness(Model(trained.model_file, 1), questions.images, questions.require_labels())
 
 
 def test_every_change_has_four_strengths_and_hurts_more_the_stronger_it_is(
@@ -44,11 +44,11 @@ def test_as_they_are_the_score_is_that_of_the_answers(
 ) -> None:
     rows = np.linspace(0, len(questions) - 1, MOST_PICTURES).round().astype(int)
     answers = Model(trained.model_file, 1).predict(questions.images[rows]).labels
-    right = (answers == questions.known_labels[rows]).mean()
+    right = (answers == questions.require_labels()[rows]).mean()
     assert found.unchanged.accuracy == pytest.approx(right)
 
 
 def test_a_handful_of_pictures_will_do(trained: RunFolder, questions: Dataset) -> None:
     few = questions.subset(np.arange(3))
-    found = robustness(Model(trained.model_file, 1), few.images, few.known_labels)
+    found = robustness(Model(trained.model_file, 1), few.images, few.require_labels())
     assert found.n == 3

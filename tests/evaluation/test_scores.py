@@ -15,7 +15,7 @@ TEN = tuple("0123456789")
 def answers(digits: Dataset, questions: Dataset) -> np.ndarray:
     """Probabilities for `questions` from the distance to each class's mean picture."""
     flat = digits.images.reshape(len(digits), -1) / 255
-    means = np.stack([flat[digits.known_labels == c].mean(axis=0) for c in range(10)])
+    means = np.stack([flat[digits.require_labels() == c].mean(axis=0) for c in range(10)])
     asked = questions.images.reshape(len(questions), 1, -1) / 255
     closeness = -((asked - means) ** 2).sum(axis=2) / 4
     raised = np.exp(closeness - closeness.max(axis=1, keepdims=True))
@@ -35,7 +35,7 @@ def test_wilson_stays_within_zero_and_one(correct: int, n: int) -> None:
 
 
 def test_scores_are_those_of_scikit_learn(questions: Dataset, answers: np.ndarray) -> None:
-    labels = questions.known_labels
+    labels = questions.require_labels()
     scores = score(labels, answers, TEN)
     expected = precision_recall_fscore_support(labels, answers.argmax(1), zero_division=0)
     rows = [(row.precision, row.recall, row.f1, row.n) for row in scores.per_class]
@@ -72,7 +72,7 @@ def test_a_true_label_without_any_probability_has_a_finite_loss() -> None:
 
 
 def test_scores_are_ready_for_json(questions: Dataset, answers: np.ndarray) -> None:
-    scores = score(questions.known_labels, answers, TEN)
+    scores = score(questions.require_labels(), answers, TEN)
     told = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
     assert told["n"] == 500
     assert told["interval"] == list(scores.interval)

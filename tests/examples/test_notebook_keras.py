@@ -42,7 +42,7 @@ def test_each_layer_has_as_many_weights_as_the_recipes(script: ModuleType) -> No
 
 def test_batches_are_86_moved_pictures_within_0_and_1(script: ModuleType, digits: Dataset) -> None:
     images = (digits.images[:200, ..., None] / 255).astype(np.float32)
-    labels = keras.utils.to_categorical(digits.known_labels[:200], num_classes=10)
+    labels = keras.utils.to_categorical(digits.require_labels()[:200], num_classes=10)
     batches = script.augmented(images, labels)
     pictures, answers = next(batches)
     assert pictures.shape == (86, 28, 28, 1)
@@ -55,7 +55,7 @@ def test_batches_are_86_moved_pictures_within_0_and_1(script: ModuleType, digits
 
 def test_batches_never_end(script: ModuleType, digits: Dataset) -> None:
     images = (digits.images[:100, ..., None] / 255).astype(np.float32)
-    batches = script.augmented(images, np.eye(10)[digits.known_labels[:100]])
+    batches = script.augmented(images, np.eye(10)[digits.require_labels()[:100]])
     sizes = [len(next(batches)[0]) for _ in range(5)]
     assert sizes == [86, 14, 86, 14, 86]
 
@@ -65,10 +65,10 @@ def test_tables_are_read_as_keras_wants_them(
 ) -> None:
     header = ",".join(f"pixel{number}" for number in range(784))
     rows = [",".join(map(str, image.ravel())) for image in digits.images[:3]]
-    labelled = [f"{label},{row}" for label, row in zip(digits.known_labels, rows, strict=False)]
+    labelled = [f"{label},{row}" for label, row in zip(digits.require_labels(), rows, strict=False)]
     (tmp_path / "train.csv").write_text("\n".join([f"label,{header}", *labelled]))
     (tmp_path / "test.csv").write_text("\n".join([header, *rows[:2]]))
     images, labels, unknown = script.read(tmp_path)
     np.testing.assert_allclose(images[..., 0], digits.images[:3] / 255, atol=1e-7)
-    assert labels.argmax(axis=1).tolist() == digits.known_labels[:3].tolist()
+    assert labels.argmax(axis=1).tolist() == digits.require_labels()[:3].tolist()
     assert unknown.shape == (2, 28, 28, 1)

@@ -24,7 +24,7 @@ def drawings(drawn: Draw, questions: Dataset, tmp_path: Path) -> Path:
     for index in range(60):
         tall = 40 + index
         canvas = drawn([index], [(index % 50, 20)], tall=tall, size=(200, 240 + index))
-        place = folder / str(questions.known_labels[index])
+        place = folder / str(questions.require_labels()[index])
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(canvas).save(place / f"{index}.png")
     return folder
@@ -32,7 +32,7 @@ def drawings(drawn: Draw, questions: Dataset, tmp_path: Path) -> Path:
 
 def test_each_picture_becomes_the_digit_on_it(drawings: Path, questions: Dataset) -> None:
     digits = tenfold.load(drawings, ink=True)
-    assert digits.known_labels.tolist() == questions.known_labels[:60].tolist()
+    assert digits.require_labels().tolist() == questions.require_labels()[:60].tolist()
     ours, theirs = digits.images.astype(int), questions.images[:60].astype(int)
     correlations = [
         np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(ours, theirs, strict=True)
@@ -67,7 +67,7 @@ def test_people_can_score_and_train_with_their_own(
     exported = tenfold.load(out / "data.npz")
     assert exported.fingerprint == tenfold.load(drawings, ink=True).fingerprint
     run = tmp_path / "run"
-    settings = ["--set", "batch=16", "--set", "test_time_shift=0"]
+    settings = ["--set", "batch_size=16", "--set", "test_time_shift=0"]
     settings += ["--epochs", "1", "--val", "0.2", "--no-report"]
     assert main(["train", str(drawings), "--ink", "--out", str(run), *settings]) == 0
     assert main(["report", str(run)]) == 0  # loads the drawings again

@@ -43,7 +43,7 @@ def test_reads_paths_bytes_arrays_and_images_alike(
 
 def test_many_are_read_as_each(reader: Reader, pictures: list[np.ndarray]) -> None:
     one_by_one = [reader.read(picture)[0].to_dict() for picture in pictures]
-    together = [reading[0].to_dict() for reading in reader.read_many(pictures, batch=3)]
+    together = [reading[0].to_dict() for reading in reader.read_many(pictures, batch_size=3)]
     assert [d["label"] for d in together] == [d["label"] for d in one_by_one]
     assert np.allclose(
         [d["probability"] for d in together], [d["probability"] for d in one_by_one], atol=1e-4

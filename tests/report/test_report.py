@@ -10,12 +10,12 @@ from PIL import Image
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.evaluation.important import important_errors
 from tenfold.evaluation.predictions import prediction_table
 from tenfold.evaluation.scores import percent, score
-from tenfold.report.doubts import explain
-from tenfold.report.findings import read_findings
+from tenfold.evaluation.top_errors import top_errors
+from tenfold.report.explanations import explain
 from tenfold.report.report import write_report
+from tenfold.report.report_data import read_report_data
 from tenfold.run.folder import RunFolder
 
 PLOTS = {
@@ -29,7 +29,7 @@ PLOTS = {
     "example",
     "feature_maps",
     "first_filters",
-    "important_errors",
+    "top_errors",
 }
 
 
@@ -57,9 +57,9 @@ def report_of(run: RunFolder, train: Dataset, test: Dataset | None, **more: int)
 
 def answered(run: RunFolder, test: Dataset, probabilities: np.ndarray) -> None:
     """Make the run's answers to the test pictures these."""
-    table = prediction_table("test", np.arange(len(test)), test.known_labels, probabilities)
+    table = prediction_table("test", np.arange(len(test)), test.require_labels(), probabilities)
     run.write_predictions(pl.concat([run.predictions().filter(pl.col("split") != "test"), table]))
-    scores = score(test.known_labels, probabilities, test.classes).to_dict()
+    scores = score(test.require_labels(), probabilities, test.classes).to_dict()
     run.write_metrics(run.metrics() | {"test": scores})
 
 
@@ -119,7 +119,7 @@ def test_confusion_cells_hold_as_many_pictures_as_they_say(
 def test_as_many_important_errors_are_drawn_as_asked_for(
     run: RunFolder, digits: Dataset, questions: Dataset
 ) -> None:
-    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[questions.known_labels]
+    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[questions.require_labels()]
     answered(run, questions, wrong)
     page = report_of(run, digits, questions, errors=9)
     assert page.count('<div class="verdict">') == 9
@@ -128,8 +128,8 @@ def test_as_many_important_errors_are_drawn_as_asked_for(
 def test_worst_error_shows_both_labels_and_both_probabilities(
     run: RunFolder, digits: Dataset, questions: Dataset
 ) -> None:
-    probabilities = np.eye(10, dtype=np.float32)[questions.known_labels]
-    assert questions.known_labels[3] == 0
+    probabilities = np.eye(10, dtype=np.float32)[questions.require_labels()]
+    assert questions.require_labels()[3] == 0
     probabilities[3] = [0.125, 0, 0, 0, 0, 0, 0.875, 0, 0, 0]
     answered(run, questions, probabilities)
     page = report_of(run, digits, questions)
@@ -142,7 +142,7 @@ def test_worst_error_shows_both_labels_and_both_probabilities(
 def test_model_without_errors_is_reported_too(
     run: RunFolder, digits: Dataset, questions: Dataset
 ) -> None:
-    answered(run, questions, np.eye(10, dtype=np.float32)[questions.known_labels])
+    answered(run, questions, np.eye(10, dtype=np.float32)[questions.require_labels()])
     page = report_of(run, digits, questions)
     assert "<h1>100.00 %</h1>" in page
     assert "every test picture was read correctly" in page
@@ -157,7 +157,7 @@ def test_page_of_a_bad_model_on_noise_stays_under_five_megabytes(
         draws.integers(0, 256, (10_000, 28, 28)).astype(np.uint8), draws.integers(0, 10, 10_000)
     )
     probabilities = draws.dirichlet(np.ones(10), 10_000).astype(np.float32)
-    probabilities[np.arange(10_000), noise.known_labels] = 0  # 10,000 errors
+    probabilities[np.arange(10_000), noise.require_labels()] = 0  # 10,000 errors
     answered(run, noise, probabilities)
     page = report_of(run, digits, noise)
     assert len(page.encode()) < 5_000_000
@@ -237,9 +237,9 @@ def test_each_error_has_a_reason_and_the_nearest_training_pictures(
     run: RunFolder, digits: Dataset, questions: Dataset
 ) -> None:
     probabilities = np.full((len(questions), 10), 0.001, np.float32)
-    probabilities[np.arange(500), questions.known_labels] = 0.991
+    probabilities[np.arange(500), questions.require_labels()] = 0.991
     for row, (answer, truth) in {1: (0.9, 0.05), 2: (0.5, 0.4)}.items():
-        label = questions.known_labels[row]
+        label = questions.require_labels()[row]
         probabilities[row] = 0.005
         probabilities[row, [(label + 1) % 10, label]] = answer, truth
     answered(run, questions, probabilities)
@@ -258,10 +258,10 @@ def test_neighbours_of_validation_errors_are_not_held_back_themselves(
     validation = run.predictions().filter(pl.col("split") == "validation")
     wrong = validation.with_columns(p0=pl.lit(1, pl.Float32))
     run.write_predictions(wrong.with_columns(label=pl.lit(3, pl.Int64)))
-    findings = read_findings(run, digits, None)
-    assert findings.shown is not None
-    errors = important_errors(findings.shown.labels, findings.shown.probabilities, 300)
-    explained = explain(findings, findings.shown, errors)
+    report_data = read_report_data(run, digits, None)
+    assert report_data.shown is not None
+    errors = top_errors(report_data.shown.labels, report_data.shown.probabilities, 300)
+    explained = explain(report_data, report_data.shown, errors)
     held_back = digits.subset(validation["id"].to_numpy())
     assert len(explained.learned) == 1600
     assert not np.isin(explained.learned.hashes, held_back.hashes).any()
@@ -271,39 +271,39 @@ def test_neighbours_of_validation_errors_are_not_held_back_themselves(
 def test_a_picture_answered_out_of_fold_is_not_its_own_neighbour(
     run: RunFolder, digits: Dataset
 ) -> None:
-    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[digits.known_labels]
+    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[digits.require_labels()]
     table = prediction_table("out_of_fold", np.arange(2000), digits.labels, wrong)
     run.write_predictions(table)
-    findings = read_findings(run, digits, None)
-    judged = findings.out_of_fold
+    report_data = read_report_data(run, digits, None)
+    judged = report_data.out_of_fold
     assert judged is not None
-    errors = important_errors(judged.labels, judged.probabilities, 50)
-    nearest = explain(findings, judged, errors).nearest
+    errors = top_errors(judged.labels, judged.probabilities, 50)
+    nearest = explain(report_data, judged, errors).nearest
     assert not (nearest.indices == np.array([[error.index] for error in errors])).any()
 
 
 def test_labels_that_are_likely_wrong_are_drawn_with_their_neighbours(
     run: RunFolder, digits: Dataset, questions: Dataset
 ) -> None:
-    given = digits.known_labels.copy()
+    given = digits.require_labels().copy()
     flipped = np.arange(0, 2000, 100)
     given[flipped] = (given[flipped] + 1) % 10
     probabilities = np.full((2000, 10), 0.01, np.float32)
-    probabilities[np.arange(2000), digits.known_labels] = 0.91
+    probabilities[np.arange(2000), digits.require_labels()] = 0.91
     table = prediction_table("out_of_fold", np.arange(2000), given, probabilities)
     run.write_predictions(pl.concat([run.predictions(), table]))
     page = report_of(run, replace(digits, labels=given), questions)
-    section = page[page.index('id="suspects"') : page.index('id="network"')]
+    section = page[page.index('id="label_issues"') : page.index('id="network"')]
     drawn = re.findall(r'alt="Training picture (\d+): label (\d), likely (\d)"', section)
     assert sorted(int(row) for row, *_ in drawn) == flipped.tolist()
     for row, label, likely in drawn:
         assert int(label) == given[int(row)]
-        assert int(likely) == digits.known_labels[int(row)]
+        assert int(likely) == digits.require_labels()[int(row)]
     assert section.count("The 5 most alike of the training pictures") == 20
     assert "Of the 20 others, 20 have a label that is likely wrong." in section
     assert "The other 8" in section
-    assert (run.plots / "suspects.png").is_file()
+    assert (run.plots / "label_issues.png").is_file()
 
 
 def test_run_without_folds_has_no_suspects(report: Path) -> None:
-    assert 'id="suspects"' not in report.read_text("utf-8")
+    assert 'id="label_issues"' not in report.read_text("utf-8")

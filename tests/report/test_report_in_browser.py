@@ -64,7 +64,7 @@ def test_a_cell_shows_its_own_pictures(page: Page, questions: Dataset) -> None:
         "tiles => tiles.map(tile => tile.getAttribute('aria-label'))"
     )
     rows = [int(name.removeprefix("picture ")) for name in named]
-    assert set(questions.known_labels[rows]) == {7}
+    assert set(questions.require_labels()[rows]) == {7}
 
 
 def test_cells_are_reached_by_keyboard(page: Page) -> None:

@@ -32,23 +32,23 @@ def test_another_optimiser_starts_from_its_own_defaults() -> None:
         ("learning_rate=1", "'learning_rate'; did you mean 'optimiser.learning_rate'?"),
         ("epochs=0", "Expected `int` >= 1, at `epochs`"),
         ("epochs=many", "Expected `int`, got `str`, at `epochs`"),
-        ("batch=2.5", "Expected `int`, got `float`, at `batch`"),
+        ("batch_size=2.5", "Expected `int`, got `float`, at `batch_size`"),
         ("optimiser.name=rmsprob", "Invalid value 'rmsprob', at `optimiser.name`"),
         ("epochs", "--set takes key=value"),
         ("epochs.more=1", "'epochs' is not a table"),
         ('network=[{layer="flatten"}]', "must end in its one 'output' layer"),
         ('network=[{layer="output"}]', "layer 1 (output) needs 'flatten' before it"),
         (
-            'network=[{layer="relu"},{layer="whiten",filters=8,size=3},{layer="flatten"},'
+            'network=[{layer="relu"},{layer="whiten",filters=8,kernel_size=3},{layer="flatten"},'
             '{layer="output"}]',
             "layer 2 (whiten) must be the first, or behind a crop",
         ),
         (
-            'network=[{layer="whiten",filters=20,size=3},{layer="flatten"},{layer="output"}]',
+            'network=[{layer="whiten",filters=20,kernel_size=3},{layer="flatten"},{layer="output"}]',
             "patches of 3 x 3 have at most 18 filters. Received: 20",
         ),
         (
-            'network=[{layer="whiten",filters=8,size=4},{layer="flatten"},{layer="output"}]',
+            'network=[{layer="whiten",filters=8,kernel_size=4},{layer="flatten"},{layer="output"}]',
             "layer 1 (whiten): 'same' padding needs an odd size. Received: 4",
         ),
         ('network=[{layer="cnv"}]', "Invalid value 'cnv'"),
@@ -81,7 +81,7 @@ def test_changed_values_are_checked_too() -> None:
 
 def test_the_notebook_is_the_notebook() -> None:
     recipe = load_recipe("notebook")
-    assert (recipe.epochs, recipe.batch, recipe.validation, recipe.split) == (
+    assert (recipe.epochs, recipe.batch_size, recipe.val_fraction, recipe.split) == (
         30,
         86,
         0.1,

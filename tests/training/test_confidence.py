@@ -7,24 +7,24 @@ from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Confidence, Model
 from tenfold.run.recipe import change, load_recipe
+from tenfold.training.backend import resolve
 from tenfold.training.confidence import fit_confidence
-from tenfold.training.device import settle
-from tenfold.training.export import export, network_answers
-from tenfold.training.loop import Trainer
-from tenfold.workflow.train import train
+from tenfold.training.onnx_export import export, predict_networks
+from tenfold.training.trainer import Trainer
+from tenfold.workflow.runs.train import train
 
 
 @pytest.fixture(scope="module")
 def trainer(digits: Dataset, questions: Dataset) -> Trainer:
-    recipe = settle(load_recipe("quick", ["epochs=2", "batch=64", "refuse=0.1"]))
+    recipe = resolve(load_recipe("quick", ["epochs=2", "batch_size=64", "reject_fraction=0.1"]))
     trainer = Trainer(recipe, digits, questions)
     trainer.run()
     return trainer
 
 
 def loss(trainer: Trainer, held_back: Dataset, temperature: float) -> float:
-    answers = network_answers([trainer.network], trainer.recipe, held_back.images, temperature)
-    return float(-np.log(answers[np.arange(len(held_back)), held_back.known_labels]).mean())
+    answers = predict_networks([trainer.network], trainer.recipe, held_back.images, temperature)
+    return float(-np.log(answers[np.arange(len(held_back)), held_back.require_labels()]).mean())
 
 
 def test_the_temperature_has_the_least_loss(trainer: Trainer, questions: Dataset) -> None:
@@ -46,20 +46,22 @@ def test_the_threshold_refuses_the_share_asked_for(
     answers = model.predict(questions.images)
     assert 0.09 <= float((~answers.accepted).mean()) <= 0.11
     assert model.confidence == confidence
-    inside = network_answers(
+    inside = predict_networks(
         [trainer.network], trainer.recipe, questions.images, confidence.temperature
     )
     np.testing.assert_allclose(answers.probabilities, inside, atol=1e-4)
 
 
 def test_nothing_is_fitted_where_the_recipe_does_not_ask(trainer: Trainer) -> None:
-    recipe = change(trainer.recipe, refuse=0.0)
+    recipe = change(trainer.recipe, reject_fraction=0.0)
     assert fit_confidence([trainer.network], recipe, None) == Confidence(1.0, 0.5)
 
 
 def test_refusing_needs_pictures_that_are_held_back(digits: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(TenfoldError, match="refuse=0"):
-        Trainer(settle(load_recipe("quick", ["refuse=0.01"])), digits)
+    with pytest.raises(TenfoldError, match="reject_fraction=0"):
+        Trainer(resolve(load_recipe("quick", ["reject_fraction=0.01"])), digits)
     with pytest.raises(TenfoldError, match="--folds leaves no pictures"):
-        train(digits, folds=2, settings=["refuse=0.01"], out=tmp_path / "run", progress=False)
+        train(
+            digits, folds=2, settings=["reject_fraction=0.01"], out=tmp_path / "run", progress=False
+        )
     assert not (tmp_path / "run").exists()

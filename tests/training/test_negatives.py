@@ -5,18 +5,24 @@ import torch
 from tenfold.data.dataset import Dataset, from_arrays
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import load_recipe
-from tenfold.training.answers import to_float
-from tenfold.training.device import settle
-from tenfold.training.loop import Trainer
+from tenfold.training.backend import resolve
+from tenfold.training.inference import to_float
 from tenfold.training.negatives import make_negatives
+from tenfold.training.trainer import Trainer
 
 NETWORK = load_recipe("quick").to_toml()
-SETTINGS = ["threads=1", "validation=0", "refuse=0", "batch=64", "negatives.share=0.5"]
+SETTINGS = [
+    "threads=1",
+    "val_fraction=0",
+    "reject_fraction=0",
+    "batch_size=64",
+    "negatives.share=0.5",
+]
 
 
 def made(digits: Dataset, count: int, seed: int = 0) -> torch.Tensor:
     pictures = to_float(torch.tensor(digits.images[:200]))
-    labels = torch.tensor(digits.known_labels[:200])
+    labels = torch.tensor(digits.require_labels()[:200])
     return make_negatives(pictures, labels, count, torch.Generator().manual_seed(seed))
 
 
@@ -34,12 +40,12 @@ def test_the_same_seed_makes_the_same(digits: Dataset) -> None:
 
 
 def test_fewer_are_made_where_no_digit_can_be_spoilt(digits: Dataset) -> None:
-    ones = digits.subset(np.flatnonzero(digits.known_labels == 1)[:20])
+    ones = digits.subset(np.flatnonzero(digits.require_labels() == 1)[:20])
     assert 0 < len(made(ones, 70)) < 70
 
 
 def test_training_on_them_makes_a_network_unsure_of_them(digits: Dataset) -> None:
-    recipe = settle(load_recipe("reader", [*SETTINGS, "epochs=2", NETWORK]))
+    recipe = resolve(load_recipe("reader", [*SETTINGS, "epochs=2", NETWORK]))
     trainer = Trainer(recipe, digits)
     trainer.run()
     trainer.network.eval()
@@ -53,6 +59,6 @@ def test_training_on_them_makes_a_network_unsure_of_them(digits: Dataset) -> Non
 def test_only_digits_can_be_told_from_what_is_none(digits: Dataset) -> None:
     letters = from_arrays(digits.images[:50], np.array(["a", "b"] * 25))
     with pytest.raises(TenfoldError, match=r"negatives\.share=0"):
-        Trainer(settle(load_recipe("reader", SETTINGS)), letters)
+        Trainer(resolve(load_recipe("reader", SETTINGS)), letters)
     with pytest.raises(TenfoldError, match=r"how else they are written.*habits=0"):
-        Trainer(settle(load_recipe("reader", [*SETTINGS, "negatives.share=0"])), letters)
+        Trainer(resolve(load_recipe("reader", [*SETTINGS, "negatives.share=0"])), letters)

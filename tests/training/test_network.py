@@ -6,9 +6,8 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import load_recipe
-from tenfold.training.answers import to_float
-from tenfold.training.device import settle
-from tenfold.training.loop import Trainer
+from tenfold.training.backend import resolve
+from tenfold.training.inference import to_float
 from tenfold.training.network import (
     Whitening,
     build,
@@ -16,9 +15,10 @@ from tenfold.training.network import (
     multiply_adds_of_training,
     whiten,
 )
+from tenfold.training.trainer import Trainer
 
 LAYERS = (
-    'network=[{layer="crop",size=20},{layer="whiten",filters=12,size=5},{layer="relu"},'
+    'network=[{layer="crop",size=20},{layer="whiten",filters=12,kernel_size=5},{layer="relu"},'
     '{layer="flatten"},{layer="output"}]'
 )
 
@@ -41,7 +41,7 @@ def test_whitened_patches_are_uncorrelated_and_of_unit_variance(digits: Dataset)
 
 
 def test_a_whitening_learns_nothing(digits: Dataset) -> None:
-    recipe = settle(load_recipe("quick", [LAYERS, "epochs=1", "batch=64"]))
+    recipe = resolve(load_recipe("quick", [LAYERS, "epochs=1", "batch_size=64"]))
     trainer = Trainer(recipe, digits.subset(np.arange(256)))
     before = whitening(trainer).weight.clone()
     trainer.run()
@@ -69,10 +69,10 @@ def test_training_does_without_torchs_compiler() -> None:
     code = (
         "import sys, numpy, tenfold\n"
         "from tenfold.run.recipe import load_recipe\n"
-        "from tenfold.training.device import settle\n"
-        "from tenfold.training.loop import Trainer\n"
+        "from tenfold.training.backend import resolve\n"
+        "from tenfold.training.trainer import Trainer\n"
         "digits = tenfold.load('mnist').subset(numpy.arange(128))\n"
-        "Trainer(settle(load_recipe('quick', ['epochs=1', 'batch=64'])), digits).run()\n"
+        "Trainer(resolve(load_recipe('quick', ['epochs=1', 'batch_size=64'])), digits).run()\n"
         "print([name for name in ('torch._dynamo', 'scipy') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -142,7 +142,7 @@ def test_ten_steps_of_rmsprop_agree(digits: Dataset) -> None:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     (optimiser,) = make_optimisers(ours, load_recipe("notebook").optimiser)
-    pictures, labels = digits.images[:860, :, :, None] / 255, digits.known_labels
+    pictures, labels = digits.images[:860, :, :, None] / 255, digits.require_labels()
     for step in range(10):
         rows = slice(step * 86, (step + 1) * 86)
         theirs.train_on_batch(pictures[rows], np.eye(10)[labels[rows]])

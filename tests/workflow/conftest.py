@@ -8,12 +8,12 @@ from tenfold.workflow.estimator import DigitClassifier
 def tiny() -> DigitClassifier:
     """An unfitted classifier that learns 2,000 digits to 90 % in a second."""
     network = (
-        '[{layer="conv",filters=8,size=5,stride=2},{layer="relu"},{layer="max_pool"},'
+        '[{layer="conv",filters=8,kernel_size=5,stride=2},{layer="relu"},{layer="max_pool"},'
         '{layer="flatten"},{layer="output"}]'
     )
     still = [f"augmentation.{way}=0" for way in ("rotation", "zoom", "shift", "shear")]
     rate = "optimiser.adamw_learning_rate=0.01"
-    settings = (f"network={network}", "batch=32", "test_time_shift=0", rate, *still)
+    settings = (f"network={network}", "batch_size=32", "test_time_shift=0", rate, *still)
     return DigitClassifier(epochs=2, settings=settings)
 
 

@@ -16,9 +16,9 @@ from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
-from tenfold.training.loop import Trainer
+from tenfold.training.trainer import Trainer
 from tenfold.workflow.estimator import DigitClassifier
-from tenfold.workflow.train import train
+from tenfold.workflow.runs.train import train
 
 
 def test_it_trains_as_the_command_does_and_leaves_nothing_behind(
@@ -33,7 +33,7 @@ def test_it_trains_as_the_command_does_and_leaves_nothing_behind(
         digits,
         settings=tiny.settings,
         epochs=tiny.epochs,
-        validation=0.0,
+        val_fraction=0.0,
         report=False,
         out=tmp_path / "run",
         progress=False,
@@ -42,12 +42,12 @@ def test_it_trains_as_the_command_does_and_leaves_nothing_behind(
     assert_array_equal(fitted.predict_proba(questions.images), expected.probabilities)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    clone(tiny).set_params(epochs=1).fit(digits.images[:50], digits.known_labels[:50])
+    clone(tiny).set_params(epochs=1).fit(digits.images[:50], digits.require_labels()[:50])
     assert list(Path().iterdir()) == []
 
 
 def test_cross_validation_scores_every_fold(tiny: DigitClassifier, digits: Dataset) -> None:
-    scores = cross_val_score(tiny, digits.images, digits.known_labels, cv=3)
+    scores = cross_val_score(tiny, digits.images, digits.require_labels(), cv=3)
     assert scores.shape == (3,)
     assert scores.min() > 0.75
 
@@ -58,13 +58,13 @@ def test_a_search_finds_the_same_alone_and_with_two_workers(
     grid = {"epochs": [1, 2], "random_state": [1]}
     one, two = (
         GridSearchCV(clone(tiny).set_params(threads=1), grid, cv=2, n_jobs=jobs).fit(
-            digits.images, digits.known_labels
+            digits.images, digits.require_labels()
         )
         for jobs in (1, 2)
     )
     assert one.best_params_ == {"epochs": 2, "random_state": 1}
     assert_array_equal(one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"])
-    assert two.score(questions.images, questions.known_labels) > 0.75
+    assert two.score(questions.images, questions.require_labels()) > 0.75
     assert [row["epoch"] for row in two.best_estimator_.history_] == [1, 2]
 
 
@@ -84,7 +84,7 @@ def test_pictures_of_any_shape_and_scale_are_answered_alike(
         images.astype(float),
     ):
         assert_array_equal(fitted.predict_proba(same), expected)
-    assert fitted.score(images, questions.known_labels) > 0.8
+    assert fitted.score(images, questions.require_labels()) > 0.8
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_is_no_picture_is_refused_in_one_line(
 def test_a_fit_that_cannot_be_is_refused_in_one_line(
     tiny: DigitClassifier, digits: Dataset
 ) -> None:
-    X, y = digits.images[:20], digits.known_labels[:20]
+    X, y = digits.images[:20], digits.require_labels()[:20]
 
     def refused(words: str, labels: object = y, **parameters: object) -> None:
         with pytest.raises(ValueError, match=words) as caught:
@@ -120,7 +120,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
         assert "\n" not in str(caught.value)
 
     refused("one class only, 'seven'", labels=["seven"] * 20)
-    refused("X, y: class '0' has 1 picture, and a stratified split needs 2", validation=0.2)
+    refused("X, y: class '0' has 1 picture, and a stratified split needs 2", val_fraction=0.2)
     refused("did you mean 'quick'", recipe="quik")
     refused("unknown key 'epoch'; did you mean 'epochs'", settings="epoch=1")
     refused("Expected `int` >= 1, at `epochs`", epochs=0)
@@ -129,7 +129,7 @@ def test_a_fit_that_cannot_be_is_refused_in_one_line(
 
 
 def test_twenty_pictures_are_enough_to_fit(tiny: DigitClassifier, digits: Dataset) -> None:
-    X, y = digits.images[:20], digits.known_labels[:20]
+    X, y = digits.images[:20], digits.require_labels()[:20]
     classifier = clone(tiny).set_params(epochs=60).fit(X, y)
     assert_array_equal(classifier.classes_, np.unique(y))
     assert classifier.score(X, y) > 0.9
@@ -138,7 +138,7 @@ def test_twenty_pictures_are_enough_to_fit(tiny: DigitClassifier, digits: Datase
 def test_nothing_is_answered_or_saved_before_fit(
     tiny: DigitClassifier, digits: Dataset, tmp_path: Path
 ) -> None:
-    for ask in (tiny.predict, tiny.predict_proba, lambda x: tiny.score(x, digits.known_labels)):
+    for ask in (tiny.predict, tiny.predict_proba, lambda x: tiny.score(x, digits.require_labels())):
         with pytest.raises(NotFittedError):
             ask(digits.images)
     with pytest.raises(NotFittedError):
@@ -157,13 +157,13 @@ def test_the_history_has_a_plain_row_an_epoch(
     assert [row["epoch"] for row in fitted.history_] == [1, 2]
     assert fitted.history_[1]["loss"] < fitted.history_[0]["loss"]
     assert fitted.history_[0]["val_accuracy"] is None
-    held = clone(tiny).set_params(validation=0.2).fit(digits.images, digits.labels)
+    held = clone(tiny).set_params(val_fraction=0.2).fit(digits.images, digits.labels)
     assert 0.5 < held.history_[1]["val_accuracy"] <= 1
     assert len(held.model_.seen(digits)) == 1600
 
 
 def test_the_random_state_is_the_seed(tiny: DigitClassifier, digits: Dataset) -> None:
-    X, y = digits.images[:200], digits.known_labels[:200]
+    X, y = digits.images[:200], digits.require_labels()[:200]
 
     def answers(state: object) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         return clone(tiny).set_params(random_state=state).fit(X, y).predict_proba(X)
@@ -176,7 +176,7 @@ def test_the_random_state_is_the_seed(tiny: DigitClassifier, digits: Dataset) ->
 def test_labels_survive_the_model_file(
     tiny: DigitClassifier, digits: Dataset, tmp_path: Path
 ) -> None:
-    X, y = digits.images[:200], digits.known_labels[:200]
+    X, y = digits.images[:200], digits.require_labels()[:200]
     file = tmp_path / "model.onnx"
     for labels in (y.astype(np.int16), y.astype(str), y.astype(str).astype(object), y > 4, y / 2):
         classifier = clone(tiny).fit(X, (labels * 2 if labels.dtype.kind == "f" else labels))
@@ -193,7 +193,7 @@ def test_labels_survive_the_model_file(
 def test_a_run_loads_as_a_classifier(trained: RunFolder, questions: Dataset) -> None:
     loaded = DigitClassifier.load(trained.path)
     assert_array_equal(loaded.classes_, np.arange(10))
-    accuracy = loaded.score(questions.images, questions.known_labels)
+    accuracy = loaded.score(questions.images, questions.require_labels())
     assert accuracy == trained.metrics()["test"]["accuracy"]
     assert loaded.get_params()["recipe"].epochs == 2
     with pytest.raises(TenfoldError, match="cannot read the model file"):
@@ -232,7 +232,7 @@ def test_ctrl_c_stops_a_fit_and_what_called_it(
 def test_progress_is_shown_where_asked(
     tiny: DigitClassifier, digits: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    X, y = digits.images[:200], digits.known_labels[:200]
+    X, y = digits.images[:200], digits.require_labels()[:200]
     clone(tiny).fit(X, y)
     assert capsys.readouterr().err == ""
     clone(tiny).set_params(verbose=True).fit(X, y)

@@ -23,7 +23,7 @@ FEW = 200  # pictures, where what is learned does not matter
 
 
 def few(digits: Dataset, dtype: Any = np.uint8) -> tuple[np.ndarray[Any, Any], Any]:
-    return digits.images[:FEW].reshape(FEW, 784).astype(dtype), digits.known_labels[:FEW]
+    return digits.images[:FEW].reshape(FEW, 784).astype(dtype), digits.require_labels()[:FEW]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +170,7 @@ def test_classes_keep_their_dtype(tiny: DigitClassifier, digits: Dataset) -> Non
 
 
 def test_the_classifier_learns(tiny: DigitClassifier, digits: Dataset) -> None:
-    X, y = digits.images.reshape(-1, 784), digits.known_labels
+    X, y = digits.images.reshape(-1, 784), digits.require_labels()
     classifier = clone(tiny).fit(X, y)
     assert classifier.score(X, y) > 0.83
     probabilities = classifier.predict_proba(X)

@@ -22,7 +22,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.bench import bench
+    from tenfold.workflow.models.bench import bench
 
     measured = bench(arguments.model, arguments.threads or 0)
     print(json.dumps(measured.to_dict(), indent=1) if arguments.json else measured)

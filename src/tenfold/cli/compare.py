@@ -36,7 +36,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.compare import compare
+    from tenfold.workflow.models.compare import compare
 
     result = compare(
         arguments.a,

@@ -65,7 +65,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    from tenfold.data.preview import digit_text
+    from tenfold.data.display import digit_text
     from tenfold.errors import TenfoldError
     from tenfold.ink.drawings import load
 
@@ -133,7 +133,7 @@ def run_export(arguments: argparse.Namespace) -> int:
 
 
 def _print_counts(classes: tuple[str, ...], counts: Any) -> None:
-    from tenfold.data.preview import bars_text
+    from tenfold.data.display import bars_text
 
     print(bars_text(classes, counts, ascii_only=_ascii_only()))
 

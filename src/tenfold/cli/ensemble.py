@@ -16,7 +16,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.ensemble import ensemble
+    from tenfold.workflow.models.ensemble import ensemble
 
     print(ensemble(arguments.folders, arguments.out, overwrite=arguments.overwrite))
     return 0

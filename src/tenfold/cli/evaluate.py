@@ -27,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.evaluate import evaluate
+    from tenfold.workflow.models.evaluate import evaluate
 
     result = evaluate(
         arguments.model,

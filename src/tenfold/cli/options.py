@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tenfold.model.reader import Reader
-    from tenfold.workflow.result import Run
+    from tenfold.workflow.runs.result import Run
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:

@@ -29,7 +29,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.predict import predict
+    from tenfold.workflow.models.predict import predict
 
     answers = predict(
         arguments.model,

@@ -10,7 +10,7 @@ from tenfold.cli import options
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
-    from tenfold.workflow.read import Outcome
+    from tenfold.workflow.models.read import Outcome
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,7 +41,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.read import find_pictures, read_pictures
+    from tenfold.workflow.models.read import find_pictures, read_pictures
 
     sources = find_pictures(arguments.pictures)
     previews = _previews(arguments.preview, len(sources), arguments.overwrite)
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             _print_rows(outcome, len(sources) > 1)
         if previews:
-            from tenfold.workflow.preview import draw_preview
+            from tenfold.workflow.models.reading_preview import draw_preview
 
             draw_preview(outcome, previews[number])
             print(f"preview: {previews[number]}", file=sys.stderr)
@@ -68,7 +68,7 @@ def _previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
     """Name a preview for each picture, and make sure that it can be written."""
     if wanted is None:
         return []
-    from tenfold.workflow.predict import check_destination
+    from tenfold.workflow.models.predict import check_destination
 
     out = Path(wanted)
     if out.suffix.lower() != ".png":

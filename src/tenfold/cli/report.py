@@ -19,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.report import report
+    from tenfold.workflow.runs.report import report
 
     print(report(arguments.folder, arguments.errors))
     return 0

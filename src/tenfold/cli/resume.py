@@ -27,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.resume import resume
+    from tenfold.workflow.runs.resume import resume
 
     result = resume(
         arguments.folder,

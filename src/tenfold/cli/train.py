@@ -109,14 +109,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.train import train
+    from tenfold.workflow.runs.train import train
 
     result = train(
         arguments.source,
         test=arguments.test,
         recipe=arguments.recipe,
         settings=arguments.settings,
-        validation=arguments.val,
+        val_fraction=arguments.val,
         time_budget=arguments.time_budget,
         out=arguments.out,
         overwrite=arguments.overwrite,

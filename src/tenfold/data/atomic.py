@@ -44,7 +44,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def remove_leftovers(folder: Path, name: str = "*") -> None:
+def remove_temporary_files(folder: Path, name: str = "*") -> None:
     """Remove what writes that were killed left in a folder; `name` is that of the file, or any.
 
     Raises:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.data.display import bars_text
 from tenfold.data.orientation import transposed_evidence
-from tenfold.data.preview import bars_text
 
 Indices = NDArray[np.int64]
 
@@ -55,7 +55,7 @@ class Audit:
     remarks: tuple[str, ...]
 
     def to_text(self, ascii_only: bool = False) -> str:
-        """Tell the findings, a line each, with the counts of the classes as bars."""
+        """Tell the report_data, a line each, with the counts of the classes as bars."""
         lines = [f"{self.source}: {self.pictures:,} pictures, values {self.lowest}-{self.highest}"]
         if self.class_counts is not None:
             lines.append(bars_text(self.classes, self.class_counts, ascii_only=ascii_only))
@@ -78,7 +78,7 @@ class Audit:
         return f'<pre style="color:inherit;background:none">{html.escape(self.to_text())}</pre>'
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the findings as plain values, ready for JSON."""
+        """Return the report_data as plain values, ready for JSON."""
         return {
             name: value.tolist() if isinstance(value, np.ndarray) else value
             for name, value in vars(self).items()

@@ -39,13 +39,13 @@ def bundled(name: str) -> Dataset:
         raise TenfoldError(f"{name!r} is no bundled set; there are {', '.join(BUNDLED)}")
     if name == "mnist":
         images, labels, writers = _mnist_part("train")
-        return Dataset(images, labels, source=name, writers=writers, companion="mnist:test")
+        return Dataset(images, labels, source=name, writers=writers, test_source="mnist:test")
     if name == "mnist:test":
         images, labels, writers = _mnist_part("test")
         return Dataset(images, labels, source=name, writers=writers)
     if name == "kaggle:test":
         return replace(_kaggle(name, mnist_index("test")), notes=(_KAGGLE_TEST_NOTE,))
-    return replace(_kaggle(name, mnist_index("train")), companion="kaggle:test")
+    return replace(_kaggle(name, mnist_index("train")), test_source="kaggle:test")
 
 
 def mnist_index(part: str) -> NDArray[np.int64]:

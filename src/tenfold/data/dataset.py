@@ -29,7 +29,7 @@ class Dataset:
         source: where the pictures come from, as the user named it.
         writers: int64 [n], who wrote each picture, where that is known.
         notes: what was noticed on reading, one sentence each.
-        companion: the source of the test set that came with it, if one did.
+        test_source: the source of the test set that came with it, if one did.
 
     Raises:
         TenfoldError: where shapes, dtypes or labels do not fit together.
@@ -41,7 +41,7 @@ class Dataset:
     source: str = "memory"
     writers: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
-    companion: str | None = None
+    test_source: str | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.images.shape, self.images.dtype
@@ -71,9 +71,8 @@ class Dataset:
         labels = f"{len(self.classes)} classes" if self.labels is not None else "no labels"
         return f"Dataset({len(self):,} pictures, {labels}, source={self.source!r})"
 
-    @property
-    def known_labels(self) -> Labels:
-        """The labels, int64 [n]. Raises TenfoldError where the set has none."""
+    def require_labels(self) -> Labels:
+        """Return the labels, int64 [n]. Raises TenfoldError where the set has none."""
         if self.labels is None:
             raise TenfoldError(
                 f"{self.source}: has no labels, and they are needed here; "
@@ -93,12 +92,12 @@ class Dataset:
     @cached_property
     def hashes(self) -> NDArray[np.uint64]:
         """A 64-bit hash of each picture's pixels, uint64 [n]; equal pictures, equal hashes."""
-        return picture_hashes(self.images)
+        return image_hashes(self.images)
 
     @cached_property
     def class_counts(self) -> NDArray[np.int64]:
         """How many pictures each class has, int64 [classes]."""
-        return np.bincount(self.known_labels, minlength=len(self.classes)).astype(np.int64)
+        return np.bincount(self.require_labels(), minlength=len(self.classes)).astype(np.int64)
 
     def subset(self, indices: NDArray[np.int64]) -> Self:
         """Take the pictures at `indices`, int64 [m], in that order; all in order are the set."""
@@ -111,7 +110,7 @@ class Dataset:
             writers=None if self.writers is None else self.writers[indices],
         )
 
-    def with_classes(self, classes: tuple[str, ...]) -> Self:
+    def remap_classes(self, classes: tuple[str, ...]) -> Self:
         """Number the labels by another list of classes, which must have all of this set's.
 
         Raises:
@@ -128,12 +127,12 @@ class Dataset:
         return replace(self, labels=labels, classes=classes)
 
     def _repr_html_(self) -> str:
-        from tenfold.data.preview import dataset_html
+        from tenfold.data.display import dataset_html
 
         return dataset_html(self)
 
 
-def picture_hashes(images: Images) -> NDArray[np.uint64]:
+def image_hashes(images: Images) -> NDArray[np.uint64]:
     """Hash each picture to 64 bits.
 
     Each 8-byte word of a picture is multiplied by an odd constant of its own and folded, so that

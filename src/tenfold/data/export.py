@@ -9,14 +9,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tenfold.data import pictures
 from tenfold.data.atomic import atomic_write
 from tenfold.data.bundled import bundled
-from tenfold.data.csv_table import label_fault
 from tenfold.data.dataset import PIXELS, Dataset
-from tenfold.data.idx import idx_files, write_idx
-from tenfold.data.npz import write_npz
-from tenfold.data.parquet import write_parquet
+from tenfold.data.formats import image_folder
+from tenfold.data.formats.csv_table import label_fault
+from tenfold.data.formats.idx import idx_files, write_idx
+from tenfold.data.formats.npz import write_npz
+from tenfold.data.formats.parquet import write_parquet
 from tenfold.data.pixels import named_labels
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
@@ -32,7 +32,7 @@ def export(
     folder: str | Path,
     overwrite: bool = False,
     format: str = "csv",
-    decode: pictures.Decode = pictures.decoded,
+    decode: image_folder.Decode = image_folder.decoded,
 ) -> list[Path]:
     """Write a source into `folder`, which is made where it is absent.
 
@@ -86,7 +86,7 @@ def export(
     return paths
 
 
-def _tables(source: str | Path | Dataset, decode: pictures.Decode) -> dict[str, Dataset]:
+def _tables(source: str | Path | Dataset, decode: image_folder.Decode) -> dict[str, Dataset]:
     """Load what is to be written, under the names that it gets."""
     if source == "kaggle:test":
         return {"test": _kaggle_test()}
@@ -95,9 +95,9 @@ def _tables(source: str | Path | Dataset, decode: pictures.Decode) -> dict[str, 
         return {"data": dataset}
     if dataset.source.endswith(":test"):
         return {"test": dataset}
-    if dataset.companion is None:
+    if dataset.test_source is None:
         return {"data": dataset}
-    test = _kaggle_test() if source == "kaggle" else load(dataset.companion, decode)
+    test = _kaggle_test() if source == "kaggle" else load(dataset.test_source, decode)
     return {"train": dataset, "test": test}
 
 
@@ -105,7 +105,7 @@ def _refuse_loss(dataset: Dataset, format: str) -> None:
     """Refuse a form that keeps the classes by their pictures' names alone where some would go."""
     if dataset.labels is None or format in ("npz", "idx"):
         return
-    fault = pictures.folder_fault(dataset.classes) if format == "png" else ""
+    fault = image_folder.folder_fault(dataset.classes) if format == "png" else ""
     if format == "csv":
         odd = [name for name in dataset.classes if label_fault(name) or not _is_cell(name)]
         fault = f"class {odd[0]!r} cannot be the text of a label" if odd else ""
@@ -199,5 +199,5 @@ def _quoted(name: str) -> bytes:
 _WRITERS: dict[str, tuple[Callable[[Path, Dataset], None], str]] = {
     "csv": (_write_table, ".csv"),
     "parquet": (write_parquet, ".parquet"),
-    "png": (pictures.write_pictures, ""),
+    "png": (image_folder.write_pictures, ""),
 }

@@ -17,7 +17,7 @@ BOOLEANS = "the pixels are true or false and became 255 or 0"
 COLOURS = "the pictures are in colour and became luminance"
 
 
-def pictures_of(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
+def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
     """Turn an array of pictures into uint8 [n, 28, 28].
 
     Integers must lie in 0-255. Floats that all lie in 0-1 are taken for fractions and multiplied

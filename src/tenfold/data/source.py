@@ -7,12 +7,12 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from tenfold.data import idx, npz, pictures
+from tenfold.data.archives import ZIPS, BoundedReader, unpacked, unreadable, unzipped
 from tenfold.data.bundled import BUNDLED, bundled
-from tenfold.data.csv_table import read_csv
 from tenfold.data.dataset import Dataset
+from tenfold.data.formats import idx, image_folder, npz
+from tenfold.data.formats.csv_table import read_csv
 from tenfold.data.orientation import transposed, transposed_evidence
-from tenfold.data.packed import ZIPS, Unpacked, unpacked, unreadable, unzipped
 from tenfold.data.tree import Archive, Folder, Tree, listed, no_such
 from tenfold.errors import TenfoldError
 
@@ -27,7 +27,7 @@ _LEAST_COMMAS = 200
 
 @dataclass(frozen=True)
 class _Place:
-    """What a name tells: the file or folder, what within it, and whether to turn the pictures."""
+    """What a source names: file or folder, the part within it, whether to transpose."""
 
     path: Path
     within: str | None
@@ -43,7 +43,9 @@ class _Place:
         return self.start if self.within is None else f"{self.start}:{self.within}"
 
 
-def load(source: str | Path | Dataset, decode: pictures.Decode = pictures.decoded) -> Dataset:
+def load(
+    source: str | Path | Dataset, decode: image_folder.Decode = image_folder.decoded
+) -> Dataset:
     """Load pictures from wherever they are; what a file holds is told by its bytes.
 
     Args:
@@ -75,7 +77,7 @@ def load(source: str | Path | Dataset, decode: pictures.Decode = pictures.decode
     return dataset if evidence is None else replace(dataset, notes=(*dataset.notes, evidence))
 
 
-def _read(place: _Place, decode: pictures.Decode) -> Dataset:
+def _read(place: _Place, decode: image_folder.Decode) -> Dataset:
     path = str(place.path)
     if place.path.is_dir():
         return _read_tree(Folder(place.path, path), place, decode)
@@ -100,7 +102,7 @@ def _read(place: _Place, decode: pictures.Decode) -> Dataset:
             return _read_stream(stream, beside, place.path.name, place.source)
 
 
-def _read_stream(stream: Unpacked, tree: Tree, name: str, source: str) -> Dataset:
+def _read_stream(stream: BoundedReader, tree: Tree, name: str, source: str) -> Dataset:
     """Read one file, by what its bytes are; `tree` is where its labels would lie."""
     head = stream.head(8)
     if idx.is_idx(head):
@@ -109,14 +111,14 @@ def _read_stream(stream: Unpacked, tree: Tree, name: str, source: str) -> Datase
         array = npz.read_npy_array(stream)
         return idx.with_labels_beside(array, stream.source, tree, name, source)
     if head.startswith(_PARQUET):
-        from tenfold.data.parquet import read_parquet
+        from tenfold.data.formats.parquet import read_parquet
 
         return read_parquet(stream, source)
     if head[:4] in ZIPS:
         raise TenfoldError(
             f"{stream.source}: is a zip or npz; name it itself, unpacked where it lies in a zip"
         )
-    if pictures.is_picture(head):
+    if image_folder.is_picture(head):
         raise TenfoldError(
             f"{stream.source}: is one picture; put 28x28 pictures into a folder for each class, "
             "and name the folder that holds these"
@@ -126,7 +128,7 @@ def _read_stream(stream: Unpacked, tree: Tree, name: str, source: str) -> Datase
     return read_csv(stream, source)
 
 
-def _read_tree(tree: Tree, place: _Place, decode: pictures.Decode) -> Dataset:
+def _read_tree(tree: Tree, place: _Place, decode: image_folder.Decode) -> Dataset:
     """Read what a folder or a zip holds: a file that was named, or a part of the one set in it."""
     if place.within is not None and place.within in tree.names:
         with tree.open(place.within) as stream:
@@ -141,10 +143,12 @@ def _read_tree(tree: Tree, place: _Place, decode: pictures.Decode) -> Dataset:
     dataset = parts[part]()
     if part == "test" or "test" not in parts:
         return dataset
-    return replace(dataset, companion=f"{place.start}:test")
+    return replace(dataset, test_source=f"{place.start}:test")
 
 
-def _parts(tree: Tree, place: _Place, decode: pictures.Decode) -> dict[str, Callable[[], Dataset]]:
+def _parts(
+    tree: Tree, place: _Place, decode: image_folder.Decode
+) -> dict[str, Callable[[], Dataset]]:
     """Find the one set that a tree holds; return how to read each of its parts.
 
     Raises:
@@ -182,9 +186,9 @@ def _parts(tree: Tree, place: _Place, decode: pictures.Decode) -> dict[str, Call
             for part, name in _idx_parts(sets, tree).items()
         }
     _refuse_strangers(kinds, tree)
-    found = pictures.parts_of(kinds["picture"])
+    found = image_folder.parts_of(kinds["picture"])
     return {
-        part: partial(pictures.read_pictures, tree, names, source, decode)
+        part: partial(image_folder.read_pictures, tree, names, source, decode)
         for part, names in found.items()
     }
 
@@ -198,7 +202,7 @@ def _kinds(tree: Tree) -> dict[str, list[str]]:
     """Sort the files of a tree by what their bytes are; pictures by their names, being many."""
     kinds: dict[str, list[str]] = {"table": [], "idx": [], "picture": [], "other": []}
     for name in tree.names:
-        if pictures.is_picture_name(name):
+        if image_folder.is_picture_name(name):
             kinds["picture"].append(name)
             continue
         with tree.open(name) as stream:
@@ -208,11 +212,11 @@ def _kinds(tree: Tree) -> dict[str, list[str]]:
     return kinds
 
 
-def _kind(stream: Unpacked) -> str:
+def _kind(stream: BoundedReader) -> str:
     head = stream.head(_LOOK)
     if idx.is_idx(head):
         return "idx" if head[3] > 1 else "other"  # labels belong to pictures
-    if pictures.is_picture(head):
+    if image_folder.is_picture(head):
         return "picture"
     table = head.startswith((_PARQUET, npz.NPY, *ZIPS)) or head.count(b",") >= _LEAST_COMMAS
     return "table" if table else "other"

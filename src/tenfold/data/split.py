@@ -97,7 +97,10 @@ def _deal_classes(dataset: Dataset, count: int, draw: np.random.Generator) -> In
             f"{dataset.classes[rare]!r} has {counts[rare]}; use fewer folds"
         )
     dealt = np.concatenate(
-        [draw.permutation(np.flatnonzero(dataset.known_labels == k)) for k in range(len(counts))]
+        [
+            draw.permutation(np.flatnonzero(dataset.require_labels() == k))
+            for k in range(len(counts))
+        ]
     )
     fold_of = np.empty(len(dataset), np.int64)
     fold_of[dealt] = np.arange(len(dealt)) % count
@@ -116,7 +119,7 @@ def _deal_writers(dataset: Dataset, count: int, draw: np.random.Generator) -> In
 
 
 def _stratified(dataset: Dataset, share: float, seed: int) -> Split:
-    labels = dataset.known_labels
+    labels = dataset.require_labels()
     counts = dataset.class_counts
     if (counts == 1).any():
         rare = dataset.classes[int(np.flatnonzero(counts == 1)[0])]

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-from tenfold.data.packed import Budget, Unpacked, gunzipped, member, unpacked, unreadable
+from tenfold.data.archives import BoundedReader, Budget, gunzipped, member, unpacked, unreadable
 from tenfold.errors import TenfoldError
 
 # What systems put beside pictures unasked.
@@ -39,7 +39,7 @@ class Tree(ABC):
         """Say whether there is a file of that name, without listing the rest."""
 
     @abstractmethod
-    def open(self, name: str) -> AbstractContextManager[Unpacked]:
+    def open(self, name: str) -> AbstractContextManager[BoundedReader]:
         """Open one of the files; a gzip is unpacked."""
 
 
@@ -68,7 +68,7 @@ class Folder(Tree):
         return (self.path / name).exists()
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Unpacked]:
+    def open(self, name: str) -> Iterator[BoundedReader]:
         """Open one of the files; a gzip is unpacked."""
         path = self.path / name
         try:
@@ -97,7 +97,7 @@ class Archive(Tree):
         return name in self.names
 
     @contextmanager
-    def open(self, name: str) -> Iterator[Unpacked]:
+    def open(self, name: str) -> Iterator[BoundedReader]:
         """Open one of the members; a gzip is unpacked."""
         with (
             member(self._archive, name, self._budget, self.source) as stream,

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Images, Labels
-from tenfold.data.preview import picture_uri
-from tenfold.evaluation.paired import Paired, pair
+from tenfold.data.display import picture_uri
+from tenfold.evaluation.mcnemar import McNemar, pair
 from tenfold.evaluation.scores import percent, reach, wilson
 
 LISTED = 6  # differing pictures that a terminal or a notebook shows
@@ -89,7 +89,7 @@ class Comparison:
         return first, second
 
     @cached_property
-    def paired(self) -> Paired | None:
+    def paired(self) -> McNemar | None:
         """How often each was right, and whether that tells them apart; None without labels."""
         if self.labels is None:
             return None

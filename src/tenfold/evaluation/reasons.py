@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Labels
-from tenfold.evaluation.important import ImportantError
 from tenfold.evaluation.neighbours import Nearest
+from tenfold.evaluation.top_errors import TopError
 
-SUSPECT = "suspect label"
+SUSPECT = "label issue"
 AMBIGUOUS = "ambiguous"
 UNLIKE = "unlike anything in training"
 OWN_FAULT = "the model's own fault"
@@ -19,11 +19,11 @@ NEAREST = (
     5  # pictures that have a say: of 3, 4 and 5 votes for the answer 3 found most flipped labels
 )
 CLOSE = 0.5  # of the answer's probability: the label came close
-USUAL = 1  # per cent of the pictures learned from that the yardstick calls unusual
+USUAL = 1  # per cent of the pictures learned from that the baseline calls unusual
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class TrainingBaseline:
     """What is usual among the pictures learned from: all but one in a hundred reach these.
 
     Args:
@@ -35,7 +35,7 @@ class Yardstick:
     near: float
 
 
-def yardstick(probabilities: NDArray[np.float32], nearest: Nearest) -> Yardstick:
+def baseline(probabilities: NDArray[np.float32], nearest: Nearest) -> TrainingBaseline:
     """Measure what is usual, on pictures learned from, so that no test picture has a say.
 
     A network is hardly surer of pictures that it learned from, where they were augmented: of 1,000
@@ -46,33 +46,33 @@ def yardstick(probabilities: NDArray[np.float32], nearest: Nearest) -> Yardstick
         probabilities: float32 [n, classes], the answers to n pictures learned from.
         nearest: the nearest of each among the others.
     """
-    return Yardstick(
+    return TrainingBaseline(
         float(np.percentile(probabilities.max(axis=1), USUAL)),
         float(np.percentile(nearest.likeness[:, 0], USUAL)),
     )
 
 
 def reasons(
-    errors: Sequence[ImportantError],
+    errors: Sequence[TopError],
     probabilities: NDArray[np.float32],
     nearest: Nearest,
     labels: Labels,
-    usual: Yardstick,
+    usual: TrainingBaseline,
 ) -> list[str]:
     """Give the reason of each error, the first of these that holds.
 
     Unlike anything in training: the nearest picture learned from is farther than is usual.
     Ambiguous: the label came second, with at least half of the answer's probability.
-    Suspect label: the answer is as sure as is usual, and most of the nearest carry it.
+    LabelIssue label: the answer is as sure as is usual, and most of the nearest carry it.
     The model's own fault: all others.
 
     Tried on 5,941 of MNIST's training pictures by writers that the network did not know, 60 labels
-    flipped at random, 20 times over: of the errors called suspect labels 94 in 100 were flipped,
+    flipped at random, 20 times over: of the errors called label issues 94 in 100 were flipped,
     and of the flipped 96 in 100 are called so. Of the 25 errors without a flip 4 are called so, and
     3 of these labels look wrong to the eye. With 95 for 99 in 100 it is 97 and 95.
 
     Args:
-        errors: as `important_errors` gives them.
+        errors: as `top_errors` gives them.
         probabilities: float32 [len(errors), classes], the answers to these pictures.
         nearest: the nearest pictures learned from of each.
         labels: int64, the labels of the pictures learned from, that `nearest` counts in.
@@ -87,11 +87,11 @@ def reasons(
 
 
 def _reason(
-    error: ImportantError,
+    error: TopError,
     answers: NDArray[np.float32],
     likeness: NDArray[np.float32],
     labels: Labels,
-    usual: Yardstick,
+    usual: TrainingBaseline,
 ) -> str:
     if likeness[0] < usual.near:
         return UNLIKE

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tenfold.data import source as sources
 from tenfold.data.dataset import Dataset, Images
-from tenfold.data.pictures import Decode, decoded
+from tenfold.data.formats.image_folder import Decode, decoded
 from tenfold.errors import TenfoldError
 from tenfold.ink.page import find_digits
 

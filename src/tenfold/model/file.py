@@ -27,7 +27,7 @@ HASH_BYTES = 5  # of 8: among 60,000 pictures a stranger is taken for one of the
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a model says of n pictures.
 
     Args:
@@ -144,7 +144,7 @@ class Model:
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_session"}
 
-    def predict(self, images: Images, batch: int = 512) -> Answers:
+    def predict(self, images: Images, batch_size: int = 512) -> Predictions:
         """Answer pictures, uint8 [n, 28, 28], ink 255 on 0."""
         if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
             raise TenfoldError(
@@ -152,14 +152,16 @@ class Model:
                 f"Received: {images.dtype} {list(images.shape)}"
             )
         parts = [
-            self._session.run(None, {"image": np.ascontiguousarray(images[start : start + batch])})
-            for start in range(0, len(images), batch)
+            self._session.run(
+                None, {"image": np.ascontiguousarray(images[start : start + batch_size])}
+            )
+            for start in range(0, len(images), batch_size)
         ]
         if not parts:
             empty = np.zeros((0, len(self.classes)), np.float32)
-            return Answers(empty, np.zeros(0, np.int64), np.zeros(0, np.bool_))
+            return Predictions(empty, np.zeros(0, np.int64), np.zeros(0, np.bool_))
         probabilities, labels, accepted = map(np.concatenate, zip(*parts, strict=True))
-        return Answers(probabilities, labels, accepted)
+        return Predictions(probabilities, labels, accepted)
 
     def seen(self, digits: Dataset) -> NDArray[np.int64]:
         """Find the pictures that the model was trained on: their indices, int64 [m]."""

@@ -161,9 +161,9 @@ class Reader:
         return self._answer([find_stroked_digits(strokes, single)])[0]
 
     def read_many(
-        self, pictures: Iterable[AnyPicture], single: bool = False, batch: int = 64
+        self, pictures: Iterable[AnyPicture], single: bool = False, batch_size: int = 64
     ) -> Iterator[Reading]:
-        """Read many pictures, answering the digits of `batch` pictures at once.
+        """Read many pictures, answering the digits of `batch_size` pictures at once.
 
         Raises:
             TenfoldError: where a picture cannot be read.
@@ -171,7 +171,7 @@ class Reader:
         pages: list[Page] = []
         for picture in pictures:
             pages.append(find_digits(picture, single))
-            if len(pages) == batch:
+            if len(pages) == batch_size:
                 yield from self._answer(pages)
                 pages = []
         yield from self._answer(pages)

@@ -3,7 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from tenfold.data.preview import picture_uri
+from tenfold.data.display import picture_uri
 
 if TYPE_CHECKING:
     from tenfold.model.reader import Digit, Reading

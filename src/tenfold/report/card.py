@@ -5,7 +5,7 @@ from typing import Any
 
 from tenfold.data.atomic import atomic_write
 from tenfold.evaluation.scores import describe
-from tenfold.report.words import duration, plural, short
+from tenfold.report.format import duration, plural, short
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
@@ -89,8 +89,9 @@ def _what(
 
 
 def _accepted(recipe: Recipe) -> str:
-    if recipe.refuse:
-        return f"its `tenfold.accept_threshold`, which refused {recipe.refuse:.1%} of validation"
+    if recipe.reject_fraction:
+        share = f"{recipe.reject_fraction:.1%}"
+        return f"its `tenfold.accept_threshold`, which rejects {share} of the validation set"
     return "one half; it does not tell digits from what is none"
 
 

@@ -9,9 +9,9 @@ from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison, Difference
 from tenfold.evaluation.scores import percent
 from tenfold.report import raster
+from tenfold.report.format import plural, span
 from tenfold.report.page import render
 from tenfold.report.sections import Card
-from tenfold.report.words import plural, span
 
 SHOWN = 200  # pictures of each group on the page: 600 in all, at most 0.6 MB even as pure noise
 

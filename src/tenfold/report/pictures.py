@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Images
-from tenfold.evaluation.important import ImportantError
 from tenfold.evaluation.robustness import Robustness
 from tenfold.evaluation.scores import percent
+from tenfold.evaluation.top_errors import TopError
 from tenfold.report.raster import coloured, tiled
 from tenfold.report.theme import FIRST, GRID, INK, SECOND, bare, new_figure, style
 
@@ -54,12 +54,12 @@ def augmented(images: Images) -> Figure:
 
 
 @style()
-def important(images: Images, errors: Sequence[ImportantError], classes: Sequence[str]) -> Figure:
+def important(images: Images, errors: Sequence[TopError], classes: Sequence[str]) -> Figure:
     """Draw the most important errors with both labels and both probabilities.
 
     Args:
         images: uint8 [len(errors), 28, 28].
-        errors: as `important_errors` ranks them; may be none.
+        errors: as `top_errors` ranks them; may be none.
         classes: the name of each class.
     """
     columns = min(3, max(1, len(errors)))

@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.evaluation.label_issues import find_label_issues
 from tenfold.evaluation.robustness import robustness
 from tenfold.evaluation.scores import describe
-from tenfold.evaluation.suspects import find_suspects
 from tenfold.model.file import Model
-from tenfold.report import doubts, pictures, plots, raster, sections, words
-from tenfold.report.findings import Answered, Findings, read_findings
+from tenfold.report import explanations, format, pictures, plots, raster, sections
+from tenfold.report.format import span
 from tenfold.report.page import render
+from tenfold.report.report_data import ReportData, ScoredSplit, read_report_data
 from tenfold.report.theme import to_png, to_svg
-from tenfold.report.words import span
 from tenfold.run.folder import RunFolder
-from tenfold.run.recipe import Conv
+from tenfold.run.layers import Conv
 
 Context = dict[str, Any]
 
@@ -46,27 +46,29 @@ def write_report(
     Raises:
         TenfoldError: where a file of the run is absent, or the pictures are not those of the run.
     """
-    findings = read_findings(run, train, test)
-    shown = findings.shown
+    report_data = read_report_data(run, train, test)
+    shown = report_data.shown
     context: Context = {
         "name": run.path.resolve().name,
-        "findings": findings,
+        "report_data": report_data,
         "shown": shown,
         "interval": span(shown.scores.interval) if shown else None,
-        "cards": sections.headline(findings),
-        "facts": sections.facts(findings),
-        "remarks": sections.remarks(findings),
-        "leaked": findings.metrics.get("leaked", 0),
-        "environment": findings.environment,
+        "cards": sections.headline(report_data),
+        "facts": sections.facts(report_data),
+        "remarks": sections.remarks(report_data),
+        "leaked": report_data.metrics.get("leaked", 0),
+        "environment": report_data.environment,
         "recipe_text": run.recipe_file.read_text("utf-8"),
         "columns": raster.SHEET_COLUMNS,
-        **_data(findings),
+        **_data(report_data),
         **_augmentation(run, augmented),
-        **_curves(findings),
-        **_network(findings),
-        "answers": _answers(findings, shown, errors) if shown else None,
-        "robust": _robustness(findings),
-        "suspects": _suspects(findings, findings.out_of_fold) if findings.out_of_fold else None,
+        **_curves(report_data),
+        **_network(report_data),
+        "answers": _answers(report_data, shown, errors) if shown else None,
+        "robust": _robustness(report_data),
+        "label_issues": _suspects(report_data, report_data.out_of_fold)
+        if report_data.out_of_fold
+        else None,
     }
     page = render("report.html.jinja", context)
     with atomic_write(run.report_file) as file:
@@ -85,15 +87,15 @@ def _svg(figure: Figure, name: str, label: str) -> Markup:
     return Markup(to_svg(figure, name, label))
 
 
-def _data(findings: Findings) -> Context:
+def _data(report_data: ReportData) -> Context:
     """Sections 1 and 2: how many pictures each class has, and one of them."""
-    train, classes = findings.train, findings.train.classes
+    train, classes = report_data.train, report_data.train.classes
     counts = {"training source": train.class_counts}
-    if findings.test:
-        counts["test"] = sections.counts_of(findings.test)
-    run = findings.run
+    if report_data.test:
+        counts["test"] = sections.counts_of(report_data.test)
+    run = report_data.run
     _keep(run, "class_counts", plots.class_counts(counts, classes))
-    label = classes[int(train.known_labels[0])]
+    label = classes[int(train.require_labels()[0])]
     _keep(run, "example", pictures.example(train.images[0], label))
     charts = [
         _svg(
@@ -127,12 +129,12 @@ def _augmentation(run: RunFolder, augmented: Images | None) -> Context:
     return empty | {"augmented_plot": raster.data_uri(file.read_bytes()) if file.exists() else None}
 
 
-def _curves(findings: Findings) -> Context:
+def _curves(report_data: ReportData) -> Context:
     """Section 4: loss and accuracy over the epochs."""
-    history = findings.history
+    history = report_data.history
     if history is None:
         return {"curve_charts": [], "last": None}
-    _keep(findings.run, "curves", plots.curves(history))
+    _keep(report_data.run, "curves", plots.curves(history))
     charts = [
         _svg(plots.curves(history, [panel]), panel, f"{panel} over the epochs")
         for panel in plots.PANELS
@@ -140,20 +142,22 @@ def _curves(findings: Findings) -> Context:
     return {"curve_charts": charts, "last": history.row(-1, named=True)}
 
 
-def _answers(findings: Findings, shown: Answered, errors: int) -> Context:
+def _answers(report_data: ReportData, shown: ScoredSplit, errors: int) -> Context:
     """Sections 5 to 9: what was answered right and wrong."""
-    run, scores, classes = findings.run, shown.scores, shown.classes
+    run, scores, classes = report_data.run, shown.scores, shown.classes
     gallery = sections.choose_pictures(shown)
     important = gallery.errors[:errors]
     images = shown.images[[error.index for error in important]]
     for name, normalised in (("confusion_matrix", False), ("confusion_matrix_normalised", True)):
         _keep(run, name, plots.confusion_matrix(scores.confusion, classes, normalised))
-    _keep(run, "important_errors", pictures.important(images, important, classes))
+    _keep(run, "top_errors", pictures.important(images, important, classes))
     calibration = plots.reliability(scores.calibration)
     _keep(run, "calibration", calibration)
     wrong = sections.wrong_answers(shown, gallery.errors)
-    explained = doubts.explain(findings, shown, gallery.errors) if gallery.errors else None
-    nearby = doubts.nearby(explained.learned, explained.nearest, important) if explained else []
+    explained = explanations.explain(report_data, shown, gallery.errors) if gallery.errors else None
+    nearby = (
+        explanations.nearby(explained.learned, explained.nearest, important) if explained else []
+    )
     why = explained.reasons if explained else []
     return {
         "scores": scores,
@@ -179,18 +183,18 @@ def _answers(findings: Findings, shown: Answered, errors: int) -> Context:
     }
 
 
-def _robustness(findings: Findings) -> Context | None:
+def _robustness(report_data: ReportData) -> Context | None:
     """Section 10: what becomes of the score where pictures are worse than these.
 
     Out-of-fold pictures have no part in it: the model file is the mean of networks that learned
     from them.
     """
-    asked = findings.test or findings.validation
+    asked = report_data.test or report_data.validation
     if asked is None:
         return None
-    model = Model(findings.run.model_file, findings.recipe.threads)
+    model = Model(report_data.run.model_file, report_data.recipe.threads)
     found = robustness(model, asked.images, asked.labels)
-    _keep(findings.run, "robustness", pictures.robustness(found))
+    _keep(report_data.run, "robustness", pictures.robustness(found))
     rows = [
         (
             change.name,
@@ -206,37 +210,45 @@ def _robustness(findings: Findings) -> Context | None:
     }
 
 
-def _suspects(findings: Findings, judged: Answered) -> Context:
+def _suspects(report_data: ReportData, judged: ScoredSplit) -> Context:
     """Section 11: the labels that are likely wrong."""
-    found = find_suspects(judged.labels, judged.probabilities)
-    drawn, opened, classes = found[: doubts.DRAWN_SUSPECTS], doubts.OPEN_SUSPECTS, judged.classes
-    images = judged.images[[suspect.index for suspect in drawn]]
-    _keep(findings.run, "suspects", pictures.important(images[:opened], drawn[:opened], classes))
+    found = find_label_issues(judged.labels, judged.probabilities)
+    drawn, opened, classes = (
+        found[: explanations.DRAWN_SUSPECTS],
+        explanations.OPEN_SUSPECTS,
+        judged.classes,
+    )
+    images = judged.images[[issue.index for issue in drawn]]
+    _keep(
+        report_data.run,
+        "label_issues",
+        pictures.important(images[:opened], drawn[:opened], classes),
+    )
     named = sections.wrong_answers(judged, drawn)
-    nearby = doubts.suspects_nearby(findings.train, judged, drawn)
+    nearby = explanations.suspects_nearby(report_data.train, judged, drawn)
     scores = judged.scores
     cards = [
-        (raster.data_uri(raster.png(image)), wrong, suspect.score, row)
-        for image, wrong, suspect, row in zip(images, named, drawn, nearby, strict=True)
+        (raster.data_uri(raster.png(image)), wrong, issue.score, row)
+        for image, wrong, issue, row in zip(images, named, drawn, nearby, strict=True)
     ]
     return {
         "count": len(found),
-        "said": words.unbroken(describe(scores.accuracy, scores.interval, scores.n)),
+        "said": format.unbroken(describe(scores.accuracy, scores.interval, scores.n)),
         "misread": scores.errors,
         "open": cards[:opened],
         "folded": cards[opened:],
     }
 
 
-def _network(findings: Findings) -> Context:
+def _network(report_data: ReportData) -> Context:
     """Section 12: the first filters, and what the first layers make of one digit."""
     from tenfold.model.inspect import feature_maps, first_filters
 
-    run = findings.run
-    if not any(isinstance(layer, Conv) for layer in findings.recipe.network):
+    run = report_data.run
+    if not any(isinstance(layer, Conv) for layer in report_data.recipe.network):
         return {"filters": None, "filter_count": 0, "stages": []}
     filters = first_filters(run.model_file)
-    stages = feature_maps(run.model_file, findings.train.images[0])
+    stages = feature_maps(run.model_file, report_data.train.images[0])
     _keep(run, "first_filters", pictures.first_filters(filters))
     if stages:
         _keep(run, "feature_maps", pictures.feature_maps(stages))

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tenfold.evaluation.important import ImportantError, important_errors
 from tenfold.evaluation.scores import Confusion, Scores, percent
-from tenfold.report.findings import Answered, Findings
+from tenfold.evaluation.top_errors import TopError, top_errors
+from tenfold.report.format import duration, most_confused, plural, short, span
 from tenfold.report.plots import in_per_cent
-from tenfold.report.words import duration, most_confused, plural, short, span
+from tenfold.report.report_data import ReportData, ScoredSplit
 
 LISTED = 300  # wrong answers in the list; predictions.parquet has them all
 CELL_PICTURES = 24  # pictures behind a cell of the confusion matrix
@@ -50,23 +50,23 @@ class Wrong:
     prediction_probability: float
 
 
-def headline(findings: Findings) -> list[Card]:
+def headline(report_data: ReportData) -> list[Card]:
     """Give the figures that stand under the headline."""
-    training, model = findings.metrics["training"], findings.metrics["model"]
-    shown, cards = findings.shown, []
+    training, model = report_data.metrics["training"], report_data.metrics["model"]
+    shown, cards = report_data.shown, []
     if shown:
         scores = shown.scores
         cards.append(
             Card(f"{scores.errors:,}", "error" if scores.errors == 1 else "errors", _rate(scores))
         )
-    beside = findings.out_of_fold or findings.validation
-    if findings.test and beside:
+    beside = report_data.out_of_fold or report_data.validation
+    if report_data.test and beside:
         scores = beside.scores
         note = f"{span(scores.interval)} of {scores.n:,}"
         cards.append(Card(percent(scores.accuracy), beside.name, note))
     epochs = plural(training["epochs"], "epoch")
-    if findings.recipe.networks > 1:
-        epochs = f"{findings.recipe.networks} networks of {epochs}"
+    if report_data.recipe.networks > 1:
+        epochs = f"{report_data.recipe.networks} networks of {epochs}"
     cards += [
         Card(duration(training["seconds"]), "training", f"{epochs}, {training['steps']:,} steps"),
         Card(f"{training['images_per_second']:,.0f}", "images a second", "while training"),
@@ -85,28 +85,28 @@ def _rate(scores: Scores) -> str:
     return f"one picture in {scores.n / scores.errors:,.0f}" if scores.errors else "none at all"
 
 
-def facts(findings: Findings) -> dict[str, str]:
+def facts(report_data: ReportData) -> dict[str, str]:
     """Say in a few rows which recipe, data, machine and version the run is of."""
-    environment, training = findings.environment, findings.metrics["training"]
+    environment, training = report_data.environment, report_data.metrics["training"]
     machine, versions = environment["machine"], environment["versions"]
     cores = plural(machine["cores"], "core")
     rows = {
-        "Recipe": findings.recipe.name,
+        "Recipe": report_data.recipe.name,
         "Learned from": f"{training['pictures']:,} of the {environment['pictures']:,} pictures "
         f"of {environment['source']}",
     }
-    if findings.recipe.folds:
+    if report_data.recipe.folds:
         rows["Networks"] = (
-            f"{findings.recipe.folds}, each trained without one fold; the model is their mean"
+            f"{report_data.recipe.folds}, each trained without one fold; the model is their mean"
         )
-    if members := findings.metrics.get("members"):
+    if members := report_data.metrics.get("members"):
         rows["Networks"] = (
-            f"{findings.recipe.members}, each with a seed of its own; the model is their mean. "
+            f"{report_data.recipe.members}, each with a seed of its own; the model is their mean. "
             f"They disagree on {members['disagreed']:,} of {members['n']:,} pictures of "
             f"{members['source']}"
         )
     if environment.get("test_source"):
-        rows["Tested on" if findings.test else "Answered"] = environment["test_source"]
+        rows["Tested on" if report_data.test else "ScoredSplit"] = environment["test_source"]
     rows["Machine"] = f"{machine['cpu']}, {cores}"
     if environment["device"] not in ("cpu", machine["cpu"]):
         rows["Device"] = environment["device"]
@@ -116,37 +116,37 @@ def facts(findings: Findings) -> dict[str, str]:
     return rows
 
 
-def remarks(findings: Findings) -> list[str]:
+def remarks(report_data: ReportData) -> list[str]:
     """Say what is missing or out of the ordinary, a sentence each."""
     said = []
-    if findings.metrics["training"]["interrupted"]:
-        done = plural(findings.metrics["training"]["steps"], "step")
+    if report_data.metrics["training"]["interrupted"]:
+        done = plural(report_data.metrics["training"]["steps"], "step")
         said.append(f"Training was stopped after {done}, before the end of its schedule.")
-    answered = findings.metrics.get("answered", 0)
+    answered = report_data.metrics.get("answered", 0)
     if answered:
         said.append(f"{plural(answered, 'test picture')} without labels were answered, not scored.")
-    if findings.out_of_fold:
+    if report_data.out_of_fold:
         said.append(
-            f"Out of fold: each of the {findings.out_of_fold.scores.n:,} training pictures was "
+            f"Out of fold: each of the {report_data.out_of_fold.scores.n:,} training pictures was "
             "answered by the one network that had not learned from it. The curves are the mean of "
             "the networks'."
         )
-    elif not findings.validation:
+    elif not report_data.validation:
         left = "the validation curves"
-        if not findings.test:
+        if not report_data.test:
             left += (
                 ", the confusion matrix, the errors, precision and recall, and the calibration: "
                 "no labelled picture was kept from training"
             )
         said.append(f"This run had no validation set. That leaves out {left}.")
-    parity = findings.metrics.get("parity")
+    parity = report_data.metrics.get("parity")
     if parity and parity["same_labels"] != parity["n"]:
         differ = plural(parity["n"] - parity["same_labels"], "picture")
         said.append(f"The model file answers {differ} otherwise than the network that was trained.")
     return said
 
 
-def counts_of(answered: Answered) -> np.ndarray[Any, np.dtype[np.int64]]:
+def counts_of(answered: ScoredSplit) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Count the pictures of each class, int64 [classes]."""
     return np.bincount(answered.labels, minlength=len(answered.classes)).astype(np.int64)
 
@@ -209,15 +209,15 @@ class Gallery:
 
     rows: np.ndarray[Any, np.dtype[np.int64]]
     cells: dict[str, list[int]]
-    errors: list[ImportantError]
+    errors: list[TopError]
 
 
-def choose_pictures(shown: Answered) -> Gallery:
+def choose_pictures(shown: ScoredSplit) -> Gallery:
     """Choose the pictures of the page: the errors listed, then some of each cell.
 
     A cell's errors come surest first, its right answers least sure first: the ones that say most.
     """
-    errors = important_errors(shown.labels, shown.probabilities, LISTED)
+    errors = top_errors(shown.labels, shown.probabilities, LISTED)
     places = {error.index: at for at, error in enumerate(errors)}
     certainty = shown.probabilities.max(axis=1)
     kinds = shown.labels * len(shown.classes) + shown.predictions
@@ -234,7 +234,7 @@ def choose_pictures(shown: Answered) -> Gallery:
     return Gallery(np.fromiter(places, np.int64, len(places)), cells, errors)
 
 
-def wrong_answers(shown: Answered, errors: Sequence[ImportantError]) -> list[Wrong]:
+def wrong_answers(shown: ScoredSplit, errors: Sequence[TopError]) -> list[Wrong]:
     """Name the rows and classes of errors of a set, in their order."""
     return [
         Wrong(
@@ -249,7 +249,7 @@ def wrong_answers(shown: Answered, errors: Sequence[ImportantError]) -> list[Wro
     ]
 
 
-def cell_data(shown: Answered, gallery: Gallery) -> dict[str, Any]:
+def cell_data(shown: ScoredSplit, gallery: Gallery) -> dict[str, Any]:
     """Give what the page's script needs to open a cell: per picture its id and its certainty."""
     certainty = shown.probabilities.max(axis=1)
     return {

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tenfold.data.atomic import atomic_write, remove_leftovers
+from tenfold.data.atomic import atomic_write, remove_temporary_files
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, load_recipe
 
@@ -49,7 +49,7 @@ FILES = frozenset(
         "README.md",
         "submission.csv",
         "tensorboard",
-        "suspects.csv",
+        "label_issues.csv",
     }
 )
 
@@ -62,7 +62,7 @@ class RunFolder:
     `predictions.parquet` (a row a picture that was answered), `checkpoint.safetensors`,
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
-    `folds/1/` and so on, and `suspects.csv`; one of several members in `members/1/` and so on.
+    `folds/1/` and so on, and `label_issues.csv`; one of several members in `members/1/` and so on.
     """
 
     path: Path
@@ -162,9 +162,9 @@ class RunFolder:
         return self.path / "submission.csv"
 
     @property
-    def suspects_file(self) -> Path:
+    def label_issues_file(self) -> Path:
         """The labels of the training source that are likely wrong."""
-        return self.path / "suspects.csv"
+        return self.path / "label_issues.csv"
 
     @property
     def plots(self) -> Path:
@@ -202,11 +202,11 @@ class RunFolder:
         finally:
             os.close(descriptor)
 
-    def remove_leftovers(self) -> None:
+    def remove_temporary_files(self) -> None:
         """Remove what writes that were killed left in the run and in its parts."""
         parts = (*self.path.glob("folds/*"), *self.path.glob("members/*"))
         for folder in (self.path, self.path / "plots", *parts):
-            remove_leftovers(folder)
+            remove_temporary_files(folder)
 
     def recipe(self) -> Recipe:
         """Read the resolved recipe."""
@@ -274,16 +274,16 @@ class RunFolder:
         table.write_parquet(content)
         self._write("predictions.parquet", content.getvalue())
 
-    def suspects(self) -> "pl.DataFrame":
-        """Read the labels that are likely wrong, the most suspect first."""
+    def label_issues(self) -> "pl.DataFrame":
+        """Read the labels that are likely wrong, the most likely wrong first."""
         import polars as pl
 
         texts = {"given": pl.String, "likely": pl.String}  # class names, also where they are digits
-        return pl.read_csv(self.existing("suspects.csv"), schema_overrides=texts)
+        return pl.read_csv(self.existing("label_issues.csv"), schema_overrides=texts)
 
-    def write_suspects(self, table: "pl.DataFrame") -> None:
-        """Keep the labels that are likely wrong, the most suspect first."""
-        self._write("suspects.csv", table.write_csv().encode())
+    def write_label_issues(self, table: "pl.DataFrame") -> None:
+        """Keep the labels that are likely wrong, the most likely wrong first."""
+        self._write("label_issues.csv", table.write_csv().encode())
 
     def _empty(self, found: set[str], overwrite: bool) -> None:
         """Remove a run's own files, where that was asked for and nothing else lies there."""
@@ -301,7 +301,7 @@ class RunFolder:
                 f"{self.path}: holds more than a run ({strange[0]!r}), so it is not replaced; move "
                 "that away, or name another folder"
             )
-        self.remove_leftovers()
+        self.remove_temporary_files()
         for name in found & FILES:
             entry = self.path / name
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

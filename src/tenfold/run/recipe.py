@@ -13,89 +13,7 @@ import tomli_w
 from msgspec import Meta, Struct
 
 from tenfold.errors import TenfoldError
-
-Count = Annotated[int, Meta(ge=1)]
-Share = Annotated[float, Meta(ge=0, lt=1)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-
-
-class Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="layer"):
-    """One step of the network; the first takes pictures [n, 1, 28, 28] in 0-1."""
-
-
-class Crop(Layer, frozen=True, tag="crop"):
-    """Keep the middle `size` x `size` pixels."""
-
-    size: Count
-
-
-class Conv(Layer, frozen=True, tag="conv"):
-    """Convolve with `filters` filters of `size` x `size`."""
-
-    filters: Count
-    size: Count
-    stride: Count = 1
-    padding: Literal["same", "valid"] = "same"
-    bias: bool = True
-
-
-class Whiten(Layer, frozen=True, tag="whiten"):
-    """Convolve with the main directions of the pictures' own patches, and their opposites.
-
-    The first layer but for a crop; it is found from the training pictures and learns nothing.
-    """
-
-    filters: Annotated[int, Meta(ge=2, multiple_of=2)]
-    size: Count
-    stride: Count = 1
-
-
-class BatchNorm(Layer, frozen=True, tag="batch_norm"):
-    """Normalise each channel; `momentum` is the newest batch's weight in the running mean."""
-
-    momentum: Annotated[float, Meta(gt=0, le=1)] = 0.1
-
-
-class Relu(Layer, frozen=True, tag="relu"):
-    """max(x, 0)."""
-
-
-class Gelu(Layer, frozen=True, tag="gelu"):
-    """x times the standard normal's cumulative probability of x, in the tanh approximation."""
-
-
-class MaxPool(Layer, frozen=True, tag="max_pool"):
-    """Take the largest value of each `size` x `size` window; windows do not overlap."""
-
-    size: Count = 2
-
-
-class Dropout(Layer, frozen=True, tag="dropout"):
-    """Silence this share of the values while training."""
-
-    rate: Share
-
-
-class Flatten(Layer, frozen=True, tag="flatten"):
-    """Lay channels, rows and columns out in one row."""
-
-
-class Dense(Layer, frozen=True, tag="dense"):
-    """Connect every value to each of `units` units."""
-
-    units: Count
-
-
-class Output(Layer, frozen=True, tag="output"):
-    """Connect every value to one unit a class; their softmax is the answer. Always the last."""
-
-    scale: Positive = 1.0
-
-
-AnyLayer = (
-    Crop | Conv | Whiten | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten | Dense | Output
-)
+from tenfold.run.layers import AnyLayer, Count, NotNegative, Positive, Share, check_network
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -110,14 +28,16 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     fade: Share = 0.0  # last share of the steps, over which fewer and fewer pictures are changed
     stretch: Share = 0.0  # share of the pictures whose digit is made as broad as high, or partly so
     elastic: NotNegative = 0.0  # pixels by which parts are bent away, one standard deviation
-    stroke: Annotated[float, Meta(ge=0, le=1)] = 0.0  # pixels wider or narrower on either side
+    stroke_width: Annotated[float, Meta(ge=0, le=1)] = (
+        0.0  # pixels wider or narrower on either side
+    )
     neighbour: Share = 0.0  # share of the pictures with part of another digit at a side
     line: Share = 0.0  # share of the pictures with a line across
-    hollow: Share = 0.0  # share of the pictures whose strokes become their outlines
+    outline: Share = 0.0  # share of the pictures whose strokes become their outlines
     band: Share = 0.0  # share of the pictures with a band in which ink and paper change places
-    # Each of what follows is done to the share `chance` of the pictures, by up to so much.
-    chance: Annotated[float, Meta(ge=0, le=1)] = 0.3
-    cut: Share = 0.0  # of the way from a 20-pixel digit's edge to its middle
+    # Each of what follows is done to the share `probability` of the pictures, by up to so much.
+    probability: Annotated[float, Meta(ge=0, le=1)] = 0.3
+    crop_edge: Share = 0.0  # of the way from a 20-pixel digit's edge to its middle
     contrast: Share = 0.0  # share of the ink's strength taken away
     background: Share = 0.0  # of full ink, uneven over the picture
     blur: NotNegative = 0.0  # pixels, one standard deviation
@@ -195,16 +115,16 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     description: str = ""
     epochs: Count
     steps: Annotated[int, Meta(ge=0)] = 0  # 0: as many as the epochs have
-    batch: Count
-    validation: Share = 0.0
+    batch_size: Count
+    val_fraction: Share = 0.0
     split: Literal["stratified", "notebook", "writer", "random"] = "stratified"
     folds: Annotated[int, Meta(ge=0)] = 0  # so many networks, each trained without a fold
     members: Annotated[int, Meta(ge=1)] = 1  # so many networks on the same pictures, averaged
-    members_at_once: Annotated[int, Meta(ge=0)] = 0  # in one step; 0: all on a GPU, else one
+    parallel_members: Annotated[int, Meta(ge=0)] = 0  # in one step; 0: all on a GPU, else one
     label_smoothing: Share = 0.0
     initialisation: Literal["glorot", "he", "dirac"] = "glorot"
     test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views
-    refuse: Annotated[float, Meta(ge=0, le=0.5)] = (
+    reject_fraction: Annotated[float, Meta(ge=0, le=0.5)] = (
         0.0  # share of held-back pictures; 0: uncalibrated
     )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -214,7 +134,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     network: tuple[AnyLayer, ...]
     augmentation: Augmentation = Augmentation()
     # Share of the 1, 4, 7 and 9 that are written as outside America: flag and foot, bar, curl.
-    habits: Share = 0.0
+    writing_styles: Share = 0.0
     negatives: Negatives = Negatives()
     optimiser: RMSprop | SGD | AdamW | Muon
     schedule: Constant | Plateau | Linear = Constant()
@@ -269,7 +189,7 @@ def parse_recipe(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         recipe = msgspec.convert(table, Recipe)
     except msgspec.ValidationError as error:
         raise TenfoldError(f"recipe {where}: {_explain(str(error))}") from None
-    _check_network(where, recipe.network)
+    check_network(where, recipe.network)
     return recipe
 
 
@@ -349,37 +269,6 @@ def _homes() -> dict[str, str]:
         for name in struct.__struct_fields__
     }
     return homes | {name: name for name in Recipe.__struct_fields__}
-
-
-def _check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
-    outputs = [index for index, layer in enumerate(layers) if isinstance(layer, Output)]
-    if outputs != [len(layers) - 1]:
-        raise TenfoldError(f"recipe {where}: the network must end in its one 'output' layer")
-    flat = False
-    for number, layer in enumerate(layers, 1):
-        kind = type(layer).__struct_config__.tag
-        if flat and isinstance(layer, Crop | Conv | Whiten | MaxPool | BatchNorm | Flatten):
-            raise TenfoldError(f"recipe {where}: layer {number} ({kind}) comes after 'flatten'")
-        if not flat and isinstance(layer, Dense | Output):
-            raise TenfoldError(f"recipe {where}: layer {number} ({kind}) needs 'flatten' before it")
-        if isinstance(layer, Whiten):
-            if not all(isinstance(before, Crop) for before in layers[: number - 1]):
-                raise TenfoldError(
-                    f"recipe {where}: layer {number} (whiten) must be the first, or behind a crop"
-                )
-            if layer.filters > 2 * layer.size**2:
-                raise TenfoldError(
-                    f"recipe {where}: layer {number} (whiten): patches of {layer.size} x "
-                    f"{layer.size} have at most {2 * layer.size**2} filters. Received: "
-                    f"{layer.filters}"
-                )
-        same = isinstance(layer, Whiten) or (isinstance(layer, Conv) and layer.padding == "same")
-        if isinstance(layer, Conv | Whiten) and same and layer.size % 2 == 0:
-            raise TenfoldError(
-                f"recipe {where}: layer {number} ({kind}): 'same' padding needs an odd size. "
-                f"Received: {layer.size}"
-            )
-        flat = flat or isinstance(layer, Flatten)
 
 
 def _inline(layer: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pydantic import FailFast, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from tenfold.data.preview import picture_uri
+from tenfold.data.display import picture_uri
 from tenfold.errors import TenfoldError
 from tenfold.model.reader import Reader, Reading
 from tenfold.server.guard import Guard

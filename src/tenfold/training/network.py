@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
-from tenfold.run.recipe import (
+from tenfold.run.layers import (
     AnyLayer,
     BatchNorm,
     Conv,
@@ -17,11 +17,11 @@ from tenfold.run.recipe import (
     Gelu,
     MaxPool,
     Output,
-    Recipe,
     Relu,
     Whiten,
 )
-from tenfold.training.convolution import Convolution
+from tenfold.run.recipe import Recipe
+from tenfold.training.tiled_conv import Convolution
 
 LEAST_CONTRAST = 0.05  # standard deviation of a patch that has ink to learn from
 FAINT = 1e-2  # added to the variance of a direction, so that the faintest are not all noise
@@ -137,11 +137,11 @@ def _module(layer: AnyLayer, shape: tuple[int, ...], classes: int) -> nn.Module:
                 raise ValueError(f"cannot crop {shape[1]} pixels to {size}")
             return CentreCrop(size)
         case Conv():
-            padding = layer.size // 2 if layer.padding == "same" else 0
+            padding = layer.kernel_size // 2 if layer.padding == "same" else 0
             return Convolution(
-                shape[0], layer.filters, layer.size, layer.stride, padding, bias=layer.bias
+                shape[0], layer.filters, layer.kernel_size, layer.stride, padding, bias=layer.bias
             )
-        case Whiten(filters=filters, size=size, stride=stride):
+        case Whiten(filters=filters, kernel_size=size, stride=stride):
             return Whitening(shape[0], filters, size, stride)
         case BatchNorm(momentum=momentum):
             return nn.BatchNorm2d(shape[0], momentum=momentum)
@@ -149,7 +149,7 @@ def _module(layer: AnyLayer, shape: tuple[int, ...], classes: int) -> nn.Module:
             return nn.ReLU(inplace=True)
         case Gelu():
             return nn.GELU(approximate="tanh")
-        case MaxPool(size=size):
+        case MaxPool(pool_size=size):
             return nn.MaxPool2d(size)
         case Dropout(rate=rate):
             return nn.Dropout(rate)

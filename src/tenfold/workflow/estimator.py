@@ -16,13 +16,13 @@ from sklearn.utils.validation import check_is_fitted, check_non_negative, valida
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
-from tenfold.data.pixels import pictures_of
+from tenfold.data.pixels import to_images
 from tenfold.data.split import split
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Answers, Model, open_model
+from tenfold.model.file import Model, Predictions, open_model
 from tenfold.run.recipe import Recipe, change, load_recipe, parse_recipe
 
-PARITY_PICTURES = 1000  # on which the model file is held to the network
+PARITY_IMAGES = 1000  # on which the model file is held to the network
 SHAPE = f"X must be pictures of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE}, {SIDE}]"
 
 
@@ -37,8 +37,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     Args:
         recipe: a recipe's name or file, or a Recipe.
         epochs: passes over the pictures; None for the recipe's.
-        settings: a change to the recipe, as "batch=64", or several of them.
-        validation: the share (0-1) of the pictures held back to score each epoch on; None for the
+        settings: a change to the recipe, as "batch_size=64", or several of them.
+        val_fraction: the share (0-1) of the pictures held back to score each epoch on; None for the
             recipe's, which is 0 for `quick`.
         random_state: the seed; None for the recipe's, so that a fit can always be repeated.
         threads: threads to train and to answer with; None for every core, or as many as
@@ -64,7 +64,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         *,
         epochs: int | None = None,
         settings: str | Sequence[str] = (),
-        validation: float | None = None,
+        val_fraction: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         threads: int | None = None,
         device: str | None = None,
@@ -73,7 +73,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.recipe = recipe
         self.epochs = epochs
         self.settings = settings
-        self.validation = validation
+        self.val_fraction = val_fraction
         self.random_state = random_state
         self.threads = threads
         self.device = device
@@ -161,19 +161,19 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         return tags
 
     def _train(self, digits: Dataset) -> None:
+        from tenfold.training.backend import resolve
         from tenfold.training.confidence import fit_confidence
-        from tenfold.training.device import settle
-        from tenfold.training.export import to_onnx
-        from tenfold.training.loop import Trainer
-        from tenfold.workflow.progress import show_progress
+        from tenfold.training.onnx_export import to_onnx
+        from tenfold.training.trainer import Trainer
+        from tenfold.workflow.runs.progress import show_progress
 
-        recipe = settle(self._chosen())
+        recipe = resolve(self._chosen())
         if recipe.networks > 1:
             raise TenfoldError(
                 f"the estimator trains one network; tenfold.train has folds and members. Received: "
                 f"folds={recipe.folds}, members={recipe.members}"
             )
-        parts = split(digits, recipe.validation, recipe.split, recipe.seed)
+        parts = split(digits, recipe.val_fraction, recipe.split, recipe.seed)
         pictures = digits.subset(parts.train)
         held_back = digits.subset(parts.validation) if len(parts.validation) else None
         trainer = Trainer(recipe, pictures, held_back)
@@ -181,7 +181,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             trainer.run(watch)
         if trainer.interrupted:  # a search that is stopped must not go on with half a network
             raise KeyboardInterrupt
-        sample = (held_back or pictures).images[:PARITY_PICTURES]
+        sample = (held_back or pictures).images[:PARITY_IMAGES]
         content, *_ = to_onnx(
             trainer.trained(),
             recipe,
@@ -202,7 +202,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         values = {
             "epochs": self.epochs,
             "steps": None if self.epochs is None else 0,  # those of the recipe give way
-            "validation": self.validation,
+            "val_fraction": self.val_fraction,
             "seed": seed,
             "threads": self.threads,
             "device": self.device,
@@ -215,7 +215,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         settings = [self.settings] if isinstance(self.settings, str) else self.settings
         return change(load_recipe(self.recipe, settings), **named)
 
-    def _answers(self, X: Any) -> Answers:
+    def _answers(self, X: Any) -> Predictions:
         check_is_fitted(self)
         X = validate_data(self, _flat(X), reset=False)
         try:
@@ -237,5 +237,5 @@ def _flat(X: Any) -> Any:
 def _pictures(X: NDArray[Any]) -> Images:
     if X.shape[1] != PIXELS:
         raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
-    images, _ = pictures_of(X, "X")
+    images, _ = to_images(X, "X")
     return images

@@ -1,0 +1,1 @@
+"""File formats: one module a format, each with how it is recognised, read and written."""

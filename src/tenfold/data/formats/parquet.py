@@ -1,0 +1,171 @@
+"""Read and write Parquet: flat columns of pixels, or pictures as Hugging Face keeps them."""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tenfold.data.archives import MOST_BYTES, MOST_RATIO, RATIO_COUNTS_FROM, BoundedReader
+from tenfold.data.atomic import atomic_write
+from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
+from tenfold.data.formats.csv_layout import LABEL_NAMES, layout_of
+from tenfold.data.formats.image_folder import decoded
+from tenfold.data.pixels import is_whole, labels_of, other_classes, to_images
+from tenfold.errors import TenfoldError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAGIC = b"PAR1"
+
+
+def read_parquet(stream: BoundedReader, source: str) -> Dataset:
+    """Read a table with 784 columns of pixels, or with one column of PNG or JPEG pictures.
+
+    The pictures' column is binary, or a struct with a binary field `bytes`, as Hugging Face has
+    it. The label is the column with a label's name, or among 785 columns the one that the values
+    tell, as in a CSV.
+
+    Raises:
+        TenfoldError: where the file is damaged, has no such columns, or a value is not as it must
+            be.
+    """
+    table = _table(stream.read_all(), stream.source)
+    pictures = _picture_column(table)
+    notes: tuple[str, ...]
+    if pictures is not None:
+        images, notes = _decoded(pictures, stream.source)
+        label = next((n for n in table.columns if n.lower() in LABEL_NAMES), None)
+    else:
+        images, label, notes = _flat(table, stream.source)
+    if label is None:
+        return Dataset(images, None, source=source, notes=notes)
+    column = table[label]
+    where = f"{stream.source}: column {label!r}"
+    if column.null_count():
+        row = int(column.is_null().arg_max() or 0)
+        raise TenfoldError(
+            f"{where}, row {row}: the label is missing; give every row its label, or leave the "
+            "column out"
+        )
+    given = column.to_numpy()
+    labels, classes = labels_of(
+        given.astype(np.str_) if given.dtype == object else given, len(images), where
+    )
+    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
+
+
+def _table(content: bytes, source: str) -> "pl.DataFrame":
+    import polars as pl
+
+    try:
+        with _panics_unprinted():
+            rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
+        size = rows * PIXELS
+        # Equal values pack to next to nothing: the bound on zips holds here too.
+        if size > MOST_BYTES or size > max(RATIO_COUNTS_FROM, MOST_RATIO * len(content)):
+            raise TenfoldError(
+                f"{source}: {len(content):,} bytes tell of {rows:,} rows, and are refused; write "
+                "it anew as CSV if you trust it"
+            )
+        if not rows:
+            raise TenfoldError(f"{source}: holds no pictures; give a table with a row a picture")
+        with _panics_unprinted():
+            return pl.read_parquet(io.BytesIO(content))
+    except TenfoldError:
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:
+        why = " ".join(str(error).split())[:100]
+        raise TenfoldError(
+            f"{source}: is no Parquet, or damaged ({why}); download or copy it again"
+        ) from error
+
+
+@contextmanager
+def _panics_unprinted() -> Iterator[None]:
+    """Keep Rust from printing a trace of a panic, which polars raises as an exception besides.
+
+    One in a few thousand broken files makes it panic; Rust prints to the descriptor itself.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without stderr
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+def _picture_column(table: "pl.DataFrame") -> "pl.Series | None":
+    """Return the column of encoded pictures, binary, if there is one."""
+    import polars as pl
+
+    for column in table:
+        if column.dtype == pl.Binary:
+            return column
+        if isinstance(column.dtype, pl.Struct) and "bytes" in column.struct.fields:
+            inner = column.struct.field("bytes")
+            if inner.dtype == pl.Binary:
+                return inner.alias(column.name)
+    return None
+
+
+def _decoded(column: "pl.Series", source: str) -> tuple[Images, tuple[str, ...]]:
+    images = np.empty((len(column), SIDE, SIDE), np.uint8)
+    notes: set[str] = set()
+    for row, content in enumerate(column):
+        where = f"{source}: column {column.name!r}, row {row}"
+        if content is None:
+            raise TenfoldError(f"{where}: the picture is missing; leave the row out")
+        images[row] = decoded(content, where, notes)
+    return images, tuple(sorted(notes))
+
+
+def _flat(table: "pl.DataFrame", source: str) -> tuple[Images, str | None, tuple[str, ...]]:
+    rows = [["" if v is None else str(v) for v in row] for row in table.head(200).iter_rows()]
+    layout = layout_of(table.columns, rows if table.width == PIXELS + 1 else rows[:1], source)
+    label = None if layout.label is None else table.columns[layout.label]
+    pixels = table.drop([] if label is None else [label])
+    for column in pixels:
+        if not (column.dtype.is_numeric() or column.dtype.is_(bool)):
+            raise TenfoldError(
+                f"{source}: column {column.name!r} must hold numbers. Received: {column.dtype}"
+            )
+        if column.null_count():
+            row = column.is_null().arg_max()
+            raise TenfoldError(
+                f"{source}: column {column.name!r}, row {row} is empty; fill it with 0-255"
+            )
+    images, notes = to_images(pixels.to_numpy(), source)
+    return images, label, (*layout.notes, *notes)
+
+
+def write_parquet(path: Path, dataset: Dataset) -> None:
+    """Write a column `image` of PNGs, as Hugging Face keeps pictures, and a column `label`."""
+    import polars as pl
+    from PIL import Image
+
+    encoded = []
+    for index, picture in enumerate(dataset.images):
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "PNG")
+        encoded.append({"bytes": file.getvalue(), "path": f"{index}.png"})
+    kind = pl.Struct({"bytes": pl.Binary, "path": pl.String})
+    columns = {"image": pl.Series(encoded, dtype=kind)}
+    if dataset.labels is not None:
+        labels, names = dataset.labels.tolist(), dataset.classes
+        whole = all(map(is_whole, names))
+        column = [int(names[label]) if whole else names[label] for label in labels]
+        columns["label"] = pl.Series(column)
+    with atomic_write(path) as out:
+        pl.DataFrame(columns).write_parquet(out)

@@ -1,0 +1,1 @@
+"""Augmentation: batched operations on the device."""

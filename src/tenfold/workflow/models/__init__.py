@@ -1,0 +1,1 @@
+"""Finished models: evaluate, predict, compare, export, benchmark, read."""

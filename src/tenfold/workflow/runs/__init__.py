@@ -1,0 +1,1 @@
+"""Training runs: planned, executed, scored, resumed, reported and tracked."""

@@ -1,0 +1,269 @@
+"""Hand a run's figures to an experiment tracker as they come; the run folder stays the truth."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from tenfold.errors import TenfoldError
+from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import Recipe
+
+if TYPE_CHECKING:
+    from tenfold.training.trainer import ProgressEvent, Watch
+
+Parameters = dict[str, str | float]
+Figures = dict[str, float]
+
+# How long an epoch took is in `history.csv`; a tracker gets what says how good it was.
+CURVES = ("learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
+KEY_FILES = ("recipe.toml", "environment.json", "history.csv", "metrics.json", "model.onnx")
+
+
+class TensorBoard:
+    """Event files in the run folder's `tensorboard/`, for `tensorboard --logdir runs`."""
+
+    def begin(self, folder: RunFolder, parameters: Parameters) -> None:
+        """Open the event file, with the parameters for the tab HParams."""
+        from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+        self._writer = EventFileWriter(str(folder.path / "tensorboard"))
+        self._add(hparams_pb(parameters, trial_id=str(folder.path)), 0)
+        self._say("recipe", f"```toml\n{folder.recipe().to_toml()}\n```")
+
+    def log(self, figures: Figures, epoch: int) -> None:
+        """Add a scalar a figure, and let TensorBoard see it now."""
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
+        self._add(Summary(value=scalars), epoch)
+        self._writer.flush()
+
+    def end(self, folder: RunFolder, scored: bool) -> None:
+        """Say where the run's files are, and close the event file."""
+        files = "\n".join(f"- `{path.name}`" for path in _key_files(folder))
+        self._say("run", f"`{folder.path.resolve()}`\n\n{files}")
+        self._writer.close()
+
+    def _say(self, tag: str, markdown: str) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.text.metadata import create_summary_metadata
+        from tensorboard.util.tensor_util import make_tensor_proto
+
+        kind = create_summary_metadata(display_name=None, description=None)
+        text = make_tensor_proto(markdown.encode())
+        self._add(Summary(value=[Summary.Value(tag=tag, tensor=text, metadata=kind)]), 0)
+
+    def _add(self, summary: Any, epoch: int) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        self._writer.add_event(Event(wall_time=time.time(), step=epoch, summary=summary))
+
+
+class MLflow:
+    """A run in MLflow's experiment `tenfold`, or MLFLOW_EXPERIMENT_NAME, at MLFLOW_TRACKING_URI.
+
+    Raises:
+        TenfoldError: where the store does not answer.
+    """
+
+    def __init__(self) -> None:
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        name, store = os.environ.get("MLFLOW_EXPERIMENT_NAME", "tenfold"), _mlflow_store()
+        try:
+            # a client of our own: the caller's active run is not ours to write to or to end
+            self._client = MlflowClient(store)
+            found = self._client.get_experiment_by_name(name)
+            self._experiment = (
+                found.experiment_id if found else self._client.create_experiment(name)
+            )
+        except MlflowException as error:
+            raise TenfoldError(f"--track mlflow: {store} cannot be used: {_line(error)}") from None
+
+    def begin(self, folder: RunFolder, parameters: Parameters) -> None:
+        """Make the run, under the run folder's name, with the parameters."""
+        from mlflow.entities import Param
+
+        environment = folder.environment()
+        tags = {"tenfold.run": str(folder.path.resolve())} | {
+            f"tenfold.{name}": environment[name] for name in ("source", "fingerprint")
+        }
+        made = self._client.create_run(self._experiment, tags=tags, run_name=folder.path.name)
+        self._run: str = made.info.run_id
+        whole = [Param(name, str(value)) for name, value in parameters.items()]
+        for start in range(0, len(whole), 100):  # MLflow takes no more at once
+            self._client.log_batch(self._run, params=whole[start : start + 100])
+
+    def log(self, figures: Figures, epoch: int) -> None:
+        """Log a metric a figure."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, value, now, epoch) for name, value in figures.items()]
+        self._client.log_batch(self._run, metrics=metrics)
+
+    def end(self, folder: RunFolder, scored: bool) -> None:
+        """Keep the key files as artefacts, and close the run as finished or as failed."""
+        for path in _key_files(folder):
+            self._client.log_artifact(self._run, str(path))
+        with redirect_stdout(sys.stderr):  # it prints where a server shows the run
+            self._client.set_terminated(self._run, "FINISHED" if scored else "FAILED")
+
+
+TRACKERS: dict[str, type[TensorBoard | MLflow]] = {"tensorboard": TensorBoard, "mlflow": MLflow}
+
+
+class Tracking:
+    """A run's way to its tracker; what fails there is said once, and stops no training.
+
+    Used as a context, it closes the tracker's run as failed where an error comes out.
+
+    Args:
+        name: a key of `TRACKERS`, or None for none.
+
+    Raises:
+        TenfoldError: where there is no such tracker, it is not installed, or its store does not
+            answer.
+    """
+
+    def __init__(self, name: str | None) -> None:
+        self._tracker: TensorBoard | MLflow | None = None
+        if name is not None:
+            self._tracker = _tracker(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._try(lambda tracker: tracker.end(self._folder, scored=False))
+
+    def begin(self, folder: RunFolder) -> None:
+        """Begin the tracker's run, once the recipe and the environment are in the folder."""
+        self._folder, self._epoch = folder, 0
+        self._try(lambda tracker: tracker.begin(folder, flat(folder.recipe())))
+
+    def watching(self, watch: "Watch | None" = None, fold: int = 0) -> "Watch | None":
+        """Give what training is to call with each ProgressEvent.
+
+        Args:
+            watch: what else is to be called with it.
+            fold: which fold's network is trained, from 1; 0 where there are none.
+        """
+        if self._tracker is None:
+            return watch
+        place = f"fold-{fold}/" if fold else ""
+
+        def both(tick: "ProgressEvent") -> None:
+            if watch is not None:
+                watch(tick)
+            if tick.row is not None:
+                row = {place + name: tick.row[name] for name in CURVES}
+                figures = {name: value for name, value in row.items() if value is not None}
+                self._epoch = tick.epoch
+                self._try(lambda tracker: tracker.log(figures, tick.epoch))
+
+        return both
+
+    def end(self) -> None:
+        """Hand over the final scores, once they are in the folder, and end the tracker's run."""
+        self._try(lambda tracker: tracker.log(_scores(self._folder.metrics()), self._epoch))
+        self._try(lambda tracker: tracker.end(self._folder, scored=True))
+
+    def _try(self, step: Callable[[TensorBoard | MLflow], None]) -> None:
+        if self._tracker is None:
+            return
+        try:
+            step(self._tracker)
+        except Exception as error:  # a server that went away, a full disk: whatever it is
+            name = type(self._tracker).__name__
+            print(f"{name}: {_line(error)}; the run goes on without it", file=sys.stderr)
+            self._tracker = None
+
+
+def flat(recipe: Recipe) -> Parameters:
+    """Lay a recipe out flat: `optimiser.learning_rate`, and `network.1` with a layer in words."""
+    table = msgspec.to_builtins(recipe)
+    found: Parameters = {}
+    for number, layer in enumerate(table.pop("network"), 1):
+        kind = layer.pop("layer")
+        words = [kind, *(f"{name}={value}" for name, value in layer.items())]
+        found[f"network.{number}"] = " ".join(words)
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": inner for key, inner in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+def _tracker(name: str) -> TensorBoard | MLflow:
+    if name not in TRACKERS:
+        near = get_close_matches(str(name), TRACKERS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TRACKERS)}"
+        raise TenfoldError(f"{name!r} is no tracker; {hint}")
+    try:
+        import_module(name)
+    except ModuleNotFoundError as error:
+        raise TenfoldError(
+            f"--track {name}: {error.name} is not installed; install Tenfold with its extra "
+            "'track', as pip install 'tenfold[track]'"
+        ) from None
+    return TRACKERS[name]()
+
+
+def _scores(metrics: dict[str, Any]) -> Figures:
+    """Take accuracy with its interval, loss, errors and n of what was scored."""
+    figures: Figures = {}
+    for part in ("validation", "out_of_fold", "test"):
+        scores = metrics.get(part)
+        if scores:
+            low, high = scores["interval"]
+            named = {name: scores[name] for name in ("accuracy", "loss", "errors", "n")}
+            named |= {"accuracy_low": low, "accuracy_high": high}
+            figures |= {f"final/{part}_{name}": float(value) for name, value in named.items()}
+    return figures
+
+
+def _key_files(folder: RunFolder) -> list[Path]:
+    paths = [*(folder.path / name for name in KEY_FILES), folder.report_file]
+    return [path for path in paths if path.is_file()]
+
+
+def _mlflow_store() -> str:
+    """Give MLFLOW_TRACKING_URI, or else a local store that this installation of MLflow can use.
+
+    MLflow's default is a database, `mlflow.db`. `mlflow-skinny` comes without SQLAlchemy, which
+    that needs, and has the folder `mlruns` alone; MLflow 3 calls folders old and wants to be asked.
+    """
+    from mlflow.tracking import get_tracking_uri, is_tracking_uri_set
+
+    store: str = get_tracking_uri()
+    if is_tracking_uri_set():  # type: ignore[no-untyped-call]
+        return store
+    if find_spec("sqlalchemy") is None:
+        store = Path("mlruns").absolute().as_uri()
+    if store.startswith("file:"):
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    return store
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
