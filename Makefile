@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: train test install check format claims bench bench-full bench-reading release-model clean
+.PHONY: train test install check format docs claims bench bench-full bench-reading release-model release-check clean
 
 train: install
 	$(BIN)/tenfold train mnist
@@ -27,20 +27,29 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What the pages embed of the code, the outputs that they show, and the site in build/site.
+docs: install
+	$(BIN)/cog -r -P -I docs $$(grep -l '\[\[\[cog' docs/*.md)
+	$(BIN)/python -m pytest -q tests/docs/test_pages.py --update-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 claims: install
-	$(BIN)/python -m benchmarks.claims
+	$(BIN)/python -m benchmarks run claims
 
 bench: install
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks all
 
 bench-full: install
-	$(BIN)/python -m benchmarks --full
+	$(BIN)/python -m benchmarks all --full
 
 bench-reading: install
-	$(BIN)/python -m benchmarks.reading
+	$(BIN)/python -m benchmarks run reading
 
 release-model: install
-	$(BIN)/python -m benchmarks.release
+	$(BIN)/python -m benchmarks run release-model
+
+release-check: install
+	$(BIN)/python -m release
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist

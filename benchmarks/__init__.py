@@ -1,0 +1,1 @@
+"""What Tenfold costs and how well it does, measured: rooms of benchmarks with one protocol."""

@@ -1,21 +1,30 @@
-"""What the whole benchmark measures, in the order of what it is worth.
+"""What `python -m benchmarks all` measures, most valuable first.
 
-`make bench` takes the first steps with few seeds, `make bench-full` all of them; tables say by this
-plan how many seeds are still to come.
+By default a few seeds of a few benchmarks, in minutes; `--full` takes every seed, in hours. The
+list of what is still to be measured follows from the same plan.
 """
 
 from dataclasses import dataclass
 
-from benchmarks.ladder import SPLITS
-from tenfold.run.recipe import load_recipe, recipe_names
+from tenfold.run.recipe import load_recipe
 
-LENGTHS = (1, 2, 3, 4, 6, 8)  # epochs of `quick`
+SPLITS = ("kaggle", "mnist")
+QUICK_EPOCHS = (1, 2, 3, 4, 6, 8)
 QUICK_SEEDS = 20
+
+Step = tuple[str, ...]  # a benchmark's name and its arguments
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """So many seeds of a recipe or a peer, of some lengths (none: its own), on some splits."""
+class PlannedSeeds:
+    """A number of seeds of a recipe or baseline, for `time-to-accuracy`.
+
+    Args:
+        name: of the recipe or the baseline.
+        seeds: how many.
+        epochs: lengths of its schedule; none: its own.
+        splits: what it is trained on.
+    """
 
     name: str
     seeds: int
@@ -23,64 +32,61 @@ class Wanted:
     splits: tuple[str, ...] = SPLITS
 
     @property
-    def command(self) -> list[str]:
-        """The words behind `python`."""
-        words = ["-m", "benchmarks.ladder", self.name, "--seeds", str(self.seeds)]
-        words += ["--splits", *self.splits]
-        return words + (["--epochs", *map(str, self.epochs)] if self.epochs else [])
+    def step(self) -> Step:
+        """The step that measures them."""
+        step = ("time-to-accuracy", self.name, "--seeds", str(self.seeds), "--splits", *self.splits)
+        return step + (("--epochs", *map(str, self.epochs)) if self.epochs else ())
 
 
-def full() -> list[Wanted]:
-    """Give every rung of the ladder."""
-    wanted = [
-        Wanted("quick", 3),
-        Wanted("quick", 10, LENGTHS),
-        Wanted("pytorch", 5),
-        Wanted("best", 5),
-        Wanted("tuomaso", 5),
-        Wanted("quick", QUICK_SEEDS, LENGTHS),
-        Wanted("best", 20),
-        Wanted("deotte", 1),
-        Wanted("keras", 3),
+def planned_seeds() -> list[PlannedSeeds]:
+    """Return everything planned for `time-to-accuracy`, in order."""
+    return [
+        PlannedSeeds("quick", 3),
+        PlannedSeeds("quick", 10, QUICK_EPOCHS),
+        PlannedSeeds("pytorch", 5),
+        PlannedSeeds("best", 5),
+        PlannedSeeds("tuomaso", 5),
+        PlannedSeeds("quick", QUICK_SEEDS, QUICK_EPOCHS),
+        PlannedSeeds("best", 20),
+        PlannedSeeds("deotte", 1),
+        PlannedSeeds("keras", 3),
     ]
-    there = {*recipe_names(), "pytorch", "tuomaso", "deotte", "keras"}
-    return [one for one in wanted if one.name in there]
 
 
 def seeds(name: str, epochs: int, split: str) -> int:
-    """Say how many seeds a rung is to have; 0 where it is not in the plan."""
+    """Return how many seeds of a configuration are planned; 0 where it is not in the plan."""
     counts = [
         one.seeds
-        for one in full()
+        for one in planned_seeds()
         if one.name == name and split in one.splits and (not one.epochs or epochs in one.epochs)
     ]
     return max(counts, default=0)
 
 
-def minutes() -> list[list[str]]:
-    """Give the commands of `make bench`, as words behind `python`."""
+def short_steps() -> list[Step]:
+    """Return the steps of `python -m benchmarks all`."""
     return [
-        Wanted("quick", 1, (1, 3, load_recipe("quick").epochs), ("kaggle",)).command,
-        ["-m", "benchmarks.profiles", "quick"],
-        Wanted("tuomaso", 1, (), ("kaggle",)).command,
-        ["-m", "benchmarks.cost", "--pictures", "10000", "60000"],
-        ["-m", "benchmarks.inference", "--models", "1"],
+        PlannedSeeds("quick", 1, (1, 3, load_recipe("quick").epochs), ("kaggle",)).step,
+        ("profiles", "quick"),
+        PlannedSeeds("tuomaso", 1, (), ("kaggle",)).step,
+        ("cost", "--images", "10000", "60000"),
+        ("inference", "--models", "1"),
     ]
 
 
-def hours() -> list[list[str]]:
-    """Give the commands of `make bench-full`."""
-    ladder = [one.command for one in full()]
+def full_steps() -> list[Step]:
+    """Return the steps of `python -m benchmarks all --full`."""
+    accuracy = [one.step for one in planned_seeds()]
     return [
-        ladder[0],
-        ["-m", "benchmarks.pairs", "keras"],
-        ["-m", "benchmarks.profiles", "quick"],
-        ["-m", "benchmarks.inference"],
-        *ladder[1:3],
-        ["-m", "benchmarks.pairs", "pytorch"],
-        ["-m", "benchmarks.pairs", "keras", "--at-least", "99.51"],
-        *ladder[3:],
-        ["-m", "benchmarks.ladder", "an-m3", "--steps", "20", "--splits", "kaggle"],
-        ["-m", "benchmarks.cost"],
-        ["-m", "benchmarks.ensembles"],
+        accuracy[0],
+        ("speedup", "keras"),
+        ("profiles", "quick"),
+        ("inference",),
+        *accuracy[1:3],
+        ("speedup", "pytorch"),
+        ("speedup", "keras", "--at-least", "99.51"),
+        *accuracy[3:],
+        ("time-to-accuracy", "an-m3", "--steps", "20", "--splits", "kaggle"),
+        ("cost",),
+        ("ensembles",),
     ]

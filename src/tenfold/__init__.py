@@ -2,8 +2,8 @@
 
     import tenfold
 
-    digits = tenfold.load("train.csv")                  # a Dataset
-    clf = tenfold.DigitClassifier().fit(digits.images, digits.labels)   # scikit-learn's contract
+    train_set = tenfold.load("train.csv")               # a Dataset
+    clf = tenfold.DigitClassifier().fit(train_set.images, train_set.labels)   # scikit-learn's
     run = tenfold.train("train.csv", test="test.csv")   # what the command does
     tenfold.evaluate(run, "mnist:test")
     tenfold.Reader().read("photo.jpg")                  # the digits on a picture
@@ -12,57 +12,90 @@ Importing this package is light: a name's module is loaded when the name is firs
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tenfold.data.dataset import Dataset, from_arrays
     from tenfold.errors import TenfoldError
-    from tenfold.ink.drawings import load
     from tenfold.model.file import Model
     from tenfold.model.reader import Reader
+    from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.estimator import DigitClassifier
+    from tenfold.workflow.load import load
+    from tenfold.workflow.models.bench import bench
     from tenfold.workflow.models.compare import compare
+    from tenfold.workflow.models.ensemble import ensemble
     from tenfold.workflow.models.evaluate import evaluate
+    from tenfold.workflow.models.export import export
     from tenfold.workflow.models.predict import predict
+    from tenfold.workflow.runs.report import write_report
+    from tenfold.workflow.runs.result import Run
     from tenfold.workflow.runs.resume import resume
     from tenfold.workflow.runs.train import train
 
+    __version__: str
+
 __all__ = [
+    "Callback",
     "Dataset",
-    "DigitClassifier",
     "Model",
+    "ProgressEvent",
     "Reader",
+    "Run",
+    "StopTraining",
     "TenfoldError",
+    "bench",
     "compare",
+    "ensemble",
     "evaluate",
+    "export",
     "from_arrays",
     "load",
     "predict",
     "resume",
     "train",
+    "write_report",
 ]
+if find_spec("sklearn") is not None:  # its base class; `import *` and `dir` name what can be had
+    __all__ += ["DigitClassifier"]
 
 _HOMES = {
+    "Callback": "tenfold.training.callbacks",
     "Dataset": "tenfold.data.dataset",
     "DigitClassifier": "tenfold.workflow.estimator",
     "Model": "tenfold.model.file",
+    "ProgressEvent": "tenfold.training.callbacks",
     "Reader": "tenfold.model.reader",
+    "Run": "tenfold.workflow.runs.result",
+    "StopTraining": "tenfold.training.callbacks",
     "TenfoldError": "tenfold.errors",
+    "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
+    "ensemble": "tenfold.workflow.models.ensemble",
     "evaluate": "tenfold.workflow.models.evaluate",
+    "export": "tenfold.workflow.models.export",
     "from_arrays": "tenfold.data.dataset",
-    "load": "tenfold.ink.drawings",
+    "load": "tenfold.workflow.load",
     "predict": "tenfold.workflow.models.predict",
     "resume": "tenfold.workflow.runs.resume",
     "train": "tenfold.workflow.runs.train",
+    "write_report": "tenfold.workflow.runs.report",
 }
 
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        from tenfold.extras import missing_extra_named
+
+        with missing_extra_named(name):
+            return getattr(import_module(_HOMES[name]), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tenfold")
     raise AttributeError(f"module 'tenfold' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])

@@ -19,19 +19,19 @@ HEADER = ",".join(f"pixel{index}" for index in range(PIXELS))
 
 
 @pytest.fixture
-def table(digits: Dataset, tmp_path: Path) -> Path:
+def table(train_set: Dataset, tmp_path: Path) -> Path:
     """Kaggle's train.csv with its first 300 rows, say."""
-    return write_table(tmp_path / "train.csv", digits.subset(np.arange(300)))
+    return write_table(tmp_path / "train.csv", train_set.subset(np.arange(300)))
 
 
-def write_table(path: Path, digits: Dataset) -> Path:
-    rows = np.column_stack([digits.require_labels(), digits.images.reshape(-1, PIXELS)])
+def write_table(path: Path, dataset: Dataset) -> Path:
+    rows = np.column_stack([dataset.require_labels(), dataset.images.reshape(-1, PIXELS)])
     lines = [",".join(map(str, row)) for row in rows.tolist()]
     path.write_text("\n".join([f"label,{HEADER}", *lines, ""]))
     return path
 
 
-def complaint(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+def error_line(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     """Run a command that must fail; return its one line."""
     assert main([str(argument) for argument in arguments]) == 1
     captured = capsys.readouterr()
@@ -42,25 +42,34 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str
 
 
 def test_a_table_becomes_a_run_and_a_submission(
-    table: Path, questions: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    table: Path, test_set: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    test = write_table(tmp_path / "test.csv", questions.subset(np.arange(100)))
+    test = write_table(tmp_path / "test.csv", test_set.subset(np.arange(100)))
     lines = [line.partition(",")[2] for line in test.read_text().splitlines()]
     test.write_text("\n".join([*lines, ""]))  # without the labels
-    run, answers = tmp_path / "run", tmp_path / "s.csv"
-    words = ["train", table, "--test", test, "--submission", answers, "--out", run, "--epochs", 1]
+    run, submission = tmp_path / "run", tmp_path / "s.csv"
+    words = [
+        "train",
+        table,
+        "--test",
+        test,
+        "--submission",
+        submission,
+        "--out",
+        run,
+        "--epochs",
+        1,
+    ]
     assert main([*map(str, words), "--set", "batch_size=64", "--json"]) == 0
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["answered"] == 100
+    assert json.loads(captured.out)["unlabelled"] == 100
     assert "epoch 1/1" in captured.err
-    assert len(answers.read_text().splitlines()) == 101
+    assert len(submission.read_text().splitlines()) == 101
     assert main(["predict", str(run), str(test), "-o", str(tmp_path / "again.csv")]) == 0
-    assert (tmp_path / "again.csv").read_text() == answers.read_text()
+    assert (tmp_path / "again.csv").read_text() == submission.read_text()
 
 
-def test_a_run_is_tracked_where_asked(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_is_tracked(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     words = ["train", str(table), "--out", str(run), "--epochs", "1", "--no-report"]
     assert main([*words, "--track", "tensorboard"]) == 0
@@ -69,32 +78,32 @@ def test_a_run_is_tracked_where_asked(
 
 
 def test_evaluate_prints_the_score_and_its_interval(
-    trained: RunFolder, tmp_path: Path, questions: Dataset, capsys: pytest.CaptureFixture[str]
+    trained_run: RunFolder, tmp_path: Path, test_set: Dataset, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = write_table(tmp_path / "q.csv", questions)
-    assert main(["evaluate", str(trained.path), str(file), "--errors", "2"]) == 0
+    file = write_table(tmp_path / "q.csv", test_set)
+    assert main(["evaluate", str(trained_run.path), str(file), "--errors", "2"]) == 0
     text = capsys.readouterr().out
     assert "of 500 (95 % interval" in text
     assert text.count("row ") == 2
-    assert main(["evaluate", str(trained.model_file), str(file), "--json"]) == 0
+    assert main(["evaluate", str(trained_run.model_file), str(file), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["n"] == 500
 
 
-def test_predict_says_which_pictures_were_learned_from_and_answers_all_the_same(
-    table: Path, trained: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_predict_counts_training_images_and_predicts_them_all_the_same(
+    table: Path, trained_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = [line.partition(",")[2] for line in table.read_text().splitlines()]
     table.write_text("\n".join([*lines, ""]))  # without the labels
-    learned = len(Model(trained.model_file).seen(load(table)))
+    overlap = len(Model(trained_run.model_file).training_overlap(load(table)))
     out = tmp_path / "s.csv"
-    assert main(["predict", str(trained.model_file), str(table), "-o", str(out)]) == 0
-    said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith(f"{learned} of the 300 pictures were learned from by ")
-    assert len(said) == 2
+    assert main(["predict", str(trained_run.model_file), str(table), "-o", str(out)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"{overlap} of the 300 ")
+    assert len(lines) == 2
     assert len(out.read_text().splitlines()) == 301
 
 
-def test_a_report_is_drawn_again_from_the_run_and_its_pictures(
+def test_a_report_is_drawn_again_from_the_run_and_its_images(
     table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
@@ -106,7 +115,7 @@ def test_a_report_is_drawn_again_from_the_run_and_its_pictures(
     assert capsys.readouterr().out == f"{run / 'report.html'}\n"
     assert (run / "plots" / "curves.png").exists()
     write_table(table, load("mnist:test").subset(np.arange(300)))
-    assert "no longer the set" in complaint(capsys, "report", run)
+    assert "no longer the set" in error_line(capsys, "report", run)
 
 
 @pytest.mark.parametrize(
@@ -121,14 +130,14 @@ def test_a_bad_cell_is_named_by_file_row_and_column(
     cells[1 + 123] = cell
     lines[7] = ",".join(cells)
     table.write_text("\n".join([*lines, ""]))
-    said = complaint(capsys, "train", table, "--out", tmp_path / "run")
+    message = error_line(capsys, "train", table, "--out", tmp_path / "run")
     for word in ("train.csv", "row 7", "pixel123", fault):
-        assert word in said
+        assert word in message
     assert not (tmp_path / "run").exists()
 
 
 def test_other_mistakes_are_one_line_too(
-    table: Path, trained: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    table: Path, trained_run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unlabelled = tmp_path / "unlabelled.csv"
     unlabelled.write_text(
@@ -139,18 +148,18 @@ def test_other_mistakes_are_one_line_too(
     nothing = tmp_path / "nothing.csv"
     nothing.write_text(f"label,{HEADER}\n")
     out = tmp_path / "run"
-    assert "no column 'label'" in complaint(capsys, "train", unlabelled, "--out", out)
-    assert "783" in complaint(capsys, "train", narrow, "--out", out)
-    assert "nothing.csv" in complaint(capsys, "train", nothing, "--out", out)
-    assert "absent.csv" in complaint(capsys, "train", tmp_path / "absent.csv", "--out", out)
-    assert "did you mean 'quick'" in complaint(capsys, "train", table, "--recipe", "quik")
-    assert "did you mean 'epochs'" in complaint(capsys, "train", table, "--set", "epoch=1")
-    assert "holds a run already" in complaint(capsys, "train", table, "--out", trained.path)
-    assert "--test" in complaint(capsys, "train", table, "--submission", tmp_path / "s.csv")
-    assert "no folder" in complaint(
-        capsys, "predict", trained.path, table, "-o", tmp_path / "nowhere" / "s.csv"
+    assert "no column 'label'" in error_line(capsys, "train", unlabelled, "--out", out)
+    assert "783" in error_line(capsys, "train", narrow, "--out", out)
+    assert "nothing.csv" in error_line(capsys, "train", nothing, "--out", out)
+    assert "absent.csv" in error_line(capsys, "train", tmp_path / "absent.csv", "--out", out)
+    assert "did you mean 'quick'" in error_line(capsys, "train", table, "--recipe", "quik")
+    assert "did you mean 'epochs'" in error_line(capsys, "train", table, "--set", "epoch=1")
+    assert "holds a run already" in error_line(capsys, "train", table, "--out", trained_run.path)
+    assert "--test" in error_line(capsys, "train", table, "--submission", tmp_path / "s.csv")
+    assert "no folder" in error_line(
+        capsys, "predict", trained_run.path, table, "-o", tmp_path / "nowhere" / "s.csv"
     )
-    assert "does not exist" in complaint(capsys, "report", tmp_path / "nowhere")
+    assert "does not exist" in error_line(capsys, "report", tmp_path / "nowhere")
     assert not out.exists()
 
 
@@ -175,10 +184,10 @@ def test_help_and_reading_import_nothing_heavy() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_predicting_imports_no_torch(trained: RunFolder, table: Path, tmp_path: Path) -> None:
+def test_predicting_imports_no_torch(trained_run: RunFolder, table: Path, tmp_path: Path) -> None:
     code = (
         "import sys, tenfold.cli\n"
-        f"tenfold.cli.main(['predict', {str(trained.path)!r}, {str(table)!r}, "
+        f"tenfold.cli.main(['predict', {str(trained_run.path)!r}, {str(table)!r}, "
         f"'-o', {str(tmp_path / 'a.csv')!r}])\n"
         "sys.exit('torch' if 'torch' in sys.modules else 0)"
     )
@@ -202,7 +211,7 @@ def test_ctrl_c_ends_with_the_model_so_far(table: Path, tmp_path: Path) -> None:
         out, _ = process.communicate()
     assert process.returncode == 0
     assert "interrupted" in out
-    epochs = RunFolder.open(run).metrics()["training"]["epochs"]
+    epochs = RunFolder.open(run).metrics().training.epochs
     assert 1 <= epochs < 500
     assert (run / "report.html").exists()
     assert main(["predict", str(run), str(table), "-o", str(tmp_path / "s.csv")]) == 0

@@ -8,12 +8,12 @@ import pytest
 
 from tenfold.cli import main
 from tenfold.data.bundled import bundled
-from tenfold.data.export import export
+from tenfold.data.dataset_export import export_dataset
 
 
 @pytest.fixture
 def few(tmp_path: Path) -> Path:
-    (path,) = export(bundled("mnist:test").subset(np.arange(200)), tmp_path)
+    (path,) = export_dataset(bundled("mnist:test").subset(np.arange(200)), tmp_path)
     return path
 
 
@@ -31,14 +31,14 @@ def test_show_prints_counts_and_draws_a_picture(
     assert main(["data", "show", str(few), "--picture", "3"]) == 0
     printed = capsys.readouterr().out
     assert "uint8 [200, 28, 28]" in printed
-    assert "picture 3, labelled 0" in printed
+    assert "image 3, labelled 0" in printed
     assert max(map(len, printed.splitlines())) <= 80 + len(str(few))
 
 
 def test_show_gives_json_for_programs(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "show", str(few), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert shown["pictures"] == sum(shown["class_counts"]) == 200
+    assert shown["images"] == sum(shown["class_counts"]) == 200
     assert len(shown["fingerprint"]) == 64
 
 
@@ -52,13 +52,13 @@ def test_show_refuses_a_picture_that_is_not_there(
 def test_check_passes_a_sound_set(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", "mnist:test", "--against", "mnist"]) == 0
     printed = capsys.readouterr().out
-    assert "nothing is wrong" in printed
+    assert "no problems found" in printed
     assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_check_exits_1_for_a_leak(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", "mnist:test", "--against", str(few)]) == 1
-    assert "wrong        200 pictures (index 0, 1, 2, ...) also in" in capsys.readouterr().out
+    assert "200 images (index 0, 1, 2, ...) also in" in capsys.readouterr().out
     assert main(["data", "check", "mnist:test", "--against", str(few), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["leaks"] == list(range(200))
 

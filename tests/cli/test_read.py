@@ -3,56 +3,55 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
+from tests.draw_digits import DrawDigits
 
 from tenfold.cli import main
 
-Draw = Callable[..., NDArray[np.uint8]]
-
 
 @pytest.fixture
-def number(drawn: Draw, tmp_path: Path) -> Path:
+def number_image(draw_digits: DrawDigits, tmp_path: Path) -> Path:
     """A picture of 72 above 10."""
     places = [(40, 30), (170, 30), (40, 230), (170, 230)]
     path = tmp_path / "number.png"
-    Image.fromarray(drawn([0, 1, 2, 3], places, size=(360, 320))).save(path)
+    Image.fromarray(draw_digits([0, 1, 2, 3], places, size=(360, 320))).save(path)
     return path
 
 
-def test_prints_rows_as_they_were_read(number: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["read", str(number)]) == 0
+def test_prints_rows_as_they_were_read(
+    number_image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["read", str(number_image)]) == 0
     assert capsys.readouterr().out == "72\n10\n"
 
 
 def test_names_each_of_several_and_fails_for_one_that_is_broken(
-    number: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    number_image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blank = tmp_path / "blank.png"
     Image.new("L", (100, 100), 250).save(blank)
-    assert main(["read", str(number), str(blank)]) == 0
-    told = capsys.readouterr()
-    assert told.out == f"{number}: 72\n{number}: 10\n"
-    assert told.err == f"tenfold: {blank}: no digits found\n"
+    assert main(["read", str(number_image), str(blank)]) == 0
+    output = capsys.readouterr()
+    assert output.out == f"{number_image}: 72\n{number_image}: 10\n"
+    assert output.err == f"tenfold: {blank}: no digits found\n"
     blank.write_text("not a picture")
-    assert main(["read", str(blank), str(number)]) == 1
-    told = capsys.readouterr()
-    assert told.out == f"{number}: 72\n{number}: 10\n"
-    assert told.err.startswith(f"tenfold: {blank}: ")
-    assert told.err.count("\n") == 1
+    assert main(["read", str(blank), str(number_image)]) == 1
+    output = capsys.readouterr()
+    assert output.out == f"{number_image}: 72\n{number_image}: 10\n"
+    assert output.err.startswith(f"tenfold: {blank}: ")
+    assert output.err.count("\n") == 1
 
 
 def test_json_has_a_line_for_each_picture(
-    number: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    number_image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["read", str(number), str(tmp_path / "absent.png"), "--json"]) == 1
+    assert main(["read", str(number_image), str(tmp_path / "absent.png"), "--json"]) == 1
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first["picture"] == str(number)
+    assert first["image"] == str(number_image)
     assert first["rows"] == ["72", "10"]
     assert (first["width"], first["height"]) == (320, 360)
     seven = first["digits"][0]
@@ -63,34 +62,34 @@ def test_json_has_a_line_for_each_picture(
 
 
 def test_refuses_what_is_less_sure_than_asked(
-    number: Path, capsys: pytest.CaptureFixture[str]
+    number_image: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["read", str(number), "--min-confidence", "0.9999999"]) == 0
+    assert main(["read", str(number_image), "--min-confidence", "0.9999999"]) == 0
     assert capsys.readouterr().out == "??\n??\n"
 
 
 def test_preview_shows_boxes_answers_and_what_the_model_saw(
-    number: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    number_image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "seen.png"
-    assert main(["read", str(number), "--preview", str(out)]) == 0
-    picture = np.asarray(Image.open(out).convert("RGB")).astype(int)
-    blue = (np.abs(picture - [0x00, 0x72, 0xB2]) < 8).all(2)
+    assert main(["read", str(number_image), "--preview", str(out)]) == 0
+    image = np.asarray(Image.open(out).convert("RGB")).astype(int)
+    blue = (np.abs(image - [0x00, 0x72, 0xB2]) < 8).all(2)
     assert blue.sum() > 4 * 400  # four boxes and their labels
-    assert main(["read", str(number), "--preview", str(out)]) == 1
-    assert "seen.png: is there already" in capsys.readouterr().err
-    assert main(["read", str(number), str(number), "--preview", str(out)]) == 0
+    assert main(["read", str(number_image), "--preview", str(out)]) == 1
+    assert "seen.png: exists already" in capsys.readouterr().err
+    assert main(["read", str(number_image), str(number_image), "--preview", str(out)]) == 0
     assert {path.name for path in tmp_path.glob("seen-*.png")} == {"seen-1.png", "seen-2.png"}
-    assert main(["read", str(number), "--preview", str(tmp_path / "seen.jpg")]) == 1
+    assert main(["read", str(number_image), "--preview", str(tmp_path / "seen.jpg")]) == 1
     assert "is written as PNG; name it so" in capsys.readouterr().err
 
 
-def test_loads_nothing_that_reading_does_without(number: Path) -> None:
+def test_loads_nothing_that_reading_does_without(number_image: Path) -> None:
     code = (
         "import sys; from tenfold.cli import main; main(['read', sys.argv[1]]); "
         "print(*{'torch', 'matplotlib', 'sklearn', 'polars', 'onnx'} & set(sys.modules))"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", code, str(number)], capture_output=True, text=True, check=True
+    output = subprocess.run(
+        [sys.executable, "-c", code, str(number_image)], capture_output=True, text=True, check=True
     )
-    assert told.stdout == "72\n10\n\n"
+    assert output.stdout == "72\n10\n\n"

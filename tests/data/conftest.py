@@ -16,18 +16,18 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def few() -> Dataset:
+def small_set() -> Dataset:
     """The first 20 rows of Kaggle's train.csv."""
     return bundled("kaggle").subset(np.arange(20))
 
 
 @pytest.fixture
-def table(few: Dataset) -> Table:
-    """Those rows as the cells of a table: the header, then a row a picture."""
+def table(small_set: Dataset) -> Table:
+    """Those rows as the cells of a table: the header, then a row for each image."""
     header = ["label", *(f"pixel{index}" for index in range(784))]
     rows = [
-        [str(label), *map(str, picture.reshape(-1))]
-        for label, picture in zip(few.require_labels(), few.images, strict=True)
+        [str(label), *map(str, image.reshape(-1))]
+        for label, image in zip(small_set.require_labels(), small_set.images, strict=True)
     ]
     return [header, *rows]
 
@@ -44,14 +44,16 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def refusal(source: str | Path) -> str:
-    """Return the error of loading `source`, having seen that it is one line."""
-    with pytest.raises(TenfoldError) as caught:
-        load(source)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+@pytest.fixture
+def load_error() -> Callable[..., None]:
+    """Check that loading fails with one line that has all the facts."""
 
+    def load_error(source: str | Path, *facts: str | Path) -> None:
+        with pytest.raises(TenfoldError) as caught:
+            load(source)
+        message = str(caught.value)
+        assert "\n" not in message
+        for fact in facts:
+            assert str(fact) in message
 
-@pytest.fixture(name="refusal")
-def _refusal() -> Callable[[str | Path], str]:
-    return refusal
+    return load_error

@@ -1,54 +1,56 @@
-"""Worse pictures: what they look like, and that the model's answers to them are counted."""
+"""Corrupted images, and the accuracy on them."""
 
 import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.robustness import MOST_PICTURES, Robustness, robustness
+from tenfold.evaluation.robustness import MAX_IMAGES, Robustness, robustness
 from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
-def found(trained: RunFolder, questions: Dataset) -> Robustness:
-    return robustness(Model(trained.model_file, 1), questions.images, questions.require_labels())
+def result(trained_run: RunFolder, test_set: Dataset) -> Robustness:
+    return robustness(Model(trained_run.model_file, 1), test_set.images, test_set.require_labels())
 
 
-def test_every_change_has_four_strengths_and_hurts_more_the_stronger_it_is(
-    found: Robustness,
+def test_accuracy_falls_with_severity(
+    result: Robustness,
 ) -> None:
-    assert found.n == MOST_PICTURES
-    assert len(found.changes) == 8
-    assert all(len(change.trials) == 4 for change in found.changes)
-    for name in ("turned", "moved", "noise", "grey paper"):
-        (change,) = (change for change in found.changes if change.name == name)
-        accuracies = [found.unchanged.accuracy, *(trial.accuracy for trial in change.trials)]
+    assert result.n == MAX_IMAGES
+    assert len(result.corruptions) == 8
+    assert all(len(corruption.trials) == 4 for corruption in result.corruptions)
+    for name in ("rotation", "translation", "Gaussian noise", "grey background"):
+        (corruption,) = (corruption for corruption in result.corruptions if corruption.name == name)
+        accuracies = [result.clean.accuracy, *(trial.accuracy for trial in corruption.trials)]
         assert accuracies[-1] < accuracies[0] - 0.1
         assert accuracies[-1] == min(accuracies)
 
 
-def test_examples_are_one_picture_changed(found: Robustness, questions: Dataset) -> None:
-    as_is = found.unchanged.example.astype(int)
-    assert (questions.images == found.unchanged.example).all((1, 2)).any()
-    ink = {c.name: [int(t.example.sum()) for t in c.trials] for c in found.changes}
-    assert ink["another size"] == sorted(ink["another size"])
-    assert ink["another pen"] == sorted(ink["another pen"])
-    assert ink["faint ink"] == sorted(ink["faint ink"], reverse=True)
-    moved = next(c for c in found.changes if c.name == "moved").trials[1].example.astype(int)
+def test_examples_are_one_image_corrupted(result: Robustness, test_set: Dataset) -> None:
+    original = result.clean.example.astype(int)
+    assert (test_set.images == result.clean.example).all((1, 2)).any()
+    ink = {c.name: [int(t.example.sum()) for t in c.trials] for c in result.corruptions}
+    assert ink["scale"] == sorted(ink["scale"])
+    assert ink["stroke width"] == sorted(ink["stroke width"])
+    assert ink["low contrast"] == sorted(ink["low contrast"], reverse=True)
+    shifted = (
+        next(c for c in result.corruptions if c.name == "translation").trials[1].example.astype(int)
+    )
     shifts = [(0, -2), (2, 0), (0, 2), (-2, 0)]
-    assert min(np.abs(moved - np.roll(as_is, by, (0, 1))).sum() for by in shifts) == 0
+    assert min(np.abs(shifted - np.roll(original, by, (0, 1))).sum() for by in shifts) == 0
 
 
-def test_as_they_are_the_score_is_that_of_the_answers(
-    found: Robustness, trained: RunFolder, questions: Dataset
+def test_clean_accuracy_is_that_of_the_predictions(
+    result: Robustness, trained_run: RunFolder, test_set: Dataset
 ) -> None:
-    rows = np.linspace(0, len(questions) - 1, MOST_PICTURES).round().astype(int)
-    answers = Model(trained.model_file, 1).predict(questions.images[rows]).labels
-    right = (answers == questions.require_labels()[rows]).mean()
-    assert found.unchanged.accuracy == pytest.approx(right)
+    rows = np.linspace(0, len(test_set) - 1, MAX_IMAGES).round().astype(int)
+    predictions = Model(trained_run.model_file, 1).predict(test_set.images[rows]).labels
+    accuracy = (predictions == test_set.require_labels()[rows]).mean()
+    assert result.clean.accuracy == pytest.approx(accuracy)
 
 
-def test_a_handful_of_pictures_will_do(trained: RunFolder, questions: Dataset) -> None:
-    few = questions.subset(np.arange(3))
-    found = robustness(Model(trained.model_file, 1), few.images, few.require_labels())
-    assert found.n == 3
+def test_three_images_are_enough(trained_run: RunFolder, test_set: Dataset) -> None:
+    few = test_set.subset(np.arange(3))
+    result = robustness(Model(trained_run.model_file, 1), few.images, few.require_labels())
+    assert result.n == 3

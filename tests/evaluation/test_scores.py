@@ -12,17 +12,17 @@ TEN = tuple("0123456789")
 
 
 @pytest.fixture(scope="module")
-def answers(digits: Dataset, questions: Dataset) -> np.ndarray:
-    """Probabilities for `questions` from the distance to each class's mean picture."""
-    flat = digits.images.reshape(len(digits), -1) / 255
-    means = np.stack([flat[digits.require_labels() == c].mean(axis=0) for c in range(10)])
-    asked = questions.images.reshape(len(questions), 1, -1) / 255
-    closeness = -((asked - means) ** 2).sum(axis=2) / 4
-    raised = np.exp(closeness - closeness.max(axis=1, keepdims=True))
-    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+def probabilities(train_set: Dataset, test_set: Dataset) -> np.ndarray:
+    """Probabilities of a nearest-mean classifier for the test set."""
+    flat = train_set.images.reshape(len(train_set), -1) / 255
+    means = np.stack([flat[train_set.require_labels() == c].mean(axis=0) for c in range(10)])
+    flat_test = test_set.images.reshape(len(test_set), 1, -1) / 255
+    logits = -((flat_test - means) ** 2).sum(axis=2) / 4
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
 
 
-def test_wilson_gives_the_published_interval() -> None:
+def test_wilson_interval_equals_published_values() -> None:
     # Newcombe 1998, Statistics in Medicine 17, table I: 81 of 263 and 0 of 20
     assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
@@ -34,18 +34,18 @@ def test_wilson_stays_within_zero_and_one(correct: int, n: int) -> None:
     assert 0 <= low < high <= 1
 
 
-def test_scores_are_those_of_scikit_learn(questions: Dataset, answers: np.ndarray) -> None:
-    labels = questions.require_labels()
-    scores = score(labels, answers, TEN)
-    expected = precision_recall_fscore_support(labels, answers.argmax(1), zero_division=0)
+def test_scores_are_those_of_scikit_learn(test_set: Dataset, probabilities: np.ndarray) -> None:
+    labels = test_set.require_labels()
+    scores = score(labels, probabilities, TEN)
+    expected = precision_recall_fscore_support(labels, probabilities.argmax(1), zero_division=0)
     rows = [(row.precision, row.recall, row.f1, row.n) for row in scores.per_class]
     assert np.array(rows) == pytest.approx(np.array(expected).T)
-    assert scores.loss == pytest.approx(log_loss(labels, answers), rel=1e-4)
+    assert scores.loss == pytest.approx(log_loss(labels, probabilities), rel=1e-4)
     assert scores.accuracy == scores.correct / 500
     assert 0.7 < scores.accuracy < 0.9  # nearest mean: a weak but sound classifier
 
 
-def test_a_class_that_is_never_answered_has_a_precision_of_zero() -> None:
+def test_class_that_is_never_predicted_has_a_precision_of_zero() -> None:
     scores = score(np.array([0, 1]), np.array([[1, 0], [1, 0]], np.float32), ("a", "b"))
     assert (scores.per_class[1].precision, scores.per_class[1].f1) == (0, 0)
 
@@ -66,39 +66,39 @@ def test_confused_pairs_are_counted_one_way_and_both_ways() -> None:
     assert scores.confusion[4, 9] == 2
 
 
-def test_a_true_label_without_any_probability_has_a_finite_loss() -> None:
+def test_label_of_zero_probability_has_a_finite_loss() -> None:
     losses = cross_entropy(np.array([0, 1]), np.array([[0, 1], [0, 1]], np.float32))
     assert losses == pytest.approx([87.33, 0], abs=0.01)
 
 
-def test_scores_are_ready_for_json(questions: Dataset, answers: np.ndarray) -> None:
-    scores = score(questions.require_labels(), answers, TEN)
-    told = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
-    assert told["n"] == 500
-    assert told["interval"] == list(scores.interval)
-    assert sum(map(sum, told["confusion"])) == 500
-    assert told["confused"][0]["true"] in TEN
+def test_scores_can_be_written_as_json(test_set: Dataset, probabilities: np.ndarray) -> None:
+    scores = score(test_set.require_labels(), probabilities, TEN)
+    content = json.loads(json.dumps(scores.to_dict(), allow_nan=False))
+    assert content["n"] == 500
+    assert content["interval"] == list(scores.interval)
+    assert sum(map(sum, content["confusion"])) == 500
+    assert content["confused"][0]["true"] in TEN
 
 
-def test_scores_tell_n_and_the_interval_in_one_line() -> None:
+def test_text_of_scores_has_n_and_interval() -> None:
     labels = np.zeros(28_000, np.int64)
     predictions = (np.arange(28_000) < 110).astype(int)
     scores = score(labels, np.eye(10, dtype=np.float32)[predictions], TEN)
     assert str(scores) == "99.61 % of 28,000 (95 % interval 99.53-99.67 %)"
 
 
-def test_scores_show_themselves_in_a_notebook_with_class_names_escaped() -> None:
-    shown = score(np.array([0]), np.ones((1, 1), np.float32), ("<b>",))._repr_html_()
-    assert "&lt;b&gt;" in shown
-    assert "<b>" not in shown
+def test_html_of_scores_escapes_class_names() -> None:
+    html = score(np.array([0]), np.ones((1, 1), np.float32), ("<b>",))._repr_html_()
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
 
 
-def test_percent_says_a_hundred_only_where_nothing_is_wrong() -> None:
+def test_percent_is_100_only_without_errors() -> None:
     assert percent(27_999 / 28_000) == "99.996 %"
     assert percent(1.0) == "100.00 %"
 
 
-def test_calibration_sees_answers_that_are_too_sure() -> None:
+def test_calibration_error_of_overconfident_predictions() -> None:
     labels = np.tile([0, 1], 500)
     probabilities = np.tile(np.array([[0.9, 0.1]], np.float32), (1000, 1))
     calibration = score(labels, probabilities, ("a", "b")).calibration
@@ -108,16 +108,14 @@ def test_calibration_sees_answers_that_are_too_sure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "probabilities", "said"),
+    ("labels", "probabilities", "message"),
     [
         ([0, 1], np.ones((1, 2)), r"must be \[2, 2\].*Received: \[1, 2\]"),
-        ([], np.ones((0, 2)), "no labelled pictures"),
+        ([], np.ones((0, 2)), "no labelled images"),
         ([2], np.ones((1, 2)), "indices 0-1. Received: 2-2"),
-        ([0], np.array([[np.nan, 1]]), "must be numbers"),
+        ([0], np.array([[np.nan, 1]]), r"finite\. Received in row 0"),
     ],
 )
-def test_what_cannot_be_scored_is_named(
-    labels: list[int], probabilities: np.ndarray, said: str
-) -> None:
-    with pytest.raises(TenfoldError, match=said):
+def test_invalid_input_is_named(labels: list[int], probabilities: np.ndarray, message: str) -> None:
+    with pytest.raises(TenfoldError, match=message):
         score(np.array(labels, np.int64), probabilities.astype(np.float32), ("a", "b"))

@@ -8,7 +8,7 @@ PROBABILITIES = np.array(
 )
 
 
-def test_errors_are_ranked_by_how_much_surer_the_answer_was_than_the_truth() -> None:
+def test_errors_are_ranked_by_the_gap_between_prediction_and_label() -> None:
     ranked = top_errors(LABELS, PROBABILITIES, 6)
     assert [(error.index, error.label, error.prediction) for error in ranked] == [
         (2, 2, 0),
@@ -19,9 +19,9 @@ def test_errors_are_ranked_by_how_much_surer_the_answer_was_than_the_truth() -> 
     assert round(ranked[0].label_probability, 6) == 0.05
 
 
-def test_no_more_are_given_than_asked_for() -> None:
+def test_at_most_count_errors_are_returned() -> None:
     assert [error.index for error in top_errors(LABELS, PROBABILITIES, 1)] == [2]
 
 
-def test_a_perfect_model_has_none() -> None:
+def test_perfect_predictions_have_no_errors() -> None:
     assert top_errors(np.array([0, 1]), np.eye(2, dtype=np.float32), 6) == []

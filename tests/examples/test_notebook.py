@@ -15,7 +15,7 @@ from tenfold.run.folder import RunFolder
 
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebook.ipynb"
 RECIPES = ("notebook", "quick")
-PICTURES = 1000
+IMAGES = 1000
 LARGEST = 1_500_000  # bytes: it is downloaded with every clone
 
 
@@ -30,10 +30,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def executed(folder: Path) -> Iterator[Any]:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TENFOLD_NOTEBOOK_EPOCHS", "1")
-        patch.setenv("TENFOLD_NOTEBOOK_PICTURES", str(PICTURES))
+        patch.setenv("TENFOLD_NOTEBOOK_IMAGES", str(IMAGES))
         patch.setenv("TMPDIR", str(folder / "temporary"))
         client = NotebookClient(
             notebook,
@@ -54,7 +54,7 @@ def work(executed: object, folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def saved() -> Any:
     """The notebook with the outputs that it is published with."""
-    return nbformat.read(NOTEBOOK, as_version=4)
+    return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
 
 
 def code_cells(notebook: Any) -> list[Any]:
@@ -80,18 +80,22 @@ def test_every_cell_runs_without_a_warning(executed: Any) -> None:
 
 def test_both_recipes_are_trained_and_reported(work: Path) -> None:
     notebook, quick = (RunFolder.open(work / "runs" / f"{name}-kaggle-1") for name in RECIPES)
-    assert notebook.metrics()["validation"]["n"] == PICTURES // 10
-    assert notebook.metrics()["model"]["parameters"] == 887_530
-    assert quick.metrics()["test"]["n"] == PICTURES
-    assert quick.metrics()["test"]["accuracy"] > 0.8
+    validation = notebook.metrics().validation
+    assert validation is not None
+    assert validation.n == IMAGES // 10
+    assert notebook.metrics().model.parameters == 887_530
+    scores = quick.metrics().test
+    assert scores is not None
+    assert scores.n == IMAGES
+    assert scores.accuracy > 0.8
     assert notebook.report_file.is_file()
     assert quick.report_file.is_file()
 
 
-def test_the_submission_has_a_row_a_test_picture(work: Path) -> None:
+def test_the_submission_has_a_row_a_test_image(work: Path) -> None:
     table = pl.read_csv(work / "submission.csv")
     assert table.columns == ["ImageId", "Label"]
-    assert table["ImageId"].to_list() == list(range(1, PICTURES + 1))
+    assert table["ImageId"].to_list() == list(range(1, IMAGES + 1))
     assert table["Label"].is_between(0, 9).all()
 
 

@@ -5,14 +5,14 @@ from tenfold.data.dataset import Dataset
 from tenfold.ink.normalise import normalise
 
 
-def test_gives_mnist_digits_back_as_they_were(questions: Dataset) -> None:
-    again = np.stack([normalise(image / np.float32(255)).image for image in questions.images[:200]])
-    difference = np.abs(again.astype(float) - questions.images[:200]).mean()
+def test_changes_mnist_digits_little(test_set: Dataset) -> None:
+    again = np.stack([normalise(image / np.float32(255)).image for image in test_set.images[:200]])
+    difference = np.abs(again.astype(float) - test_set.images[:200]).mean()
     assert difference < 8  # of 255; a shift by one pixel makes it 16
 
 
-def test_fits_the_longer_side_to_20_and_centres_the_mass(questions: Dataset) -> None:
-    for image in questions.images[:50]:
+def test_fits_the_longer_side_to_20_and_centres_the_mass(test_set: Dataset) -> None:
+    for image in test_set.images[:50]:
         large = cv2.resize(image, (140, 140), interpolation=cv2.INTER_CUBIC) / np.float32(255)
         placed = normalise(np.pad(large, ((0, 90), (40, 0)))).image
         rows, columns = np.flatnonzero(placed.any(1)), np.flatnonzero(placed.any(0))
@@ -22,38 +22,38 @@ def test_fits_the_longer_side_to_20_and_centres_the_mass(questions: Dataset) -> 
         assert np.abs(np.array(middle) - 14).max() <= 0.51
 
 
-def test_brings_any_pen_near_mnists() -> None:
+def test_normalises_any_pen_width() -> None:
     inked = []
     for pen in (2, 20, 30, 70):
         canvas = np.zeros((300, 300), np.float32)
         cv2.ellipse(canvas, (150, 150), (60, 90), 0, 0, 360, 1.0, pen)
-        done = normalise(canvas)
-        inked.append(done.image.sum() / 255)
-        assert done.notes == {
+        normalised = normalise(canvas)
+        inked.append(normalised.image.sum() / 255)
+        assert normalised.notes == {
             2: ("very thin stroke: thickened",),
             70: ("very thick stroke: thinned",),
         }.get(pen, ())
     assert max(inked) < 2.6 * min(inked)  # the pens differ by thirty times
 
 
-def test_a_broad_bar_is_thinned_though_its_outline_is_rough() -> None:
+def test_a_wide_bar_is_thinned_though_its_outline_is_rough() -> None:
     random = np.random.default_rng(0)
     bar = np.zeros((60, 60), np.float32)
     for row in range(5, 55):
         left, right = random.integers(18, 21), random.integers(40, 43)
         bar[row, left:right] = 1
-    done = normalise(bar)
-    assert done.notes == ("very thick stroke: thinned",)
-    assert float((done.image[14] > 127).sum()) <= 6  # 9 before
+    normalised = normalise(bar)
+    assert normalised.notes == ("very thick stroke: thinned",)
+    assert float((normalised.image[14] > 127).sum()) <= 6  # 9 before
 
 
 def test_is_blank_without_ink() -> None:
     assert not normalise(np.zeros((40, 30), np.float32)).image.any()
 
 
-def test_what_is_broader_than_any_pen_stays_as_broad() -> None:
+def test_ink_wider_than_any_pen_keeps_its_width() -> None:
     coat = np.zeros((60, 60), np.float32)
     coat[5:55, 12:46] = 1
-    done = normalise(coat)
-    assert done.notes == ()
-    assert 13 <= float((done.image[14] > 127).sum()) <= 14
+    normalised = normalise(coat)
+    assert normalised.notes == ()
+    assert 13 <= float((normalised.image[14] > 127).sum()) <= 14

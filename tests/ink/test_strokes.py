@@ -18,6 +18,6 @@ def test_a_digit_half_as_tall_as_its_neighbour_is_no_dirt() -> None:
 @pytest.mark.parametrize(
     "stroke", [[], [(1,)], [(1, 2, 3)], [("a", "b")], [(float("nan"), 0)], [(1e9, 0)], 7]
 )
-def test_a_bad_stroke_is_named(stroke: object) -> None:
+def test_an_invalid_stroke_is_named(stroke: object) -> None:
     with pytest.raises(TenfoldError, match="stroke 2: "):
-        find_stroked_digits([[(0, 0), (1, 1)], stroke])  # type: ignore[list-item]
+        find_stroked_digits([[(0, 0), (1, 1)], stroke])  # type: ignore[list-item]  # wrong on purpose

@@ -8,84 +8,86 @@ from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, open_model
-from tenfold.model.inspect import feature_maps, first_filters
+from tenfold.model.internals import feature_maps, first_filters
 from tenfold.run.folder import RunFolder
 
 
-def test_any_runtime_runs_the_file(trained: RunFolder, questions: Dataset) -> None:
+def test_any_runtime_runs_the_file(trained_run: RunFolder, test_set: Dataset) -> None:
     """With onnx's own reference implementation, which shares no code with onnxruntime."""
     from onnx.reference import ReferenceEvaluator
 
-    some = questions.images[:8]
-    probabilities, label, accepted = ReferenceEvaluator(str(trained.model_file)).run(
-        None, {"image": some}
+    images = test_set.images[:8]
+    probabilities, label, accepted = ReferenceEvaluator(str(trained_run.model_file)).run(
+        None, {"image": images}
     )
-    answers = open_model(trained.path).predict(some)
-    np.testing.assert_allclose(probabilities, answers.probabilities, atol=1e-4)
-    assert label.tolist() == answers.labels.tolist()
-    assert accepted.tolist() == answers.accepted.tolist()
+    predictions = open_model(trained_run.path).predict(images)
+    np.testing.assert_allclose(probabilities, predictions.probabilities, atol=1e-4)
+    assert label.tolist() == predictions.labels.tolist()
+    assert accepted.tolist() == predictions.accepted.tolist()
 
 
-def test_the_file_keeps_the_contract(trained: RunFolder, questions: Dataset) -> None:
-    graph = onnx.load(trained.model_file).graph
+def test_inputs_and_outputs_follow_the_contract(trained_run: RunFolder, test_set: Dataset) -> None:
+    graph = onnx.load(trained_run.model_file).graph
     assert [value.name for value in graph.input] == ["image"]
     assert [value.name for value in graph.output] == ["probabilities", "label", "accepted"]
-    answers = open_model(trained.model_file).predict(questions.images)
-    assert answers.probabilities.dtype == np.float32
-    np.testing.assert_allclose(answers.probabilities.sum(axis=1), 1, atol=1e-5)
-    assert answers.labels.dtype == np.int64
-    assert np.array_equal(answers.labels, answers.probabilities.argmax(axis=1))
-    assert np.array_equal(answers.accepted, answers.probabilities.max(axis=1) >= 0.5)
+    predictions = open_model(trained_run.model_file).predict(test_set.images)
+    assert predictions.probabilities.dtype == np.float32
+    np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, atol=1e-5)
+    assert predictions.labels.dtype == np.int64
+    assert np.array_equal(predictions.labels, predictions.probabilities.argmax(axis=1))
+    assert np.array_equal(predictions.accepted, predictions.probabilities.max(axis=1) >= 0.5)
 
 
-def test_the_batch_size_changes_no_answer(trained: RunFolder, questions: Dataset) -> None:
-    model = open_model(trained.path)
-    one, many = (model.predict(questions.images, batch) for batch in (7, 512))
-    np.testing.assert_allclose(one.probabilities, many.probabilities, atol=1e-5)
+def test_batch_size_changes_no_prediction(trained_run: RunFolder, test_set: Dataset) -> None:
+    model = open_model(trained_run.path)
+    small, large = (model.predict(test_set.images, size) for size in (7, 512))
+    np.testing.assert_allclose(small.probabilities, large.probabilities, atol=1e-5)
 
 
-def test_no_picture_and_one_picture_are_answered(trained: RunFolder, questions: Dataset) -> None:
-    model = open_model(trained.path)
-    assert len(model.predict(questions.images[:0])) == 0
-    assert len(model.predict(questions.images[:1])) == 1
+def test_zero_images_and_one_image_are_predicted(trained_run: RunFolder, test_set: Dataset) -> None:
+    model = open_model(trained_run.path)
+    assert len(model.predict(test_set.images[:0])) == 0
+    assert len(model.predict(test_set.images[:1])) == 1
 
 
-def test_it_knows_what_it_was_trained_on(trained: RunFolder, digits: Dataset) -> None:
-    model = open_model(trained.path)
+def test_training_overlap_counts_the_training_images(
+    trained_run: RunFolder, train_set: Dataset
+) -> None:
+    model = open_model(trained_run.path)
     assert model.classes == tuple("0123456789")
-    assert len(model.seen(digits)) == 1600
-    assert len(model.seen(load("mnist:test"))) == 0
+    assert len(model.training_overlap(train_set)) == 1600
+    assert len(model.training_overlap(load("mnist:test"))) == 0
     assert "optimiser" in model.recipe_toml
 
 
-def test_pictures_of_another_shape_are_refused(trained: RunFolder) -> None:
-    model = open_model(trained.path)
+def test_images_of_another_shape_are_rejected(trained_run: RunFolder) -> None:
+    model = open_model(trained_run.path)
     with pytest.raises(TenfoldError, match=r"uint8 \[n, 28, 28\]. Received: float64 \[2, 28, 28\]"):
-        model.predict(np.zeros((2, 28, 28)))  # type: ignore[arg-type]
+        model.predict(np.zeros((2, 28, 28)))  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_a_file_that_is_cut_or_absent_is_named(trained: RunFolder, tmp_path: Path) -> None:
-    content = trained.model_file.read_bytes()
-    cut = tmp_path / "cut.onnx"
-    cut.write_bytes(content[: len(content) // 2])
-    with pytest.raises(TenfoldError, match=r"cut\.onnx: is not a whole ONNX model"):
-        Model(cut)
+def test_truncated_or_missing_file_is_named(trained_run: RunFolder, tmp_path: Path) -> None:
+    content = trained_run.model_file.read_bytes()
+    truncated = tmp_path / "cut.onnx"
+    truncated.write_bytes(content[: len(content) // 2])
+    with pytest.raises(TenfoldError, match=r"cut\.onnx: is not a complete ONNX model"):
+        Model(truncated)
     with pytest.raises(TenfoldError, match="cannot read the model file: No such file"):
         open_model(tmp_path / "absent.onnx")
 
 
-def changed(trained: RunFolder, file: Path, **said: str | None) -> Path:
-    """A copy of the trained model that says other things of itself; None leaves one out."""
-    model = onnx.load(trained.model_file)
+def with_metadata(trained_run: RunFolder, file: Path, **entries: str | None) -> Path:
+    """A copy of the trained model with other metadata; None removes an entry."""
+    model = onnx.load(trained_run.model_file)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    metadata |= {f"tenfold.{name}": value for name, value in said.items()}
+    metadata |= {f"tenfold.{name}": value for name, value in entries.items()}
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, {k: v for k, v in metadata.items() if v is not None})
     onnx.save(model, file)
     return file
 
 
-def test_a_model_of_someone_else_is_not_taken_for_ours(trained: RunFolder, tmp_path: Path) -> None:
+def test_onnx_model_of_another_origin_is_rejected(trained_run: RunFolder, tmp_path: Path) -> None:
     floats = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, 784])
     output = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 784])
     graph = onnx.helper.make_graph(
@@ -95,17 +97,19 @@ def test_a_model_of_someone_else_is_not_taken_for_ours(trained: RunFolder, tmp_p
         graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17)]
     )
     onnx.save(other, tmp_path / "other.onnx")
-    with pytest.raises(TenfoldError, match=r"other\.onnx: is an ONNX model, but not one that"):
+    with pytest.raises(TenfoldError, match=r"other\.onnx: is an ONNX model that Tenfold did not"):
         Model(tmp_path / "other.onnx")
     onnx.helper.set_model_props(other, {"tenfold.format": "1"})
-    onnx.save(other, tmp_path / "dressed.onnx")
-    with pytest.raises(TenfoldError, match=r"dressed\.onnx: is an ONNX model, but not one that"):
-        Model(tmp_path / "dressed.onnx")
+    onnx.save(other, tmp_path / "disguised.onnx")
+    with pytest.raises(
+        TenfoldError, match=r"disguised\.onnx: is an ONNX model that Tenfold did not"
+    ):
+        Model(tmp_path / "disguised.onnx")
 
 
-def test_a_model_that_a_newer_tenfold_wrote_is_named(trained: RunFolder, tmp_path: Path) -> None:
-    newer = changed(trained, tmp_path / "newer.onnx", format="2")
-    with pytest.raises(TenfoldError, match=r"newer Tenfold: its format is 2.*upgrade Tenfold"):
+def test_newer_format_is_rejected(trained_run: RunFolder, tmp_path: Path) -> None:
+    newer = with_metadata(trained_run, tmp_path / "newer.onnx", format="2")
+    with pytest.raises(TenfoldError, match=r"has format 2.*up to format 1"):
         Model(newer)
 
 
@@ -119,17 +123,18 @@ def test_a_model_that_a_newer_tenfold_wrote_is_named(trained: RunFolder, tmp_pat
         ("accept_threshold", "half"),
     ],
 )
-def test_a_model_whose_words_are_damaged_is_named(
-    name: str, value: str | None, trained: RunFolder, tmp_path: Path
+def test_damaged_metadata_is_named(
+    name: str, value: str | None, trained_run: RunFolder, tmp_path: Path
 ) -> None:
-    file = changed(trained, tmp_path / "damaged.onnx", **{name: value})
-    with pytest.raises(TenfoldError, match=r"damaged\.onnx: what the model says of itself is dama"):
+    file = with_metadata(trained_run, tmp_path / "damaged.onnx", **{name: value})
+    with pytest.raises(TenfoldError, match=r"damaged\.onnx: .*metadata.*damaged"):
         Model(file)
 
 
-def test_one_can_look_inside(trained: RunFolder, questions: Dataset) -> None:
-    assert first_filters(trained.model_file).ndim == 3
-    maps = feature_maps(trained.model_file, questions.images[0])
+def test_filters_and_feature_maps_are_extracted(trained_run: RunFolder, test_set: Dataset) -> None:
+    model = open_model(trained_run.model_file)
+    assert first_filters(model).ndim == 3
+    maps = feature_maps(model, test_set.images[0])
     assert [name for name, _ in maps][:2] == [
         "convolution 1, after ReLU",
         "convolution 2, after pooling",

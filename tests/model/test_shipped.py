@@ -1,4 +1,4 @@
-"""The model that comes with the package, through the Reader."""
+"""The shipped model, through the Reader."""
 
 import cv2
 import numpy as np
@@ -14,17 +14,17 @@ def reader() -> Reader:
     return Reader(threads=1)
 
 
-def test_ten_digits_drawn_large_are_read(reader: Reader, questions: Dataset) -> None:
-    chosen = [int(np.flatnonzero(questions.require_labels() == label)[3]) for label in range(10)]
-    pictures = [
-        255 - cv2.resize(questions.images[i], (280, 280), interpolation=cv2.INTER_CUBIC)
-        for i in chosen
+def test_ten_digits_drawn_large_are_read(reader: Reader, test_set: Dataset) -> None:
+    rows = [int(np.flatnonzero(test_set.require_labels() == label)[3]) for label in range(10)]
+    photos = [
+        255 - cv2.resize(test_set.images[i], (280, 280), interpolation=cv2.INTER_CUBIC)
+        for i in rows
     ]
-    assert [str(reading) for reading in reader.read_many(pictures)] == list("0123456789")
+    assert [str(reading) for reading in reader.read_many(photos)] == list("0123456789")
 
 
-# As much of the world writes them, in a box of 10 x 10, y downwards.
-ELSEWHERE = {
+# As written in much of the world, in a box of 10 x 10, y downwards.
+REGIONAL_FORMS = {
     "1": [[(2, 4), (6, 0), (6, 10)], [(3, 10), (9, 10)]],
     "7": [[(1, 0), (8, 0), (4, 10)], [(3, 5), (8, 5)]],
     "4": [[(6, 0), (1, 6), (9, 6)], [(6, 4), (6, 10)]],
@@ -32,17 +32,17 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("digit", ELSEWHERE)
-def test_digits_are_read_as_they_are_written_elsewhere(reader: Reader, digit: str) -> None:
-    lines = [[(float(x), float(y)) for x, y in line] for line in ELSEWHERE[digit]]
-    assert str(reader.read_strokes(lines, single=True)) == digit
+@pytest.mark.parametrize("digit", REGIONAL_FORMS)
+def test_regional_forms_of_digits_are_read(reader: Reader, digit: str) -> None:
+    strokes = [[(float(x), float(y)) for x, y in line] for line in REGIONAL_FORMS[digit]]
+    assert str(reader.read_strokes(strokes, single=True)) == digit
 
 
-def test_a_blank_picture_gives_no_digit(reader: Reader) -> None:
+def test_blank_image_has_no_digits(reader: Reader) -> None:
     assert len(reader.read(np.full((200, 300), 250, np.uint8))) == 0
 
 
-def test_scribbles_and_noise_are_refused(reader: Reader) -> None:
+def test_scribbles_and_noise_are_rejected(reader: Reader) -> None:
     random = np.random.default_rng(0)
     for _ in range(10):
         points = random.uniform(0, 100, (30, 2)).tolist()
@@ -51,13 +51,13 @@ def test_scribbles_and_noise_are_refused(reader: Reader) -> None:
     assert float(reader.model.predict(noise).accepted.mean()) < 0.01
 
 
-def test_it_reads_test_digits_and_refuses_few(reader: Reader, questions: Dataset) -> None:
-    answers = reader.model.predict(questions.images)
-    assert float((answers.labels == questions.require_labels()).mean()) >= 0.99
-    assert float((~answers.accepted).mean()) <= 0.015
+def test_mnist_test_digits_are_read_and_few_rejected(reader: Reader, test_set: Dataset) -> None:
+    predictions = reader.model.predict(test_set.images)
+    assert float((predictions.labels == test_set.require_labels()).mean()) >= 0.99
+    assert float((~predictions.accepted).mean()) <= 0.015
 
 
-def test_it_saw_no_test_picture_and_is_small(reader: Reader) -> None:
-    assert len(reader.model.seen(load("mnist:test"))) == 0
-    assert len(reader.model.seen(load("mnist").subset(np.arange(1000)))) > 900
+def test_model_saw_no_test_image_and_is_small(reader: Reader) -> None:
+    assert len(reader.model.training_overlap(load("mnist:test"))) == 0
+    assert len(reader.model.training_overlap(load("mnist").subset(np.arange(1000)))) > 900
     assert SHIPPED.stat().st_size <= 2_000_000

@@ -5,16 +5,17 @@ import pytest
 
 from tenfold.data.dataset import Dataset
 from tenfold.report.report import write_report
+from tenfold.report.report_data import read_report_data
 from tenfold.run.folder import RunFolder
 
 
 @pytest.fixture
-def run(trained: RunFolder, tmp_path: Path) -> RunFolder:
-    """A copy of the trained run, for a test to change."""
-    return RunFolder(Path(shutil.copytree(trained.path, tmp_path / "trained")))
+def run(trained_run: RunFolder, tmp_path: Path) -> RunFolder:
+    """A copy of the trained run, to be changed by a test."""
+    return RunFolder(Path(shutil.copytree(trained_run.path, tmp_path / "trained")))
 
 
 @pytest.fixture(scope="package")
-def report(trained: RunFolder, digits: Dataset, questions: Dataset) -> Path:
-    """The report of the trained run, as it is."""
-    return write_report(trained, digits, questions)
+def report(trained_run: RunFolder, train_set: Dataset, test_set: Dataset) -> Path:
+    """The report of the trained run."""
+    return write_report(read_report_data(trained_run, train_set, test_set))

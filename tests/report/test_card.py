@@ -1,28 +1,39 @@
 import re
 
+import msgspec
 import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset
 from tenfold.report.card import write_card
+from tenfold.report.report_data import read_report_data
 from tenfold.run.folder import RunFolder
 
 
-def test_card_tells_each_score_with_n_and_interval(trained: RunFolder) -> None:
-    text = write_card(trained).read_text("utf-8")
-    assert re.search(
-        r"- Test: [\d.]+ % of 500 \(95 % interval [\d.]+-[\d.]+ %\), \d+ errors?", text
-    )
-    assert re.search(r"- Validation: [\d.]+ % of 400 \(95 % interval", text)
+def card_of(run: RunFolder, train_set: Dataset, test_set: Dataset) -> str:
+    return write_card(read_report_data(run, train_set, test_set)).read_text("utf-8")
 
 
-def test_code_on_the_card_runs_the_model(
-    trained: RunFolder, questions: Dataset, monkeypatch: pytest.MonkeyPatch
+def test_card_has_each_score_with_n_and_interval(
+    trained_run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    text = write_card(trained).read_text("utf-8")
+    text = card_of(trained_run, train_set, test_set)
+    assert re.search(
+        r"- Test accuracy: [\d.]+ % of 500 \(95 % interval [\d.]+-[\d.]+ %\), \d+ errors?", text
+    )
+    assert re.search(r"- Validation accuracy: [\d.]+ % of 400 \(95 % interval", text)
+
+
+def test_code_of_the_card_runs_the_model(
+    trained_run: RunFolder,
+    train_set: Dataset,
+    test_set: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = card_of(trained_run, train_set, test_set)
     code = re.search(r"```python\n(.*?)```", text, re.S)
     assert code
-    monkeypatch.chdir(trained.path)
+    monkeypatch.chdir(trained_run.path)
     names: dict[str, np.ndarray] = {}
     exec(code[1], names)
     assert names["probabilities"].shape == (1, 10)
@@ -31,11 +42,17 @@ def test_code_on_the_card_runs_the_model(
     assert names["accepted"].dtype == np.bool_
 
 
-def test_card_of_a_leak_says_so(run: RunFolder) -> None:
-    run.write_metrics(run.metrics() | {"leaked": 3})
-    assert "**3 test pictures were learned from" in write_card(run).read_text("utf-8")
+def test_card_of_a_leak_counts_the_images(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    run.write_metrics(msgspec.structs.replace(run.metrics(), leaked=3))
+    text = card_of(run, train_set, test_set)
+    assert "**3 test images were in the training set" in text
 
 
-def test_card_without_scores_says_so(run: RunFolder) -> None:
-    run.write_metrics(run.metrics() | {"test": None, "validation": None})
-    assert "None: no labelled picture was kept from training." in write_card(run).read_text("utf-8")
+def test_card_without_scores_has_none(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    run.write_metrics(msgspec.structs.replace(run.metrics(), test=None, validation=None))
+    text = card_of(run, train_set, test_set)
+    assert text.split("## Scores\n\n")[1].startswith("None")

@@ -3,6 +3,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -13,10 +14,11 @@ from tenfold.errors import TenfoldError
 from tenfold.evaluation.predictions import prediction_table
 from tenfold.evaluation.scores import percent, score
 from tenfold.evaluation.top_errors import top_errors
-from tenfold.report.explanations import explain
+from tenfold.report.explanations import explain_errors
 from tenfold.report.report import write_report
 from tenfold.report.report_data import read_report_data
 from tenfold.run.folder import RunFolder
+from tenfold.run.records import SplitScores
 
 PLOTS = {
     "augmented",
@@ -34,7 +36,7 @@ PLOTS = {
 
 
 class Outline(HTMLParser):
-    """The ids, classes and addresses of a page."""
+    """The ids, addresses and missing alt texts of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -44,60 +46,71 @@ class Outline(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.ids += [found["id"] or ""] if "id" in found else []
+        attributes = dict(attrs)
+        self.ids += [attributes["id"] or ""] if "id" in attributes else []
         keys = ("src", "href", "xlink:href")
-        self.addresses += [found[key] or "" for key in keys if key in found]
-        self.without_alt += tag == "img" and not found.get("alt")
+        self.addresses += [attributes[key] or "" for key in keys if key in attributes]
+        self.without_alt += tag == "img" and not attributes.get("alt")
 
 
-def report_of(run: RunFolder, train: Dataset, test: Dataset | None, **more: int) -> str:
-    return write_report(run, train, test, **more).read_text("utf-8")
+def report_of(run: RunFolder, train: Dataset, test: Dataset | None, errors: int = 6) -> str:
+    return write_report(read_report_data(run, train, test), errors).read_text("utf-8")
 
 
-def answered(run: RunFolder, test: Dataset, probabilities: np.ndarray) -> None:
-    """Make the run's answers to the test pictures these."""
+def set_metrics(run: RunFolder, **values: object) -> None:
+    """Replace some of the run's metrics."""
+    run.write_metrics(msgspec.structs.replace(run.metrics(), **values))
+
+
+def scores_of_test_set(run: RunFolder) -> SplitScores:
+    scores = run.metrics().test
+    assert scores is not None
+    return scores
+
+
+def set_test_predictions(run: RunFolder, test: Dataset, probabilities: np.ndarray) -> None:
+    """Replace the run's predictions for the test set."""
     table = prediction_table("test", np.arange(len(test)), test.require_labels(), probabilities)
     run.write_predictions(pl.concat([run.predictions().filter(pl.col("split") != "test"), table]))
-    scores = score(test.require_labels(), probabilities, test.classes).to_dict()
-    run.write_metrics(run.metrics() | {"test": scores})
+    scores = score(test.require_labels(), probabilities, test.classes)
+    set_metrics(run, test=msgspec.convert(scores.to_dict(), SplitScores))
 
 
-def without(run: RunFolder, *splits: str) -> None:
-    """Make the run one that never answered these sets."""
+def remove_splits(run: RunFolder, *splits: str) -> None:
+    """Remove the predictions and scores of these splits from the run."""
     run.write_predictions(run.predictions().filter(~pl.col("split").is_in(splits)))
-    run.write_metrics(run.metrics() | dict.fromkeys(splits))
+    set_metrics(run, **dict.fromkeys(splits))
 
 
-def test_headline_is_the_test_score_with_its_interval_n_and_errors(
-    trained: RunFolder, report: Path
+def test_headline_is_the_test_accuracy_with_interval_n_and_errors(
+    trained_run: RunFolder, report: Path
 ) -> None:
     page = report.read_text("utf-8")
-    scores = trained.metrics()["test"]
-    low, high = scores["interval"]
-    assert f"<h1>{percent(scores['accuracy'])}</h1>" in page
-    assert "of 500 test pictures" in page
+    scores = scores_of_test_set(trained_run)
+    low, high = scores.interval
+    assert f"<h1>{percent(scores.accuracy)}</h1>" in page
+    assert "test accuracy on 500 images" in page
     assert f"{low * 100:.2f}\N{EN DASH}{high * 100:.2f} %" in page
-    assert re.search(rf'<dt>errors?</dt><dd class="value">{scores["errors"]}</dd>', page)
+    assert re.search(rf'<dt>errors?</dt><dd class="value">{scores.errors}</dd>', page)
 
 
 def test_every_section_is_there_once_and_every_plot_is_a_png(
-    trained: RunFolder, report: Path
+    trained_run: RunFolder, report: Path
 ) -> None:
     outline = Outline(report.read_text("utf-8"))
     sections = (
-        "counts example augmentation curves confusion important classes calibration wrong network "
-        "recipe"
+        "class-balance example augmentation curves confusion-matrix top-errors class-scores "
+        "calibration all-errors robustness network recipe"
     )
     assert [name for name in outline.ids if name in sections.split()] == sections.split()
     assert len(outline.ids) == len(set(outline.ids))
-    assert {file.stem for file in trained.plots.glob("*.png")} >= PLOTS
-    for file in trained.plots.glob("*.png"):
-        with Image.open(file) as picture:
-            picture.verify()
+    assert {file.stem for file in trained_run.plots.glob("*.png")} >= PLOTS
+    for file in trained_run.plots.glob("*.png"):
+        with Image.open(file) as image:
+            image.verify()
 
 
-def test_page_needs_no_other_file_and_says_what_its_pictures_show(report: Path) -> None:
+def test_page_is_self_contained_and_images_have_alt_texts(report: Path) -> None:
     page = report.read_text("utf-8")
     outline = Outline(page)
     assert all(address.startswith(("data:", "#")) for address in outline.addresses)
@@ -105,52 +118,52 @@ def test_page_needs_no_other_file_and_says_what_its_pictures_show(report: Path) 
     assert outline.without_alt == 0
 
 
-def test_confusion_cells_hold_as_many_pictures_as_they_say(
-    trained: RunFolder, report: Path
+def test_confusion_cells_equal_the_confusion_of_the_metrics(
+    trained_run: RunFolder, report: Path
 ) -> None:
     page = report.read_text("utf-8")
     cells = re.findall(r'data-cell="(\d),(\d)" data-count="(\d+)"', page)
     confusion = np.zeros((10, 10), np.int64)
-    for true, answer, count in cells:
-        confusion[int(true), int(answer)] = int(count)
-    assert confusion.tolist() == trained.metrics()["test"]["confusion"]
+    for true, predicted, count in cells:
+        confusion[int(true), int(predicted)] = int(count)
+    assert np.array_equal(confusion, scores_of_test_set(trained_run).confusion)
 
 
-def test_as_many_important_errors_are_drawn_as_asked_for(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_as_many_top_errors_are_drawn_as_requested(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[questions.require_labels()]
-    answered(run, questions, wrong)
-    page = report_of(run, digits, questions, errors=9)
-    assert page.count('<div class="verdict">') == 9
+    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[test_set.require_labels()]
+    set_test_predictions(run, test_set, wrong)
+    page = report_of(run, train_set, test_set, errors=9)
+    assert page.count('<div class="probabilities">') == 9
 
 
-def test_worst_error_shows_both_labels_and_both_probabilities(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_top_error_shows_both_classes_and_both_probabilities(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    probabilities = np.eye(10, dtype=np.float32)[questions.require_labels()]
-    assert questions.require_labels()[3] == 0
+    probabilities = np.eye(10, dtype=np.float32)[test_set.require_labels()]
+    assert test_set.require_labels()[3] == 0
     probabilities[3] = [0.125, 0, 0, 0, 0, 0, 0.875, 0, 0, 0]
-    answered(run, questions, probabilities)
-    page = report_of(run, digits, questions)
-    assert 'alt="Picture 3: label 0, read as 6"' in page
-    assert "87.5 %" in page
-    assert "12.5 %" in page
-    assert "1 are drawn: as many as there are" in page
+    set_test_predictions(run, test_set, probabilities)
+    page = report_of(run, train_set, test_set)
+    assert 'alt="Image 3: label 0, predicted 6"' in page
+    assert "87.5&nbsp;%" in page
+    assert "12.5&nbsp;%" in page
+    assert "Requested: 6; shown: 1" in page
 
 
-def test_model_without_errors_is_reported_too(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_model_without_errors_is_reported(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    answered(run, questions, np.eye(10, dtype=np.float32)[questions.require_labels()])
-    page = report_of(run, digits, questions)
+    set_test_predictions(run, test_set, np.eye(10, dtype=np.float32)[test_set.require_labels()])
+    page = report_of(run, train_set, test_set)
     assert "<h1>100.00 %</h1>" in page
-    assert "every test picture was read correctly" in page
+    assert "every test image was predicted correctly" in page
     assert "No two classes were confused" in page
 
 
 def test_page_of_a_bad_model_on_noise_stays_under_five_megabytes(
-    run: RunFolder, digits: Dataset
+    run: RunFolder, train_set: Dataset
 ) -> None:
     draws = np.random.default_rng(0)
     noise = Dataset(
@@ -158,152 +171,150 @@ def test_page_of_a_bad_model_on_noise_stays_under_five_megabytes(
     )
     probabilities = draws.dirichlet(np.ones(10), 10_000).astype(np.float32)
     probabilities[np.arange(10_000), noise.require_labels()] = 0  # 10,000 errors
-    answered(run, noise, probabilities)
-    page = report_of(run, digits, noise)
+    set_test_predictions(run, noise, probabilities)
+    page = report_of(run, train_set, noise)
     assert len(page.encode()) < 5_000_000
-    assert "the 300 most important are listed here" in page
+    assert "The top 300 of 10,000 errors" in page
 
 
-def test_leak_is_named_at_the_top(run: RunFolder, digits: Dataset, questions: Dataset) -> None:
-    run.write_metrics(run.metrics() | {"leaked": 12})
-    page = report_of(run, digits, questions)
-    alarm = page.index("12 of the test pictures were learned from; this score is not a test score")
-    assert alarm < page.index("<h1>")
+def test_leak_is_counted_at_the_top(run: RunFolder, train_set: Dataset, test_set: Dataset) -> None:
+    set_metrics(run, leaked=12)
+    page = report_of(run, train_set, test_set)
+    alert = page.index("12 of the test images were in the training set")
+    assert alert < page.index("<h1>")
 
 
-def test_validation_is_reported_where_the_test_labels_are_unknown(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_validation_is_reported_without_test_labels(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    without(run, "test")
+    remove_splits(run, "test")
     table = prediction_table("test", np.arange(500), None, np.eye(10, dtype=np.float32)[[0] * 500])
     run.write_predictions(pl.concat([run.predictions(), table]))
-    run.write_metrics(run.metrics() | {"answered": 500})
-    page = report_of(run, digits, replace(questions, labels=None))
-    assert "of 400 validation pictures" in page
-    assert "500 test pictures without labels were answered, not scored" in page
-    assert "the row counts from 0 in the training source" in page.lower()
+    set_metrics(run, unlabelled=500)
+    page = report_of(run, train_set, replace(test_set, labels=None))
+    assert "validation accuracy on 400 images" in page
+    assert "500 test images without labels" in page
+    assert "Rows count from 0 in the training source" in page
 
 
-def test_run_without_labelled_answers_says_what_is_left_out(
-    run: RunFolder, digits: Dataset
-) -> None:
-    without(run, "test", "validation")
-    page = report_of(run, digits, None)
-    assert "Trained, not scored" in page
-    assert "This run had no validation set. That leaves out the validation curves, the conf" in page
-    assert 'id="confusion"' not in page
-    assert 'id="counts"' in page
+def test_run_without_scores_lists_what_is_missing(run: RunFolder, train_set: Dataset) -> None:
+    remove_splits(run, "test", "validation")
+    page = report_of(run, train_set, None)
+    assert "<h1>" not in page
+    assert "no validation curves, confusion matrix" in page
+    assert 'id="confusion-matrix"' not in page
+    assert 'id="class-balance"' in page
 
 
-def test_run_that_was_stopped_in_its_first_epoch_has_no_curves(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_run_stopped_in_its_first_epoch_has_no_curves(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
     run.write_history([])
-    training = run.metrics()["training"] | {"interrupted": True, "epochs": 0}
-    run.write_metrics(run.metrics() | {"training": training})
-    page = report_of(run, digits, questions)
+    training = msgspec.structs.replace(run.metrics().training, interrupted=True, epochs=0)
+    set_metrics(run, training=training)
+    page = report_of(run, train_set, test_set)
     assert "before the end of its schedule" in page
     assert 'id="curves"' not in page
 
 
-def test_names_from_outside_cannot_change_the_page(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_names_of_classes_and_sources_are_escaped(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    odd = "</script><script>alert(1)</script>"
-    run.write_environment(run.environment() | {"source": odd, "classes": [odd, *"123456789"]})
-    classes = (odd, *"123456789")
-    page = report_of(run, replace(digits, classes=classes), replace(questions, classes=classes))
+    markup = "</script><script>alert(1)</script>"
+    classes = (markup, *"123456789")
+    run.write_environment(
+        msgspec.structs.replace(run.environment(), source=markup, classes=classes)
+    )
+    page = report_of(run, replace(train_set, classes=classes), replace(test_set, classes=classes))
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
 def test_augmentation_of_an_earlier_report_is_kept(
-    run: RunFolder, digits: Dataset, questions: Dataset
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    examples = np.repeat(digits.images[:3, None], 5, axis=1)
-    write_report(run, digits, questions, augmented=examples)
-    kept = (run.plots / "augmented.png").read_bytes()
-    page = report_of(run, digits, questions)
-    assert (run.plots / "augmented.png").read_bytes() == kept
+    examples = np.repeat(train_set.images[:3, None], 5, axis=1)
+    write_report(read_report_data(run, train_set, test_set), augmented=examples)
+    plot = (run.plots / "augmented.png").read_bytes()
+    page = report_of(run, train_set, test_set)
+    assert (run.plots / "augmented.png").read_bytes() == plot
     assert 'id="augmentation"' in page
 
 
-def test_pictures_of_another_set_are_refused(run: RunFolder, digits: Dataset) -> None:
-    with pytest.raises(TenfoldError, match="test pictures of the run are needed"):
-        write_report(run, digits, digits.subset(np.arange(10)))
+def test_images_of_another_dataset_are_rejected(run: RunFolder, train_set: Dataset) -> None:
+    with pytest.raises(TenfoldError, match=r"test images of the run, at least 500\. Received: 10"):
+        read_report_data(run, train_set, train_set.subset(np.arange(10)))
 
 
-def test_each_error_has_a_reason_and_the_nearest_training_pictures(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_each_error_has_a_reason_and_the_nearest_training_images(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    probabilities = np.full((len(questions), 10), 0.001, np.float32)
-    probabilities[np.arange(500), questions.require_labels()] = 0.991
-    for row, (answer, truth) in {1: (0.9, 0.05), 2: (0.5, 0.4)}.items():
-        label = questions.require_labels()[row]
+    probabilities = np.full((len(test_set), 10), 0.001, np.float32)
+    probabilities[np.arange(500), test_set.require_labels()] = 0.991
+    for row, (predicted, labelled) in {1: (0.9, 0.05), 2: (0.5, 0.4)}.items():
+        label = test_set.require_labels()[row]
         probabilities[row] = 0.005
-        probabilities[row, [(label + 1) % 10, label]] = answer, truth
-    answered(run, questions, probabilities)
-    page = report_of(run, digits, questions)
+        probabilities[row, [(label + 1) % 10, label]] = predicted, labelled
+    set_test_predictions(run, test_set, probabilities)
+    page = report_of(run, train_set, test_set)
     reasons = re.findall(r'<td class="reason">(.*?)</td>', page)
-    assert reasons == ["the model&#39;s own fault", "ambiguous"]
-    assert re.findall(r'<p class="why">(.*?)</p>', page) == reasons
-    assert page.count("The 5 most alike of the training pictures") == 2
+    assert reasons == ["model error", "ambiguous"]
+    assert re.findall(r'<p class="reason-line">(.*?)</p>', page) == reasons
+    assert page.count("The 5 nearest training images") == 2
     assert "<dt>ambiguous<span>1</span></dt>" in page
 
 
-def test_neighbours_of_validation_errors_are_not_held_back_themselves(
-    run: RunFolder, digits: Dataset
+def test_neighbours_of_validation_errors_are_training_images(
+    run: RunFolder, train_set: Dataset
 ) -> None:
-    without(run, "test")
+    remove_splits(run, "test")
     validation = run.predictions().filter(pl.col("split") == "validation")
     wrong = validation.with_columns(p0=pl.lit(1, pl.Float32))
     run.write_predictions(wrong.with_columns(label=pl.lit(3, pl.Int64)))
-    report_data = read_report_data(run, digits, None)
-    assert report_data.shown is not None
-    errors = top_errors(report_data.shown.labels, report_data.shown.probabilities, 300)
-    explained = explain(report_data, report_data.shown, errors)
-    held_back = digits.subset(validation["id"].to_numpy())
-    assert len(explained.learned) == 1600
-    assert not np.isin(explained.learned.hashes, held_back.hashes).any()
+    report_data = read_report_data(run, train_set, None)
+    assert report_data.scored is not None
+    errors = top_errors(report_data.scored.labels, report_data.scored.probabilities, 300)
+    explained = explain_errors(report_data, report_data.scored, errors)
+    held_out = train_set.subset(validation["id"].to_numpy())
+    assert len(explained.train_set) == 1600
+    assert not np.isin(explained.train_set.hashes, held_out.hashes).any()
     assert len(explained.reasons) == len(errors) > 100
 
 
-def test_a_picture_answered_out_of_fold_is_not_its_own_neighbour(
-    run: RunFolder, digits: Dataset
-) -> None:
-    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[digits.require_labels()]
-    table = prediction_table("out_of_fold", np.arange(2000), digits.labels, wrong)
+def test_out_of_fold_image_is_not_its_own_neighbour(run: RunFolder, train_set: Dataset) -> None:
+    wrong = np.roll(np.eye(10, dtype=np.float32), 1, axis=1)[train_set.require_labels()]
+    table = prediction_table("out_of_fold", np.arange(2000), train_set.labels, wrong)
     run.write_predictions(table)
-    report_data = read_report_data(run, digits, None)
-    judged = report_data.out_of_fold
-    assert judged is not None
-    errors = top_errors(judged.labels, judged.probabilities, 50)
-    nearest = explain(report_data, judged, errors).nearest
-    assert not (nearest.indices == np.array([[error.index] for error in errors])).any()
+    report_data = read_report_data(run, train_set, None)
+    scored = report_data.out_of_fold
+    assert scored is not None
+    errors = top_errors(scored.labels, scored.probabilities, 50)
+    neighbours = explain_errors(report_data, scored, errors).neighbours
+    assert not (neighbours.indices == np.array([[error.index] for error in errors])).any()
 
 
-def test_labels_that_are_likely_wrong_are_drawn_with_their_neighbours(
-    run: RunFolder, digits: Dataset, questions: Dataset
+def test_label_issues_are_drawn_with_their_neighbours(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    given = digits.require_labels().copy()
+    given = train_set.require_labels().copy()
     flipped = np.arange(0, 2000, 100)
     given[flipped] = (given[flipped] + 1) % 10
     probabilities = np.full((2000, 10), 0.01, np.float32)
-    probabilities[np.arange(2000), digits.require_labels()] = 0.91
+    probabilities[np.arange(2000), train_set.require_labels()] = 0.91
     table = prediction_table("out_of_fold", np.arange(2000), given, probabilities)
     run.write_predictions(pl.concat([run.predictions(), table]))
-    page = report_of(run, replace(digits, labels=given), questions)
-    section = page[page.index('id="label_issues"') : page.index('id="network"')]
-    drawn = re.findall(r'alt="Training picture (\d+): label (\d), likely (\d)"', section)
-    assert sorted(int(row) for row, *_ in drawn) == flipped.tolist()
-    for row, label, likely in drawn:
+    page = report_of(run, replace(train_set, labels=given), test_set)
+    section = page[page.index('id="label-issues"') : page.index('id="network"')]
+    found = re.findall(r'alt="Training image (\d+): label (\d), predicted (\d)"', section)
+    assert sorted(int(row) for row, *_ in found) == flipped.tolist()
+    for row, label, predicted in found:
         assert int(label) == given[int(row)]
-        assert int(likely) == digits.require_labels()[int(row)]
-    assert section.count("The 5 most alike of the training pictures") == 20
-    assert "Of the 20 others, 20 have a label that is likely wrong." in section
-    assert "The other 8" in section
+        assert int(predicted) == train_set.require_labels()[int(row)]
+    assert section.count("The 5 nearest training images") == 20
+    assert "Of the 20 images whose prediction differs from the label, 20 are" in section
+    assert "8 more" in section
     assert (run.plots / "label_issues.png").is_file()
 
 
-def test_run_without_folds_has_no_suspects(report: Path) -> None:
-    assert 'id="label_issues"' not in report.read_text("utf-8")
+def test_run_without_folds_has_no_label_issues(report: Path) -> None:
+    assert 'id="label-issues"' not in report.read_text("utf-8")

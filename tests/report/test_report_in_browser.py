@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.comparison import Comparison
 from tenfold.model.file import open_model
-from tenfold.report.comparison import SHOWN, write_comparison
+from tenfold.report.comparison import MAX_SHOWN, write_comparison
 from tenfold.run.folder import RunFolder
 
 
@@ -29,42 +29,42 @@ def background(page: Page) -> str:
     return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
 
 
-def wide(page: Page) -> bool:
+def overflows(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-def test_opens_without_complaint_and_asks_for_nothing(browser: Browser, address: str) -> None:
+def test_page_loads_without_console_messages_or_requests(browser: Browser, address: str) -> None:
     page = browser.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    console: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(address)
     page.wait_for_load_state("networkidle")
     page.close()
-    assert said == []
-    assert [url for url in asked if not url.startswith("data:")] == [address]
+    assert console == []
+    assert [url for url in requests if not url.startswith("data:")] == [address]
 
 
-def test_a_cell_opens_the_pictures_behind_it(page: Page) -> None:
+def test_cell_opens_its_images(page: Page) -> None:
     button = page.locator('.confusion button[data-cell="0,0"]')
     count = int(button.get_attribute("data-count") or 0)
     button.click()
-    assert page.locator("dialog h3").inner_text() == "0 read as 0"
+    assert page.locator("dialog h3").inner_text() == "0 predicted as 0"
     assert page.locator("dialog .digit").count() == min(24, count)
-    assert f"{count} pictures" in page.locator("dialog .many-more").inner_text()
+    assert f"{count} images" in page.locator("dialog .cell-note").inner_text()
     page.keyboard.press("Escape")
     assert not page.locator("dialog").is_visible()
 
 
-def test_a_cell_shows_its_own_pictures(page: Page, questions: Dataset) -> None:
+def test_cell_shows_images_of_its_class(page: Page, test_set: Dataset) -> None:
     page.locator('.confusion button[data-cell="7,7"]').click()
-    named = page.locator("dialog .digit").evaluate_all(
+    labels = page.locator("dialog .digit").evaluate_all(
         "tiles => tiles.map(tile => tile.getAttribute('aria-label'))"
     )
-    rows = [int(name.removeprefix("picture ")) for name in named]
-    assert set(questions.require_labels()[rows]) == {7}
+    rows = [int(label.removeprefix("image ")) for label in labels]
+    assert set(test_set.require_labels()[rows]) == {7}
 
 
 def test_cells_are_reached_by_keyboard(page: Page) -> None:
@@ -76,27 +76,27 @@ def test_cells_are_reached_by_keyboard(page: Page) -> None:
     assert page.locator("dialog").is_visible()
 
 
-def test_figures_switch_from_pictures_to_per_cent(page: Page) -> None:
+def test_numbers_switch_from_counts_to_per_cent(page: Page) -> None:
     cell = page.locator('.confusion button[data-cell="0,0"]')
     assert cell.inner_text() == cell.get_attribute("data-count")
     page.get_by_text("Per cent of the row").click()
     assert cell.inner_text() == cell.locator(".share").inner_text() != ""
 
 
-def test_misread_pictures_are_sorted_by_their_headings(page: Page) -> None:
+def test_errors_are_sorted_by_their_headings(page: Page) -> None:
     def rows() -> list[int]:
-        cells = page.locator("#wrong tbody td:nth-child(2)")
+        cells = page.locator("#all-errors tbody td:nth-child(2)")
         return [int(value) for value in cells.evaluate_all("c => c.map(x => x.dataset.value)")]
 
-    button = page.locator("#wrong .sort").first
+    button = page.locator("#all-errors .sort").first
     button.click()
     assert rows() == sorted(rows(), reverse=True)
     button.click()
     assert rows() == sorted(rows())
-    assert page.locator('#wrong th[aria-sort="ascending"]').count() == 1
+    assert page.locator('#all-errors th[aria-sort="ascending"]').count() == 1
 
 
-def test_page_follows_the_reader_into_the_dark(page: Page) -> None:
+def test_page_follows_the_colour_scheme(page: Page) -> None:
     page.emulate_media(color_scheme="light")
     light = background(page), page.locator(".ink").first.evaluate("e => getComputedStyle(e).filter")
     page.emulate_media(color_scheme="dark")
@@ -105,42 +105,42 @@ def test_page_follows_the_reader_into_the_dark(page: Page) -> None:
     assert dark == ("rgb(16, 19, 23)", "invert(0)")
 
 
-def test_a_comparison_fits_a_phone_and_draws_each_group(
-    browser: Browser, trained: RunFolder, questions: Dataset, tmp_path: Path
+def test_comparison_fits_a_phone_and_draws_each_group(
+    browser: Browser, trained_run: RunFolder, test_set: Dataset, tmp_path: Path
 ) -> None:
-    sure = open_model(trained.path).predict(questions.images).probabilities
+    probabilities = open_model(trained_run.path).predict(test_set.images).probabilities
     comparison = Comparison(
         names=("runs/" + "long-name-" * 12, "b"),
-        pictures="pictures of " + "a-file-" * 20,
-        rows=np.arange(len(questions)),
-        images=questions.images,
-        labels=questions.labels,
-        probabilities=(sure, np.roll(sure, 1, axis=1)),  # right or wrong by turns, hardly ever both
-        classes=questions.classes,
+        compared_on="images of " + "a-file-" * 20,
+        rows=np.arange(len(test_set)),
+        images=test_set.images,
+        labels=test_set.labels,
+        probabilities=(probabilities, np.roll(probabilities, 1, axis=1)),  # rarely both correct
+        classes=test_set.classes,
         leaked=(0, 3),
     )
     write_comparison(comparison, tmp_path / "compare.html")
     page = browser.new_page(viewport={"width": 390, "height": 844})
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    console: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
     page.goto((tmp_path / "compare.html").as_uri())
-    drawn = page.locator("section:has(.tiles)").evaluate_all(
+    counts = page.locator("section:has(.tiles)").evaluate_all(
         "groups => groups.map(group => [group.querySelector('h2').textContent, "
         "group.querySelectorAll('.digit').length])"
     )
-    fits = not wide(page)
-    warned = page.get_by_role("alert").inner_text()
+    fits = not overflows(page)
+    warning = page.get_by_role("alert").inner_text()
     page.close()
-    wanted = [
-        [f"{title} · {len(rows):,}", min(len(rows), SHOWN)]
+    expected = [
+        [f"{title} · {len(rows):,}", min(len(rows), MAX_SHOWN)]
         for title, rows in comparison.groups.items()
         if rows
     ]
-    assert (fits, said, drawn) == (True, [], wanted)
-    assert warned == "B has learned from 3 of these pictures, so this is no fair comparison."
+    assert (fits, console, counts) == (True, [], expected)
+    assert warning.startswith("B was trained on 3 of these images")
 
 
 def test_page_fits_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    assert not wide(page)
+    assert not overflows(page)
     assert page.locator(".confusion").evaluate("e => e.getBoundingClientRect().right") <= 390

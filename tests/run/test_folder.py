@@ -1,32 +1,38 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tenfold.data.dataset import from_arrays
 from tenfold.errors import TenfoldError
+from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
-from tenfold.run.recipe import load_recipe
+from tenfold.run.recipe import change, load_recipe
+from tenfold.run.records import Environment, EpochRecord, RunRequest
 
 
-def made(path: Path) -> RunFolder:
+def make(path: Path) -> RunFolder:
+    """Make a run folder with what a run begins with."""
     run = RunFolder.create(path)
+    run.write_environment(environment())
     run.write_recipe(load_recipe("quick"))
-    run.write_environment({"device": "cpu"})
     return run
 
 
-def made_again(path: Path) -> RunFolder:
-    return RunFolder.create(path, overwrite=True)
+def environment() -> Environment:
+    images = from_arrays(np.zeros((2, 28, 28), np.uint8), np.array([0, 1]), source="train.csv")
+    return describe(images, None, "cpu", 0, RunRequest(working_directory="/data"))
 
 
 def test_a_run_is_never_overwritten_unasked(tmp_path: Path) -> None:
-    made(tmp_path / "run")
+    make(tmp_path / "run")
     with pytest.raises(TenfoldError, match=r"holds a run already.*--out.*--overwrite"):
         RunFolder.create(tmp_path / "run")
     assert RunFolder.open(tmp_path / "run").recipe() == load_recipe("quick")
 
 
 def test_overwriting_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
-    made(tmp_path / "run").write_metrics({"old": 1})
+    make(tmp_path / "run").write_history([EpochRecord(1, 1.0, 1.0, 0.1, 0.5, 0.9)])
     run = RunFolder.create(tmp_path / "run", overwrite=True)
     assert list(run.path.iterdir()) == []
 
@@ -39,7 +45,7 @@ def test_a_folder_that_is_no_run_is_never_replaced(tmp_path: Path) -> None:
 
 
 def test_a_run_with_something_else_in_it_is_not_replaced(tmp_path: Path) -> None:
-    made(tmp_path / "run")
+    make(tmp_path / "run")
     (tmp_path / "run" / "train.csv").write_text("the only copy")
     with pytest.raises(TenfoldError, match=r"holds more than a run \('train.csv'\)"):
         RunFolder.create(tmp_path / "run", overwrite=True)
@@ -51,21 +57,21 @@ def test_a_run_with_something_else_in_it_is_not_replaced(tmp_path: Path) -> None
 
 
 def test_the_latest_run_can_be_replaced_by_that_name(tmp_path: Path) -> None:
-    made(tmp_path / "runs" / "a")
-    run = made_again(tmp_path / "runs" / "latest")
+    make(tmp_path / "runs" / "a")
+    run = RunFolder.create(tmp_path / "runs" / "latest", overwrite=True)
     assert run.path == tmp_path / "runs" / "a"
     assert (tmp_path / "runs" / "latest").resolve().name == "a"
 
 
 def test_latest_names_the_newest_run(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        made(tmp_path / "runs" / name)
+        make(tmp_path / "runs" / name)
     assert (tmp_path / "runs" / "latest").resolve().name == "b"
 
 
 def test_overwriting_the_latest_run_keeps_the_others(tmp_path: Path) -> None:
-    made(tmp_path / "runs" / "a")
-    made(tmp_path / "runs" / "b")
+    make(tmp_path / "runs" / "a")
+    make(tmp_path / "runs" / "b")
     RunFolder.create(tmp_path / "runs" / "b", overwrite=True)
     assert RunFolder.open(tmp_path / "runs" / "a").recipe_file.is_file()
 
@@ -77,7 +83,7 @@ def test_new_runs_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
-    run = made(tmp_path / "run")
+    run = make(tmp_path / "run")
     with pytest.raises(TenfoldError, match=r"metrics\.json: is not there"):
         run.metrics()
     with pytest.raises(TenfoldError, match="does not exist"):
@@ -85,7 +91,32 @@ def test_what_is_not_there_yet_is_said(tmp_path: Path) -> None:
 
 
 def test_a_run_that_got_no_further_than_its_environment_can_be_replaced(tmp_path: Path) -> None:
-    RunFolder.create(tmp_path / "run").write_environment({})
+    RunFolder.create(tmp_path / "run").write_environment(environment())
     (tmp_path / "run" / ".recipe.toml.0123abcd.tmp").write_bytes(b"na")
-    run = made_again(tmp_path / "run")
+    run = RunFolder.create(tmp_path / "run", overwrite=True)
     assert list(run.path.iterdir()) == []
+
+
+def test_the_networks_of_a_run_have_folders_by_fold_or_member(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    quick = load_recipe("quick")
+    folds, members = change(quick, folds=3), change(quick, members=3, parallel_members=2)
+    assert run.network_folder(quick, 1) == run
+    assert run.network_folder(folds, 3).path == tmp_path / "folds" / "3"
+    assert run.network_folder(members, 2).path == tmp_path / "members" / "2"
+    assert run.checkpoint_folders(quick) == [(run, 1)]
+    assert run.checkpoint_folders(change(folds, parallel_members=1)) == [
+        (RunFolder(tmp_path / "folds" / str(number)), 1) for number in (1, 2, 3)
+    ]
+    assert run.checkpoint_folders(members) == [
+        (RunFolder(tmp_path / "members" / "1"), 2),
+        (RunFolder(tmp_path / "members" / "3"), 1),
+    ]
+
+
+def test_a_lock_keeps_others_out_until_it_is_released(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with run.lock(), pytest.raises(TenfoldError, match="another process is training"), run.lock():
+        pass
+    with run.lock():
+        pass

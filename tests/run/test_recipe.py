@@ -41,7 +41,7 @@ def test_another_optimiser_starts_from_its_own_defaults() -> None:
         (
             'network=[{layer="relu"},{layer="whiten",filters=8,kernel_size=3},{layer="flatten"},'
             '{layer="output"}]',
-            "layer 2 (whiten) must be the first, or behind a crop",
+            "layer 2 (whiten): must be the first, or behind a crop",
         ),
         (
             'network=[{layer="whiten",filters=20,kernel_size=3},{layer="flatten"},{layer="output"}]',
@@ -49,12 +49,12 @@ def test_another_optimiser_starts_from_its_own_defaults() -> None:
         ),
         (
             'network=[{layer="whiten",filters=8,kernel_size=4},{layer="flatten"},{layer="output"}]',
-            "layer 1 (whiten): 'same' padding needs an odd size. Received: 4",
+            "layer 1 (whiten): 'same' padding needs an odd kernel_size. Received: 4",
         ),
         ('network=[{layer="cnv"}]', "Invalid value 'cnv'"),
     ],
 )
-def test_a_bad_setting_is_told_in_one_line(setting: str, message: str) -> None:
+def test_a_bad_setting_is_named_in_one_line(setting: str, message: str) -> None:
     with pytest.raises(TenfoldError) as caught:
         load_recipe("notebook", [setting])
     assert message in str(caught.value)
@@ -66,7 +66,7 @@ def test_an_unknown_recipe_names_the_nearest() -> None:
         load_recipe("quik")
 
 
-def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("epochs = = 3")
     with pytest.raises(TenfoldError, match=r"mine\.toml: is not valid TOML: .*line 1"):

@@ -1,4 +1,4 @@
-"""The server as a program meets it."""
+"""The HTTP interface of the server."""
 
 import base64
 import io
@@ -16,14 +16,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.draw_digits import DrawDigits
 
 from tenfold.cli import main
 from tenfold.model.reader import Reader
 
 SEVEN = [[[10, 12], [60, 10], [34, 80]]]
 
-Answer = tuple[int, dict[str, Any]]
-Ask = Callable[..., Answer]
+Response = tuple[int, dict[str, Any]]
+Post = Callable[..., Response]
 Start = Callable[[], tuple[subprocess.Popen[str], str]]
 
 
@@ -35,16 +36,16 @@ def connection(address: str) -> Iterator[HTTPConnection]:
 
 
 @pytest.fixture
-def ask(connection: HTTPConnection) -> Ask:
-    def ask(path: str, body: Any, **headers: str) -> Answer:
-        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
-        sent = body if isinstance(body, str | bytes | Iterator) else json.dumps(body)
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("POST", path, sent, {"Content-Type": kind, **named})
+def post(connection: HTTPConnection) -> Post:
+    def post(path: str, body: Any, **headers: str) -> Response:
+        content_type = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        content = body if isinstance(body, str | bytes | Iterator) else json.dumps(body)
+        renamed = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("POST", path, content, {"Content-Type": content_type, **renamed})
         response = connection.getresponse()
         return response.status, json.loads(response.read())
 
-    return ask
+    return post
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -53,38 +54,38 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def test_strokes_are_answered_as_the_reader_answers(ask: Ask) -> None:
-    status, answer = ask("/read/strokes", SEVEN)
+def test_strokes_are_read_as_by_the_reader(post: Post) -> None:
+    status, content = post("/read/strokes", SEVEN)
     reading = Reader(threads=1).read_strokes([[(x, y) for x, y in SEVEN[0]]])
-    assert (status, answer["text"], answer["rows"]) == (200, "7", ["7"])
-    digit = answer["digits"][0]
+    assert (status, content["text"], content["rows"]) == (200, "7", ["7"])
+    digit = content["digits"][0]
     assert {name: digit[name] for name in reading[0].to_dict()} == reading[0].to_dict()
-    assert np.argmax(digit["probabilities"]) == answer["classes"].index("7") == 7
-    seen = base64.b64decode(digit["image"].removeprefix("data:image/png;base64,"))
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(seen))), reading[0].image)
+    assert np.argmax(digit["probabilities"]) == content["classes"].index("7") == 7
+    model_input = base64.b64decode(digit["image"].removeprefix("data:image/png;base64,"))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(model_input))), reading[0].image)
 
 
-def test_a_picture_is_answered_row_by_row(ask: Ask, drawn: Callable[..., Any]) -> None:
+def test_image_is_read_row_by_row(post: Post, draw_digits: DrawDigits) -> None:
     places = [(40, 30), (170, 30), (40, 230), (170, 230)]
-    picture = png(drawn([0, 1, 2, 3], places, size=(360, 320)))
-    status, answer = ask("/read/picture", picture)
-    assert (status, answer["text"]) == (200, "72\n10")
-    assert (answer["width"], answer["height"]) == (320, 360)
-    status, answer = ask("/read/picture?single=true", picture)
-    assert (status, len(answer["digits"])) == (200, 1)
+    image = png(draw_digits([0, 1, 2, 3], places, size=(360, 320)))
+    status, content = post("/read/image", image)
+    assert (status, content["text"]) == (200, "72\n10")
+    assert (content["width"], content["height"]) == (320, 360)
+    status, content = post("/read/image?single=true", image)
+    assert (status, len(content["digits"])) == (200, 1)
 
 
-def test_nothing_written_is_no_digit(ask: Ask) -> None:
-    status, answer = ask("/read/strokes", [])
-    assert (status, answer["digits"], answer["text"]) == (200, [], "")
-    status, answer = ask("/read/picture", png(np.full((90, 90), 250, np.uint8)))
-    assert (status, answer["digits"]) == (200, [])
+def test_blank_input_has_no_digits(post: Post) -> None:
+    status, content = post("/read/strokes", [])
+    assert (status, content["digits"], content["text"]) == (200, [], "")
+    status, content = post("/read/image", png(np.full((90, 90), 250, np.uint8)))
+    assert (status, content["digits"]) == (200, [])
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "message"),
     [
-        ("[[[1, 2], [3", 400, "no JSON"),
+        ("[[[1, 2], [3", 400, "not JSON"),
         ("[" * 100_000, 400, ""),
         ({"strokes": []}, 422, "list of strokes"),
         ([[]], 422, "stroke 1"),
@@ -96,49 +97,55 @@ def test_nothing_written_is_no_digit(ask: Ask) -> None:
         ("[[" + "[1,1]," * 200_000 + "[1,1]]]", 422, "at most 200,000 points"),
     ],
 )
-def test_bad_strokes_are_one_line(ask: Ask, body: Any, status: int, said: str) -> None:
-    got, answer = ask("/read/strokes", body)
-    assert got == status
-    assert said in answer["error"]
-    assert "\n" not in answer["error"]
-    assert ask("/read/strokes", SEVEN)[1]["text"] == "7"
+def test_invalid_strokes_give_a_one_line_error(
+    post: Post, body: Any, status: int, message: str
+) -> None:
+    received, content = post("/read/strokes", body)
+    assert received == status
+    assert message in content["error"]
+    assert "\n" not in content["error"]
+    assert post("/read/strokes", SEVEN)[1]["text"] == "7"
 
 
 @pytest.mark.parametrize("cut", [0, 3, 60])
-def test_a_broken_picture_is_one_line(ask: Ask, cut: int, drawn: Callable[..., Any]) -> None:
-    status, answer = ask("/read/picture", png(drawn([0], [(90, 90)]))[:cut])
+def test_truncated_image_gives_a_one_line_error(
+    post: Post, cut: int, draw_digits: DrawDigits
+) -> None:
+    status, content = post("/read/image", png(draw_digits([0], [(90, 90)]))[:cut])
     assert status == 422
-    assert answer["error"].startswith("the picture: ")
-    assert "\n" not in answer["error"]
+    assert content["error"].startswith("the image: ")
+    assert "\n" not in content["error"]
 
 
-def test_a_body_that_says_how_large_it_is_is_not_read(connection: HTTPConnection) -> None:
-    connection.putrequest("POST", "/read/picture")
+def test_large_content_length_is_rejected_before_the_body_is_read(
+    connection: HTTPConnection,
+) -> None:
+    connection.putrequest("POST", "/read/image")
     connection.putheader("Content-Length", str(33 << 20))
     connection.endheaders()
     assert connection.getresponse().status == 413  # though nothing was sent
 
 
-def test_a_body_without_end_is_cut_off(connection: HTTPConnection) -> None:
-    connection.putrequest("POST", "/read/picture")
+def test_large_chunked_body_is_rejected(connection: HTTPConnection) -> None:
+    connection.putrequest("POST", "/read/image")
     connection.putheader("Transfer-Encoding", "chunked")
     connection.endheaders()
     piece = bytes(1 << 20)
     for _ in range(33):
         connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-    response = connection.getresponse()  # the body has not ended
+    response = connection.getresponse()  # though the body has not ended
     assert response.status == 413
     assert "33,554,432 bytes" in json.loads(response.read())["error"]
 
 
-def test_a_page_that_goes_away_leaves_no_traceback(address: str, ask: Ask) -> None:
-    for path in ("/read/picture", "/read/strokes"):
+def test_disconnect_leaves_no_traceback(address: str, post: Post) -> None:
+    for path in ("/read/image", "/read/strokes"):
         half = HTTPConnection(urlsplit(address).netloc, timeout=30)
         half.putrequest("POST", path)
         half.putheader("Content-Length", "1000")
         half.endheaders(b"[[[1, 2]")
         half.close()
-    assert ask("/read/strokes", SEVEN)[0] == 200  # what was said on stderr is looked at in the end
+    assert post("/read/strokes", SEVEN)[0] == 200  # `address` checks stderr at the end
 
 
 @pytest.mark.parametrize(
@@ -147,14 +154,14 @@ def test_a_page_that_goes_away_leaves_no_traceback(address: str, ask: Ask) -> No
         ("127.0.0.1:9", 200),
         ("localhost", 200),
         ("[::1]:8000", 200),
-        ("192.168.1.7:8000", 200),  # an address cannot be made to point here
+        ("192.168.1.7:8000", 200),  # an address cannot be rebound
         ("evil.example", 403),
         ("127.0.0.1.evil.example:8000", 403),
         ("", 403),
         ("[::1", 403),
     ],
 )
-def test_another_name_for_this_machine_is_refused(
+def test_unknown_host_names_are_rejected(
     connection: HTTPConnection, host: str, status: int
 ) -> None:
     connection.request("GET", "/health", headers={"Host": host})
@@ -162,14 +169,14 @@ def test_another_name_for_this_machine_is_refused(
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
-def test_another_website_is_refused(ask: Ask, address: str, origin: str) -> None:
-    status, answer = ask("/read/strokes", SEVEN, Origin=origin)
+def test_requests_of_other_websites_are_rejected(post: Post, address: str, origin: str) -> None:
+    status, content = post("/read/strokes", SEVEN, Origin=origin)
     assert status == 403
-    assert origin in answer["error"]
-    assert ask("/read/strokes", SEVEN, Origin=address)[0] == 200
+    assert origin in content["error"]
+    assert post("/read/strokes", SEVEN, Origin=address)[0] == 200
 
 
-def test_every_answer_forbids_what_is_foreign(connection: HTTPConnection) -> None:
+def test_every_response_has_security_headers(connection: HTTPConnection) -> None:
     for path, status in [("/", 200), ("/main.js", 200), ("/none", 404), ("/../app.py", 404)]:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -181,39 +188,39 @@ def test_every_answer_forbids_what_is_foreign(connection: HTTPConnection) -> Non
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_gives_a_one_line_error(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         assert main(["serve", "--port", str(port)]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith(f"tenfold: --port: {port} on 127.0.0.1 is taken")
-    assert told.err.count("\n") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"tenfold: --port: {port} on 127.0.0.1 ")
+    assert captured.err.count("\n") == 1
 
 
-def test_a_bad_host_or_model_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_host_or_model_gives_a_one_line_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", "no host", "--port", "0"]) == 1
     assert capsys.readouterr().err.startswith("tenfold: --host, --port: cannot listen on no host")
     assert main(["serve", "--port", "0", "--model", "absent.onnx"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_an_absent_extra_is_named(
+def test_missing_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delitem(sys.modules, "tenfold.server.serve", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main(["serve", "--port", "0"]) == 1
-    assert "needs uvicorn" in (said := capsys.readouterr().err)
-    assert "extra 'serve'" in said
+    message = capsys.readouterr().err
+    assert "pip install 'tenfold[serve]' (uvicorn is not installed)" in message
 
 
-def test_ctrl_c_ends_it_in_good_order(start: Start) -> None:
+def test_ctrl_c_stops_the_server_cleanly(start: Start) -> None:
     server, address = start()
     connection = HTTPConnection(urlsplit(address).netloc, timeout=30)
     connection.request("GET", "/health")
     assert json.loads(connection.getresponse().read()) == {"status": "ready"}
-    server.send_signal(signal.SIGINT)  # with a connection open, as a browser's is
+    server.send_signal(signal.SIGINT)  # with an open connection, as a browser keeps it
     assert server.communicate(timeout=30) == ("", "")
     assert server.returncode == 0
     connection.close()

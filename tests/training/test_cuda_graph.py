@@ -1,4 +1,4 @@
-"""A step that is recorded once and repeated is the step; a CUDA device repeats it as a graph."""
+"""A step that is captured once and replayed is the step; a CUDA device replays it as a graph."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,19 @@ from torch.utils._pytree import tree_map_only
 
 from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import Recipe, load_recipe
-from tenfold.training import trainer
+from tenfold.training import step as training_step
 from tenfold.training.backend import resolve
 from tenfold.training.trainer import Trainer
 
-# What would have a device wait: the host asks it for a value or for a size, or brings it one.
-ASKING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique", "equal", "lift_fresh")
+# What has a device wait: the host reads a value or a size from it, or brings it one.
+SYNCHRONISING = (
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "_unique",
+    "equal",
+    "lift_fresh",
+)
 RICH = [
     f"augmentation.{name}"
     for name in (
@@ -44,14 +51,14 @@ RICH = [
 ]
 
 
-class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
     """Write down every operation of a step and the tensors that it took, as a graph does.
 
     Whatever is no tensor, a rate or an index that the host reckoned, stays as it was.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has no types here
         self.entries: list[tuple[Any, tuple[Any, ...], dict[str, Any], Any]] = []
 
     def __torch_dispatch__(
@@ -61,14 +68,14 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.entries.append((operation, values, named or {}, found))
         return found
 
-    def asked(self) -> set[str]:
+    def synchronising(self) -> set[str]:
         names = {operation.overloadpacket.__name__ for operation, *_ in self.entries}
         by_mask = any(
             operation.overloadpacket.__name__ in ("index", "index_put", "index_put_")
             and any(one is not None and one.dtype == torch.bool for one in values[1])
             for operation, values, *_ in self.entries
         )
-        return {name for name in names if name.startswith(ASKING)} | (
+        return {name for name in names if name.startswith(SYNCHRONISING)} | (
             {"mask"} if by_mask else set()
         )
 
@@ -97,20 +104,21 @@ def _tensors(found: Any) -> list[Tensor]:
 def record_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> list[Tape]:
     tapes: list[Tape] = []
 
-    def recorded(
+    def record(
         step: Callable[[], None], changed: list[Tensor], generator: torch.Generator
     ) -> Callable[[], None]:
         assert generator.device.type == "cpu"
         before = [one.clone() for one in changed]
         step()
-        with Tape() as tape:
+        tape = Tape()
+        with tape:
             step()
         for one, was in zip(changed, before, strict=True):
             one.copy_(was)
         tapes.append(tape)
         return tape.replay
 
-    monkeypatch.setattr(trainer, "captured", recorded)
+    monkeypatch.setattr(training_step, "capture", record)
     return tapes
 
 
@@ -134,45 +142,45 @@ CASES = pytest.mark.parametrize(
 
 
 @CASES
-def test_a_recorded_step_trains_to_the_same_weights_to_the_bit(
-    tapes: list[Tape], digits: Dataset, name: str, settings: list[str], members: int
+def test_a_captured_step_trains_to_the_same_weights_to_the_bit(
+    tapes: list[Tape], train_set: Dataset, name: str, settings: list[str], members: int
 ) -> None:
-    some = digits.subset(np.arange(160))  # five steps an epoch, and two of the next
+    few = train_set.subset(np.arange(160))  # five steps an epoch, and two of the next
     recipe = _recipe(name, *settings)
-    usual, repeated = (Trainer(recipe, some, members=members) for _ in range(2))
-    repeated.use_cuda_graph = True
-    usual.run()
-    repeated.run()
-    (tape,) = tapes  # recorded once, for all epochs
-    assert tape.asked() == set()
-    ours, theirs = usual.network.state_dict(), repeated.network.state_dict()
+    usual, captured = (Trainer(recipe, few, members=members) for _ in range(2))
+    captured.step.use_cuda_graph = True
+    usual.train()
+    captured.train()
+    (tape,) = tapes  # captured once, for all epochs
+    assert tape.synchronising() == set()
+    ours, theirs = usual.network.state_dict(), captured.network.state_dict()
     for key, value in ours.items():
         assert torch.equal(value, theirs[key]), key
     exact = ("epoch", "learning_rate", "loss", "accuracy")
-    for one, other in zip(usual.history, repeated.history, strict=True):
-        assert [one[key] for key in exact] == [other[key] for key in exact]
-    assert repeated.capture_seconds > 0 == usual.capture_seconds
+    for one, other in zip(usual.progress.history, captured.progress.history, strict=True):
+        assert [getattr(one, key) for key in exact] == [getattr(other, key) for key in exact]
+    assert captured.progress.capture_seconds > 0 == usual.progress.capture_seconds
 
 
-def test_what_asks_the_device_is_found_out(digits: Dataset) -> None:
-    trainer = Trainer(_recipe("reader", "precision=float32"), digits, digits)
+def test_what_waits_for_the_device_is_found(train_set: Dataset) -> None:
+    trainer = Trainer(_recipe("reader", "precision=float32"), train_set, train_set)
     with Tape() as tape:
-        trainer._learn()
-    assert {"nonzero", "lift_fresh", "mask"} <= tape.asked()
+        trainer.step.run()
+    assert {"nonzero", "lift_fresh", "mask"} <= tape.synchronising()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @CASES
-def test_a_graph_trains_as_the_steps_that_it_was_recorded_from(
-    digits: Dataset, name: str, settings: list[str], members: int
+def test_a_graph_trains_as_the_steps_that_it_was_captured_from(
+    train_set: Dataset, name: str, settings: list[str], members: int
 ) -> None:
-    some = digits.subset(np.arange(160))
+    few = train_set.subset(np.arange(160))
     recipe = _recipe(name, *settings, "device=cuda")
-    usual, repeated = (Trainer(recipe, some, members=members) for _ in range(2))
-    usual.use_cuda_graph = False
-    usual.run()
-    repeated.run()
-    assert repeated.capture_seconds > 0
-    ours, theirs = usual.network.state_dict(), repeated.network.state_dict()
+    usual, captured = (Trainer(recipe, few, members=members) for _ in range(2))
+    usual.step.use_cuda_graph = False
+    usual.train()
+    captured.train()
+    assert captured.progress.capture_seconds > 0
+    ours, theirs = usual.network.state_dict(), captured.network.state_dict()
     for key, value in ours.items():
         assert torch.allclose(value, theirs[key], atol=1e-2), key

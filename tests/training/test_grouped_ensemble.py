@@ -23,30 +23,31 @@ def networks(recipe: Recipe) -> list[Network]:
 
 
 @pytest.mark.parametrize("name", ["quick", "notebook", "reader"])
-def test_they_answer_and_learn_as_each_alone(name: str, digits: Dataset) -> None:
+def test_they_predict_and_learn_as_each_alone(name: str, train_set: Dataset) -> None:
     recipe = load_recipe(name)
-    without_chance = [layer for layer in recipe.network if type(layer).__name__ != "Dropout"]
-    recipe = change(recipe, network=without_chance)
+    without_dropout = [layer for layer in recipe.network if type(layer).__name__ != "Dropout"]
+    recipe = change(recipe, network=without_dropout)
     alone, again = networks(recipe), networks(recipe)
     stacked = GroupedEnsemble(networks(recipe)).double().train()
     optimisers = make_optimisers(stacked, recipe.optimiser, MEMBERS)
     own = [make_optimisers(network, recipe.optimiser) for network in alone]
-    images = (
-        to_float(torch.tensor(digits.images[: 2 * MEMBERS * BATCH])).double().split(MEMBERS * BATCH)
-    )
-    labels = torch.tensor(digits.require_labels()[: 2 * MEMBERS * BATCH]).split(MEMBERS * BATCH)
-    for pictures, truth in zip(images, labels, strict=True):
-        logits = stacked(pictures)
-        (functional.cross_entropy(logits, truth) * MEMBERS).backward()
+    size = MEMBERS * BATCH
+    batches = to_float(torch.tensor(train_set.images[: 2 * size])).double().chunk(2)
+    batch_labels = torch.tensor(train_set.require_labels()[: 2 * size]).chunk(2)
+    for images, labels in zip(batches, batch_labels, strict=True):
+        logits = stacked(images)
+        loss = functional.cross_entropy(logits, labels) * MEMBERS
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's backward has no types
         for optimiser in optimisers:
             optimiser.step()
             optimiser.zero_grad()
-        parts = zip(alone, own, pictures.split(BATCH), truth.split(BATCH), strict=True)
-        for number, (network, theirs, mine, known) in enumerate(parts):
-            answer = network(mine)
+        parts = zip(alone, own, images.chunk(MEMBERS), labels.chunk(MEMBERS), strict=True)
+        for number, (network, theirs, batch, known) in enumerate(parts):
+            expected = network(batch)
             ours = logits[number * BATCH : (number + 1) * BATCH]
-            assert torch.allclose(ours, answer, atol=1e-6)
-            functional.cross_entropy(answer, known).backward()
+            assert torch.allclose(ours, expected, atol=1e-6)
+            loss = functional.cross_entropy(expected, known)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's backward has no types
             for optimiser in theirs:
                 optimiser.step()
                 optimiser.zero_grad()

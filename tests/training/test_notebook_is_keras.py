@@ -14,19 +14,19 @@ from tenfold.data.dataset import Dataset
 from tenfold.run.recipe import Plateau, load_recipe
 from tenfold.training.network import build, multiply_adds, parameters
 from tenfold.training.optimisers import make_optimisers
-from tenfold.training.schedule import PlateauAnnealer
+from tenfold.training.schedule import PlateauState, ReduceOnPlateau
 
 # Keras's own, of NumPy
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-class Dense64(keras.layers.Dense):
+class Dense64(keras.layers.Dense):  # type: ignore[misc]  # Keras has no types
     """Keras's layer, multiplying in the precision of its weights: in 3.15 it rounds to float32."""
 
     def call(self, inputs: torch.Tensor, training: bool | None = None) -> torch.Tensor:
         product = torch.matmul(inputs, self.kernel.value)
-        answer: torch.Tensor = self.activation(product + self.bias.value)
-        return answer
+        output: torch.Tensor = self.activation(product + self.bias.value)
+        return output
 
 
 def keras_network(training_steps: bool) -> keras.Sequential:
@@ -54,7 +54,7 @@ def keras_network(training_steps: bool) -> keras.Sequential:
 
 
 def copy_weights(source: keras.Sequential, target: nn.Sequential) -> None:
-    """Copy Keras's weights: filters are [h, w, in, out] there, pictures are [h, w, channels]."""
+    """Copy Keras's weights: filters are [h, w, in, out] there, images are [h, w, channels]."""
     values = iter(source.get_weights())
     flat = False
     with torch.no_grad():
@@ -74,7 +74,8 @@ def copy_weights(source: keras.Sequential, target: nn.Sequential) -> None:
 
 
 def copy_of(source: keras.Sequential) -> nn.Sequential:
-    ours = build(load_recipe("notebook"), 10).to(memory_format=torch.channels_last)
+    ours = build(load_recipe("notebook"), 10)
+    ours.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent from torch's overloads
     copy_weights(source, ours)
     return ours
 
@@ -85,16 +86,16 @@ def networks(training_steps: bool) -> tuple[keras.Sequential, nn.Sequential]:
     return theirs, copy_of(theirs)
 
 
-def as_keras(digits: Dataset, count: int) -> NDArray[np.float32]:
-    return (digits.images[:count, :, :, None] / 255).astype(np.float32)
+def as_keras(train_set: Dataset, count: int) -> NDArray[np.float32]:
+    return (train_set.images[:count, :, :, None] / 255).astype(np.float32)
 
 
-def as_torch(digits: Dataset, rows: slice) -> torch.Tensor:
-    return torch.tensor(digits.images[rows]).unsqueeze(1).float() / 255
+def as_torch(train_set: Dataset, rows: slice) -> torch.Tensor:
+    return torch.tensor(train_set.images[rows]).unsqueeze(1).float() / 255
 
 
-def as_torch64(digits: Dataset, rows: slice) -> torch.Tensor:
-    return torch.tensor(digits.images[rows] / 255).unsqueeze(1)
+def as_torch64(train_set: Dataset, rows: slice) -> torch.Tensor:
+    return torch.tensor(train_set.images[rows] / 255).unsqueeze(1)
 
 
 def test_the_network_has_the_notebooks_size() -> None:
@@ -103,11 +104,11 @@ def test_the_network_has_the_notebooks_size() -> None:
     assert round(multiply_adds(network) / 1e6, 1) == 32.3
 
 
-def test_logits_agree_within_one_in_ten_thousand(digits: Dataset) -> None:
+def test_logits_agree_within_one_in_ten_thousand(train_set: Dataset) -> None:
     theirs, ours = networks(training_steps=False)
-    expected = theirs.predict(as_keras(digits, 256), verbose=0)
+    expected = theirs.predict(as_keras(train_set, 256), verbose=0)
     with torch.no_grad():
-        received = ours.eval()(as_torch(digits, slice(256))).numpy()
+        received = ours.eval()(as_torch(train_set, slice(256))).numpy()
     assert np.abs(expected).max() > 0.05
     np.testing.assert_allclose(received, expected, atol=1e-4, rtol=0)
 
@@ -129,7 +130,7 @@ def _compute_in(precision: str) -> None:
 
 
 @pytest.mark.usefixtures("float64")
-def test_ten_steps_of_rmsprop_agree(digits: Dataset) -> None:
+def test_ten_steps_of_rmsprop_agree(train_set: Dataset) -> None:
     theirs, ours = networks(training_steps=True)
     ours = ours.double()
     copy_weights(theirs, ours)
@@ -142,21 +143,22 @@ def test_ten_steps_of_rmsprop_agree(digits: Dataset) -> None:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     (optimiser,) = make_optimisers(ours, load_recipe("notebook").optimiser)
-    pictures, labels = digits.images[:860, :, :, None] / 255, digits.require_labels()
+    images, labels = train_set.images[:860, :, :, None] / 255, train_set.require_labels()
     for step in range(10):
         rows = slice(step * 86, (step + 1) * 86)
-        theirs.train_on_batch(pictures[rows], np.eye(10)[labels[rows]])
+        theirs.train_on_batch(images[rows], np.eye(10)[labels[rows]])
         optimiser.zero_grad()
-        logits = ours(as_torch64(digits, rows))
-        functional.cross_entropy(logits, torch.tensor(labels[rows])).backward()
+        logits = ours(as_torch64(train_set, rows))
+        loss = functional.cross_entropy(logits, torch.tensor(labels[rows]))
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's backward has no types
         optimiser.step()
     expected = copy_of(theirs).state_dict()
     for name, weight in ours.state_dict().items():
         assert float((weight - expected[name]).abs().max()) < 1e-6
     assert float((expected["0.weight"] - start["0.weight"]).abs().max()) > 1e-3
-    logits = theirs.predict(pictures[:256], verbose=0)
+    logits = theirs.predict(images[:256], verbose=0)
     with torch.no_grad():
-        received = ours.eval()(as_torch64(digits, slice(256))).numpy()
+        received = ours.eval()(as_torch64(train_set, slice(256))).numpy()
     np.testing.assert_allclose(received, logits, atol=1e-5, rtol=0)
 
 
@@ -177,11 +179,11 @@ def test_the_plateau_gives_the_rates_of_keras(seed: int) -> None:
     )
     callback.set_model(model)
     callback.on_train_begin()
-    how = load_recipe("notebook").schedule
-    assert isinstance(how, Plateau)
-    annealer = PlateauAnnealer(how, 0.001)
+    config = load_recipe("notebook").schedule
+    assert isinstance(config, Plateau)
+    plateau = ReduceOnPlateau(config, PlateauState(0.001))
     for epoch, accuracy in enumerate(accuracies):
         callback.on_epoch_end(epoch, {"val_accuracy": float(accuracy)})
         expected = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
-        assert annealer.after_epoch(float(accuracy)) == pytest.approx(expected, rel=1e-6)
-    assert annealer.rate < 0.001
+        assert plateau.after_epoch(float(accuracy)) == pytest.approx(expected, rel=1e-6)
+    assert plateau.state.rate < 0.001

@@ -1,17 +1,17 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Model, Parity
-from tenfold.run.recipe import change, load_recipe
-from tenfold.training import onnx_export as exporting
+from tenfold.model.file import Model
+from tenfold.run.recipe import Recipe, change, load_recipe
+from tenfold.training import onnx_export
 from tenfold.training.backend import resolve
-from tenfold.training.onnx_export import TTA_THRESHOLD, export, predict_networks
-from tenfold.training.trainer import Trainer
+from tenfold.training.fit import fit
+from tenfold.training.inference import TTA_THRESHOLD, predict_probabilities
+from tenfold.training.network import Network
+from tenfold.training.onnx_export import ExportedModel, export_onnx
 
 LAYERS = (
     'network=[{layer="crop",size=26},{layer="conv",filters=6,kernel_size=3,stride=2,padding="valid"},'
@@ -21,80 +21,77 @@ LAYERS = (
 )
 
 
-@pytest.fixture
-def trainer(digits: Dataset) -> Trainer:
-    recipe = resolve(load_recipe("quick", [LAYERS, "epochs=4", "batch_size=64"]))
-    trainer = Trainer(recipe, digits)
-    trainer.run()
-    return trainer
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return resolve(load_recipe("quick", [LAYERS, "epochs=4", "batch_size=64"]))
 
 
-def exported(trainer: Trainer, path: Path, questions: Dataset) -> Parity:
-    classes, hashes = trainer.train.classes, trainer.train.hashes
-    about = classes, "", hashes, path, questions.images
-    return export([trainer.network], trainer.recipe, *about)[0]
+@pytest.fixture(scope="module")
+def network(recipe: Recipe, train_set: Dataset) -> Network:
+    return fit(recipe, train_set).networks[0]
 
 
-def test_every_layer_answers_as_in_training(
-    trainer: Trainer, questions: Dataset, tmp_path: Path
+def export(
+    networks: list[Network], recipe: Recipe, train_set: Dataset, test_set: Dataset
+) -> ExportedModel:
+    return export_onnx(networks, recipe, train_set, None, test_set.images)
+
+
+def test_every_layer_predicts_as_in_training(
+    network: Network, recipe: Recipe, train_set: Dataset, test_set: Dataset
 ) -> None:
-    file = tmp_path / "model.onnx"
-    parity = exported(trainer, file, questions)
-    assert (parity.n, parity.same_labels) == (500, 500)
-    assert parity.largest_difference < 1e-4
+    exported = export([network], recipe, train_set, test_set)
+    assert (exported.parity.n, exported.parity.same_labels) == (500, 500)
+    assert exported.parity.largest_difference < 1e-4
+    expected = predict_probabilities([network], test_set.images, recipe.test_time_shift)
+    np.testing.assert_allclose(exported.predictions.probabilities, expected, atol=1e-4)
 
 
-def test_unsure_pictures_alone_are_looked_at_again(trainer: Trainer, questions: Dataset) -> None:
-    one_view = resolve(load_recipe("quick", [LAYERS, "test_time_shift=0"]))
-    plain = predict_networks([trainer.network], one_view, questions.images)
-    again = predict_networks([trainer.network], trainer.recipe, questions.images)
-    changed = np.abs(plain - again).max(axis=1) > 0
-    assert np.array_equal(changed, plain.max(axis=1) < TTA_THRESHOLD)
+def test_unsure_images_alone_are_predicted_again(
+    network: Network, recipe: Recipe, test_set: Dataset
+) -> None:
+    one_view = predict_probabilities([network], test_set.images)
+    averaged = predict_probabilities([network], test_set.images, recipe.test_time_shift)
+    changed = np.abs(one_view - averaged).max(axis=1) > 0
+    assert np.array_equal(changed, one_view.max(axis=1) < TTA_THRESHOLD)
     assert 0 < changed.sum() < 500
 
 
-def test_a_file_that_answers_otherwise_is_not_kept(
-    trainer: Trainer, questions: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_predicts_otherwise_is_refused(
+    network: Network,
+    recipe: Recipe,
+    train_set: Dataset,
+    test_set: Dataset,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def wrong(norm: torch.nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
-        ones = torch.ones(norm.num_features).double()
-        return ones, ones
+    def without_norm(conv: torch.nn.Conv2d, norm: torch.nn.BatchNorm2d) -> torch.nn.Conv2d:
+        return conv
 
-    monkeypatch.setattr(exporting, "fold", wrong)
-    file = tmp_path / "model.onnx"
-    with pytest.raises(TenfoldError, match="answers otherwise than the network"):
-        exported(trainer, file, questions)
-    assert not file.exists()
+    monkeypatch.setattr(onnx_export, "fold_batch_norm", without_norm)
+    with pytest.raises(TenfoldError, match=r"differs from PyTorch by up to .* on 500 images"):
+        export([network], recipe, train_set, test_set)
 
 
-def test_the_file_holds_no_answer_of_its_own(
-    trainer: Trainer, questions: Dataset, tmp_path: Path
+def test_the_file_has_the_weights_of_the_network_that_it_was_made_from(
+    network: Network, recipe: Recipe, train_set: Dataset, test_set: Dataset
 ) -> None:
-    """Other weights, other answers."""
-    answers = []
-    for name in ("a", "b"):
-        exported(trainer, tmp_path / name, questions)
-        answers.append(Model(tmp_path / name).predict(questions.images).probabilities)
-        with torch.no_grad():
-            for weight in trainer.network.parameters():
-                weight.mul_(0.5)
-    assert not np.allclose(answers[0], answers[1], atol=1e-2)
-
-
-def test_several_networks_become_one_file_that_answers_with_their_mean(
-    trainer: Trainer, questions: Dataset, digits: Dataset, tmp_path: Path
-) -> None:
-    other = Trainer(change(trainer.recipe, seed=1), digits)
-    other.run()
-    networks, file = [trainer.network, other.network], tmp_path / "model.onnx"
-    parity, answers = export(
-        networks, trainer.recipe, digits.classes, "", digits.hashes, file, questions.images
+    other = fit(change(recipe, steps=1), train_set).networks[0]
+    ours, theirs = (
+        export([one], recipe, train_set, test_set).predictions for one in (network, other)
     )
-    assert (parity.n, parity.same_labels) == (500, 500)
-    one_view = change(trainer.recipe, test_time_shift=0)
-    each = [predict_networks([network], one_view, questions.images) for network in networks]
-    mean, ours = np.mean(each, axis=0), Model(file).predict(questions.images).probabilities
-    np.testing.assert_allclose(ours, answers.probabilities, atol=1e-6)
+    assert not np.allclose(ours.probabilities, theirs.probabilities, atol=1e-2)
+
+
+def test_several_networks_become_one_file_that_predicts_their_mean(
+    network: Network, recipe: Recipe, train_set: Dataset, test_set: Dataset
+) -> None:
+    networks = [network, *fit(change(recipe, seed=1), train_set).networks]
+    exported = export(networks, recipe, train_set, test_set)
+    assert (exported.parity.n, exported.parity.same_labels) == (500, 500)
+    each = [predict_probabilities([one], test_set.images) for one in networks]
+    mean = np.mean(each, axis=0)
+    ours = Model(exported.content).predict(test_set.images).probabilities
+    np.testing.assert_allclose(ours, exported.predictions.probabilities, atol=1e-6)
     sure = mean.max(axis=1) > TTA_THRESHOLD + 1e-3
     np.testing.assert_allclose(ours[sure], mean[sure], atol=1e-4)
-    assert np.abs(ours - mean).max(axis=1)[~sure].max() > 1e-3  # looked at again, by both
+    assert np.abs(ours - mean).max(axis=1)[~sure].max() > 1e-3  # test-time augmentation, of both

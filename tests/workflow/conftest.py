@@ -6,7 +6,7 @@ from tenfold.workflow.estimator import DigitClassifier
 
 @pytest.fixture(scope="session")
 def tiny() -> DigitClassifier:
-    """An unfitted classifier that learns 2,000 digits to 90 % in a second."""
+    """An unfitted classifier that learns 2,000 images to 90 % in a second."""
     network = (
         '[{layer="conv",filters=8,kernel_size=5,stride=2},{layer="relu"},{layer="max_pool"},'
         '{layer="flatten"},{layer="output"}]'
@@ -18,9 +18,9 @@ def tiny() -> DigitClassifier:
 
 
 @pytest.fixture(scope="session")
-def fitted(tiny: DigitClassifier, digits: Dataset) -> DigitClassifier:
-    """The same, fitted to the 2,000 digits."""
+def fitted(tiny: DigitClassifier, train_set: Dataset) -> DigitClassifier:
+    """The same, fitted to the 2,000 images."""
     from sklearn.base import clone
 
     classifier: DigitClassifier = clone(tiny)
-    return classifier.fit(digits.images, digits.labels)
+    return classifier.fit(train_set.images, train_set.labels)

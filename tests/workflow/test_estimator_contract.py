@@ -19,42 +19,44 @@ from sklearn.utils.validation import check_is_fitted
 from tenfold.data.dataset import Dataset
 from tenfold.workflow.estimator import DigitClassifier
 
-FEW = 200  # pictures, where what is learned does not matter
+FEW = 200  # images, where the accuracy does not matter
 
 
-def few(digits: Dataset, dtype: Any = np.uint8) -> tuple[np.ndarray[Any, Any], Any]:
-    return digits.images[:FEW].reshape(FEW, 784).astype(dtype), digits.require_labels()[:FEW]
+def few(train_set: Dataset, dtype: Any = np.uint8) -> tuple[np.ndarray[Any, Any], Any]:
+    return train_set.images[:FEW].reshape(FEW, 784).astype(dtype), train_set.require_labels()[:FEW]
 
 
 @pytest.fixture(scope="module")
-def known(tiny: DigitClassifier, digits: Dataset) -> DigitClassifier:
+def known(tiny: DigitClassifier, train_set: Dataset) -> DigitClassifier:
     """Fitted to the few, for others to be held to."""
     classifier: DigitClassifier = clone(tiny)
-    return classifier.fit(*few(digits))
+    return classifier.fit(*few(train_set))
 
 
-def same_answers(one: DigitClassifier, other: DigitClassifier, digits: Dataset) -> None:
-    X, _ = few(digits)
+def assert_same_predictions(
+    one: DigitClassifier, other: DigitClassifier, train_set: Dataset
+) -> None:
+    X, _ = few(train_set)
     assert_array_equal(one.predict_proba(X), other.predict_proba(X))
     assert_array_equal(one.predict(X), other.predict(X))
 
 
-def test_fit_and_score_take_y(tiny: DigitClassifier, digits: Dataset) -> None:
-    X, y = few(digits)
+def test_fit_and_score_take_y(tiny: DigitClassifier, train_set: Dataset) -> None:
+    X, y = few(train_set)
     classifier = clone(tiny)
     classifier.fit(X, y)
     assert 0 <= classifier.score(X, y) <= 1
 
 
-def test_fit_leaves_the_parameters(tiny: DigitClassifier, digits: Dataset) -> None:
+def test_fit_leaves_the_parameters(tiny: DigitClassifier, train_set: Dataset) -> None:
     classifier = clone(tiny)
     before = joblib.hash(classifier.get_params())
-    classifier.fit(*few(digits))
+    classifier.fit(*few(train_set))
     assert joblib.hash(classifier.get_params()) == before
 
 
 def test_fit_adds_only_names_with_an_underscore_behind(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
     before = set(vars(tiny))
     added = set(vars(known)) - before
@@ -62,15 +64,15 @@ def test_fit_adds_only_names_with_an_underscore_behind(
     assert all(name.endswith("_") for name in added)
 
 
-def test_fit_returns_the_classifier(tiny: DigitClassifier, digits: Dataset) -> None:
+def test_fit_returns_the_classifier(tiny: DigitClassifier, train_set: Dataset) -> None:
     classifier = clone(tiny)
-    assert classifier.fit(*few(digits)) is classifier
+    assert classifier.fit(*few(train_set)) is classifier
 
 
 def test_read_only_maps_of_a_file_are_taken(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset, tmp_path: Path
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset, tmp_path: Path
 ) -> None:
-    X, y = few(digits)
+    X, y = few(train_set)
     np.save(tmp_path / "x.npy", X)
     np.save(tmp_path / "y.npy", y)
     mapped = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "xy"]
@@ -79,7 +81,7 @@ def test_read_only_maps_of_a_file_are_taken(
 
 
 def test_the_number_of_features_is_kept_and_held_to(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
     assert not hasattr(clone(tiny), "n_features_in_")
     assert known.n_features_in_ == 784
@@ -91,18 +93,18 @@ def test_the_number_of_features_is_kept_and_held_to(
 
 
 def test_every_dtype_of_numbers_gives_the_same(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
-    expected = known.predict_proba(few(digits)[0])
+    expected = known.predict_proba(few(train_set)[0])
     for dtype in (np.float32, np.float64, np.int32, np.int64):
-        X, y = few(digits, dtype)
+        X, y = few(train_set, dtype)
         assert_array_equal(clone(tiny).fit(X, y).predict_proba(X), expected)
 
 
 def test_objects_are_taken_where_they_are_numbers(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
-    X, y = few(digits, object)
+    X, y = few(train_set, object)
     assert_array_equal(clone(tiny).fit(X, y).predict(X), known.predict(X))
     X[0, 0] = {"foo": "bar"}
     with pytest.raises(TypeError, match=r"argument must be .* string.* number"):
@@ -110,44 +112,44 @@ def test_objects_are_taken_where_they_are_numbers(
 
 
 def test_a_pipeline_gives_the_same(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
-    same_answers(make_pipeline(clone(tiny)).fit(*few(digits)), known, digits)
+    assert_same_predictions(make_pipeline(clone(tiny)).fit(*few(train_set)), known, train_set)
 
 
 def test_nan_and_infinity_are_refused(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
     for value, word in ((np.nan, "NaN"), (np.inf, "infinity")):
-        X, y = few(digits, float)
+        X, y = few(train_set, float)
         X[3, 5] = value
         for method in (lambda X, y=y: clone(tiny).fit(X, y), known.predict):
             with pytest.raises(ValueError, match=f"Input X contains {word}"):
                 method(X)
 
 
-def test_a_pickle_answers_alike(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+def test_a_pickle_predicts_alike(
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
     unfitted = pickle.loads(pickle.dumps(tiny))
     assert unfitted.get_params() == tiny.get_params()
     with pytest.raises(NotFittedError):
-        unfitted.predict(digits.images)
-    same_answers(pickle.loads(pickle.dumps(known)), known, digits)
+        unfitted.predict(train_set.images)
+    assert_same_predictions(pickle.loads(pickle.dumps(known)), known, train_set)
 
 
 def test_memory_order_changes_nothing(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
-    X, y = few(digits)
-    same_answers(clone(tiny).fit(np.asfortranarray(X), y), known, digits)
+    X, y = few(train_set)
+    assert_same_predictions(clone(tiny).fit(np.asfortranarray(X), y), known, train_set)
 
 
 def test_lists_and_frames_are_taken(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
-    X, y = few(digits)
-    same_answers(clone(tiny).fit(X.tolist(), y.tolist()), known, digits)
+    X, y = few(train_set)
+    assert_same_predictions(clone(tiny).fit(X.tolist(), y.tolist()), known, train_set)
     frame = pd.DataFrame(X, columns=[f"pixel{index}" for index in range(784)])
     classifier = clone(tiny).fit(frame, pd.Series(y))
     assert classifier.feature_names_in_[783] == "pixel783"
@@ -156,8 +158,8 @@ def test_lists_and_frames_are_taken(
         classifier.predict(frame[frame.columns[::-1]])
 
 
-def test_classes_keep_their_dtype(tiny: DigitClassifier, digits: Dataset) -> None:
-    X, y = few(digits)
+def test_classes_keep_their_dtype(tiny: DigitClassifier, train_set: Dataset) -> None:
+    X, y = few(train_set)
     words = np.array(
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
     )
@@ -169,8 +171,8 @@ def test_classes_keep_their_dtype(tiny: DigitClassifier, digits: Dataset) -> Non
         assert classifier.predict_proba(X).shape == (FEW, len(np.unique(given)))
 
 
-def test_the_classifier_learns(tiny: DigitClassifier, digits: Dataset) -> None:
-    X, y = digits.images.reshape(-1, 784), digits.require_labels()
+def test_the_classifier_learns(tiny: DigitClassifier, train_set: Dataset) -> None:
+    X, y = train_set.images.reshape(-1, 784), train_set.require_labels()
     classifier = clone(tiny).fit(X, y)
     assert classifier.score(X, y) > 0.83
     probabilities = classifier.predict_proba(X)
@@ -182,44 +184,48 @@ def test_the_classifier_learns(tiny: DigitClassifier, digits: Dataset) -> None:
         classifier.predict(X[0])
 
 
-def test_a_column_of_labels_is_taken_and_said(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+def test_a_column_of_labels_is_taken_with_a_warning(
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
-    X, y = few(digits)
+    X, y = few(train_set)
     with pytest.warns(DataConversionWarning, match="expected: \\(n_samples,\\)|1d array"):
         classifier = clone(tiny).fit(X, y[:, np.newaxis])
-    same_answers(classifier, known, digits)
+    assert_same_predictions(classifier, known, train_set)
 
 
-def test_the_order_of_pictures_changes_no_answer(known: DigitClassifier, digits: Dataset) -> None:
-    X, _ = few(digits)
+def test_the_order_of_images_changes_no_prediction(
+    known: DigitClassifier, train_set: Dataset
+) -> None:
+    X, _ = few(train_set)
     order = np.random.default_rng(0).permutation(FEW)
-    answers = known.predict_proba(X)
-    assert_allclose(known.predict_proba(X[order]), answers[order], atol=1e-6)
+    expected = known.predict_proba(X)
+    assert_allclose(known.predict_proba(X[order]), expected[order], atol=1e-6)
 
 
-def test_one_at_a_time_is_answered_as_all_at_once(known: DigitClassifier, digits: Dataset) -> None:
-    X, _ = few(digits)
+def test_one_at_a_time_is_predicted_as_all_at_once(
+    known: DigitClassifier, train_set: Dataset
+) -> None:
+    X, _ = few(train_set)
     alone = np.concatenate([known.predict_proba(row[np.newaxis]) for row in X])
     assert_allclose(alone, known.predict_proba(X), atol=1e-6)
 
 
 def test_predicting_leaves_the_classifier_as_it_was(
-    known: DigitClassifier, digits: Dataset
+    known: DigitClassifier, train_set: Dataset
 ) -> None:
     before = pickle.dumps(known)
-    known.predict(few(digits)[0])
+    known.predict(few(train_set)[0])
     assert pickle.dumps(known) == before
 
 
-def test_fitting_again_gives_the_same(tiny: DigitClassifier, digits: Dataset) -> None:
-    classifier = clone(tiny).fit(*few(digits))
-    answers = classifier.predict_proba(few(digits)[0])
-    assert_array_equal(classifier.fit(*few(digits)).predict_proba(few(digits)[0]), answers)
+def test_fitting_again_gives_the_same(tiny: DigitClassifier, train_set: Dataset) -> None:
+    classifier = clone(tiny).fit(*few(train_set))
+    expected = classifier.predict_proba(few(train_set)[0])
+    assert_array_equal(classifier.fit(*few(train_set)).predict_proba(few(train_set)[0]), expected)
 
 
 def test_fitting_makes_it_fitted(
-    tiny: DigitClassifier, known: DigitClassifier, digits: Dataset
+    tiny: DigitClassifier, known: DigitClassifier, train_set: Dataset
 ) -> None:
     with pytest.raises(NotFittedError):
         check_is_fitted(clone(tiny))
@@ -238,14 +244,14 @@ TWINS: dict[str, Callable[..., None]] = {
     "check_dtype_object": test_objects_are_taken_where_they_are_numbers,
     "check_pipeline_consistency": test_a_pipeline_gives_the_same,
     "check_estimators_nan_inf": test_nan_and_infinity_are_refused,
-    "check_estimators_pickle": test_a_pickle_answers_alike,
+    "check_estimators_pickle": test_a_pickle_predicts_alike,
     "check_f_contiguous_array_estimator": test_memory_order_changes_nothing,
     "check_classifier_data_not_an_array": test_lists_and_frames_are_taken,
     "check_classifiers_classes": test_classes_keep_their_dtype,
     "check_classifiers_train": test_the_classifier_learns,
-    "check_supervised_y_2d": test_a_column_of_labels_is_taken_and_said,
-    "check_methods_sample_order_invariance": test_the_order_of_pictures_changes_no_answer,
-    "check_methods_subset_invariance": test_one_at_a_time_is_answered_as_all_at_once,
+    "check_supervised_y_2d": test_a_column_of_labels_is_taken_with_a_warning,
+    "check_methods_sample_order_invariance": test_the_order_of_images_changes_no_prediction,
+    "check_methods_subset_invariance": test_one_at_a_time_is_predicted_as_all_at_once,
     "check_fit2d_predict1d": test_the_classifier_learns,
     "check_dict_unchanged": test_predicting_leaves_the_classifier_as_it_was,
     "check_fit_idempotent": test_fitting_again_gives_the_same,
@@ -257,7 +263,7 @@ def test_scikit_learns_checks_pass_but_for_those_that_fit_a_table_of_a_few_colum
     tiny: DigitClassifier,
 ) -> None:
     reasons = {
-        check: f"a picture has 784 pixels; see {twin.__name__}" for check, twin in TWINS.items()
+        check: f"an image has 784 pixels; see {twin.__name__}" for check, twin in TWINS.items()
     }
     found = check_estimator(clone(tiny), expected_failed_checks=reasons, on_fail=None, on_skip=None)
     statuses = {(result["check_name"], result["status"]) for result in found}

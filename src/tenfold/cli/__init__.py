@@ -4,8 +4,8 @@ import argparse
 import gc
 import os
 import sys
-from importlib import metadata
 
+import tenfold
 from tenfold.cli import (
     bench,
     compare,
@@ -21,6 +21,7 @@ from tenfold.cli import (
     train,
 )
 from tenfold.errors import TenfoldError
+from tenfold.extras import missing_extra_named
 
 COMMANDS = (
     train,
@@ -49,7 +50,7 @@ def console() -> int:
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return its exit status.
 
-    0: done; 1: a mistake in the input, told in one line on stderr; 2: wrong usage (argparse exits
+    0: success; 1: an error in the input, one line on stderr; 2: wrong usage (argparse exits
     itself); 130: Ctrl-C before there was anything to keep.
     """
     words = sys.argv[1:] if argv is None else argv
@@ -57,21 +58,13 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args([word for word in words if word != "--debug"])
     debug = "--debug" in words
     try:
-        status: int = arguments.run(arguments)
+        with missing_extra_named(arguments.command):
+            status: int = arguments.run(arguments)
         sys.stdout.flush()
     except TenfoldError as error:
         if debug:
             raise
         print(f"tenfold: {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:
-        if debug or not error.name or error.name.startswith("tenfold"):
-            raise
-        print(
-            f"tenfold: this command needs {error.name}, which is not installed; install Tenfold "
-            f"with its extra {getattr(arguments, 'extra', 'train')!r}",
-            file=sys.stderr,
-        )
         return 1
     except KeyboardInterrupt as stop:
         print(f"tenfold: {stop or 'stopped'}", file=sys.stderr)
@@ -85,15 +78,15 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tenfold",
-        description="Handwritten digits: from a table of pictures to a trained network, an honest "
-        "report and a submission.",
-        epilog="Pictures come from a SOURCE: mnist, mnist:test, kaggle or kaggle:test, which are "
-        "in the package, or a file or folder: CSV, IDX, npz, Parquet, class folders of PNG or "
-        "JPEG. `tenfold COMMAND --help` says more.",
+        description="Handwritten-digit recognition: train a network on a table of images, score "
+        "it, report on it, write a Kaggle submission, read photos.",
+        epilog="A SOURCE of images is mnist, mnist:test, kaggle or kaggle:test, which are bundled, "
+        "or a file or folder: CSV, IDX, npz, Parquet, class folders of PNG or JPEG. "
+        "See `tenfold COMMAND --help` for the options of a command.",
     )
-    parser.add_argument("--version", action="version", version=metadata.version("tenfold"))
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="version", version=tenfold.__version__)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of errors")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in COMMANDS:
         module.add(commands)
     return parser

@@ -9,21 +9,24 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "bench",
-        help="measure how fast a model answers here",
-        description="Measure pictures a second and latency of a model file, for batches of 1 to "
-        "4,096 pictures, and the time that a new process takes to its first answer.",
+        help="measure the inference speed of a model",
+        description="Measure throughput and latency of a model on this machine, for batch sizes "
+        "from 1 to 4,096, and the time from process start to the first prediction.",
     )
     parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
     parser.add_argument(
-        "--threads", type=options.count, metavar="N", help="this number alone (default: 1 and all)"
+        "--threads",
+        type=options.count,
+        metavar="N",
+        help="CPU threads (default: measure 1 and every core)",
     )
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.bench import bench
 
-    measured = bench(arguments.model, arguments.threads or 0)
+    measured = bench(arguments.model, arguments.threads)
     print(json.dumps(measured.to_dict(), indent=1) if arguments.json else measured)
     return 0

@@ -10,28 +10,32 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "compare",
-        help="say whether two models can be told apart, and where they differ",
-        description="Set A and B side by side: on the pictures that two runs have answered "
-        "already, or on SOURCE, which both then answer. McNemar's test says whether they can be "
-        "told apart.",
+        help="test whether two models differ significantly",
+        description="Compare the models A and B with McNemar's exact test: on the stored "
+        "predictions of two runs, or on new predictions for SOURCE.",
     )
-    parser.add_argument("a", metavar="A", help="a run folder; with SOURCE a .onnx file too")
-    parser.add_argument("b", metavar="B", help="the other")
+    parser.add_argument("a", metavar="A", help="a run folder, or with SOURCE a .onnx file")
+    parser.add_argument("b", metavar="B", help="the same for the second model")
     parser.add_argument(
         "source",
         nargs="?",
         metavar="SOURCE",
-        help="pictures for both to answer, with labels or not",
+        help="images to predict with both models; labels are optional",
     )
     parser.add_argument(
-        "-o", "--out", metavar="FILE", help="draw the pictures on which they differ, as HTML"
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="write an HTML page with the images on which they differ",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
     parser.add_argument(
-        "--allow-leak", action="store_true", help="compare though pictures were learned from"
+        "--allow-leak",
+        action="store_true",
+        help="compare on images of the training set too (the comparison is marked)",
     )
     options.add_threads(parser)
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
 
 
@@ -45,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         overwrite=arguments.overwrite,
         allow_leak=arguments.allow_leak,
-        threads=arguments.threads or 0,
+        threads=arguments.threads,
     )
     print(json.dumps(result.to_dict(), indent=1) if arguments.json else result.to_text())
     if arguments.out:

@@ -1,4 +1,4 @@
-"""`tenfold data`: list, show, check and export sets of digits."""
+"""`tenfold data`: list, show, check and export data sets."""
 
 import argparse
 import json
@@ -7,51 +7,64 @@ from typing import Any
 
 from tenfold.cli import options
 
+SOURCE = "a bundled set, a file or a folder"
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "data",
-        help="list, show, check and export sets of digits",
-        description="Look at sets of digits before anything learns from them.",
+        help="list, show, check and export data sets",
+        description="List, show, check and export data sets.",
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    listing = actions.add_parser("list", help="name the sets in the package")
+    listing = actions.add_parser("list", help="list the bundled data sets")
     listing.set_defaults(run=run_list)
 
-    show = actions.add_parser("show", help="show what SOURCE holds, and draw one picture of it")
-    show.add_argument("source", metavar="SOURCE")
+    show = actions.add_parser("show", help="summarise SOURCE and draw one of its images")
+    show.add_argument("source", metavar="SOURCE", help=SOURCE)
     show.add_argument(
-        "--picture", type=int, default=0, metavar="INDEX", help="which one, from 0 (default: 0)"
+        "--picture",
+        type=int,
+        default=0,
+        metavar="INDEX",
+        help="which image, counted from 0 (default: 0)",
     )
     show.set_defaults(run=run_show)
 
     check = actions.add_parser(
         "check",
-        help="look for what would spoil training or a score",
-        description="Look SOURCE over: class counts, blank and equal pictures, contradicting "
-        "labels, pictures shared with another set. The exit status is 1 where something is wrong.",
+        help="look for defects and leaks in SOURCE",
+        description="Check SOURCE: class balance, constant and duplicate images, contradictory "
+        "labels, overlap with another set. The exit status is 1 if there is a problem.",
     )
-    check.add_argument("source", metavar="SOURCE")
-    check.add_argument("--against", metavar="SOURCE", help="a set that it must not overlap")
+    check.add_argument("source", metavar="SOURCE", help=SOURCE)
+    check.add_argument(
+        "--against", metavar="SOURCE", help="another set, which SOURCE must not overlap"
+    )
     check.set_defaults(run=run_check)
 
     export = actions.add_parser(
         "export",
         help="write SOURCE as CSV, IDX, npz, Parquet or PNG",
-        description="Write SOURCE into DIR; a test set that came with it is written too. As CSV, "
-        "`kaggle` gives Kaggle's train.csv, test.csv and sample_submission.csv byte for byte.",
+        description="Write SOURCE into DIR, with the test set that belongs to it. `kaggle` as CSV "
+        "gives Kaggle's train.csv, test.csv and sample_submission.csv byte for byte.",
     )
-    export.add_argument("source", metavar="SOURCE")
-    export.add_argument("folder", metavar="DIR")
-    export.add_argument("--format", choices=("csv", "idx", "npz", "parquet", "png"), default="csv")
-    export.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    export.add_argument("source", metavar="SOURCE", help=SOURCE)
+    export.add_argument("folder", metavar="DIR", help="the folder to write to")
+    export.add_argument(
+        "--format",
+        choices=("csv", "idx", "npz", "parquet", "png"),
+        default="csv",
+        help="the file format (default: csv)",
+    )
+    export.add_argument("--overwrite", action="store_true", help="replace existing files")
     export.set_defaults(run=run_export)
 
     for action in (show, check, export):
         options.add_ink(action)
     for action in (listing, show, check):
-        action.add_argument("--json", action="store_true", help="print JSON")
+        action.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -67,65 +80,65 @@ def run_list(arguments: argparse.Namespace) -> int:
 def run_show(arguments: argparse.Namespace) -> int:
     from tenfold.data.display import digit_text
     from tenfold.errors import TenfoldError
-    from tenfold.ink.drawings import load
+    from tenfold.workflow.load import load
 
-    digits = load(arguments.source, arguments.ink)
+    dataset = load(arguments.source, arguments.ink)
     index = arguments.picture
-    if not 0 <= index < len(digits):
-        raise TenfoldError(f"--picture must be 0-{len(digits) - 1}. Received: {index}")
-    label = None if digits.labels is None else digits.classes[digits.labels[index]]
+    if not 0 <= index < len(dataset):
+        raise TenfoldError(f"--picture must be 0-{len(dataset) - 1}. Received: {index}")
+    label = None if dataset.labels is None else dataset.classes[dataset.labels[index]]
     summary = {
-        "source": digits.source,
-        "pictures": len(digits),
-        "shape": list(digits.images.shape),
-        "labelled": digits.labels is not None,
-        "classes": digits.classes,
-        "class_counts": None if digits.labels is None else digits.class_counts.tolist(),
-        "writers": None if digits.writers is None else len(set(digits.writers.tolist())),
-        "fingerprint": digits.fingerprint,
-        "notes": digits.notes,
+        "source": dataset.source,
+        "images": len(dataset),
+        "shape": list(dataset.images.shape),
+        "labelled": dataset.labels is not None,
+        "classes": dataset.classes,
+        "class_counts": None if dataset.labels is None else dataset.class_counts.tolist(),
+        "writers": None if dataset.writers is None else len(set(dataset.writers.tolist())),
+        "fingerprint": dataset.fingerprint,
+        "notes": dataset.notes,
     }
     if arguments.json:
         return _print_json(summary)
-    print(f"{digits.source}: uint8 {summary['shape']}")
-    if digits.labels is not None:
-        _print_counts(digits.classes, digits.class_counts)
+    print(f"{dataset.source}: uint8 {summary['shape']}")
+    if dataset.labels is not None:
+        _print_counts(dataset.classes, dataset.class_counts)
     else:
         print("labels       none")
     if summary["writers"] is not None:
         print(f"writers      {summary['writers']:,}")
-    print(f"fingerprint  {digits.fingerprint}")
-    for note in digits.notes:
+    print(f"fingerprint  {dataset.fingerprint}")
+    for note in dataset.notes:
         print(f"note         {note}")
-    print(f"picture {index}" + ("" if label is None else f", labelled {label}"))
-    print(digit_text(digits.images[index], _ascii_only()))
+    print(f"image {index}" + ("" if label is None else f", labelled {label}"))
+    print(digit_text(dataset.images[index], _ascii_only()))
     return 0
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     from tenfold.data.audit import audit
-    from tenfold.ink.drawings import load
+    from tenfold.workflow.load import load
 
     against = None if arguments.against is None else load(arguments.against, arguments.ink)
     found = audit(load(arguments.source, arguments.ink), against)
     if arguments.json:
-        _print_json(found.as_dict())
+        _print_json(found.to_dict())
         return 1 if found.problems else 0
     print(found.to_text(_ascii_only()))
     return 1 if found.problems else 0
 
 
 def run_export(arguments: argparse.Namespace) -> int:
-    from tenfold.data.export import export
-    from tenfold.ink.drawings import decoder
+    from tenfold.data.dataset_export import export_dataset
+    from tenfold.workflow.load import image_decoder
 
     print(f"writing {arguments.source} to {arguments.folder}", file=sys.stderr)
-    paths = export(
+    paths = export_dataset(
         arguments.source,
         arguments.folder,
         arguments.overwrite,
         arguments.format,
-        decoder(arguments.ink),
+        image_decoder(arguments.ink),
     )
     for path in paths:
         print(path)

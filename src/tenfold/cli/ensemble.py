@@ -6,8 +6,8 @@ import argparse
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "ensemble",
-        help="join finished runs into one model file",
-        description="Write one ONNX file whose answers are the mean of all networks of the runs.",
+        help="combine finished runs into one model file",
+        description="Write one ONNX file that averages the probabilities of all networks.",
     )
     parser.add_argument("folders", nargs="+", metavar="RUN", help="finished run folders")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the file to write")

@@ -9,16 +9,20 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "evaluate",
-        help="score a model on labelled pictures",
-        description="Score the model of a run, or a model file, on labelled pictures.",
+        help="score a model on labelled images",
+        description="Score the model of a run, or a model file, on labelled images.",
     )
     parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
-    parser.add_argument("source", metavar="SOURCE", help="the pictures: a bundled set or a file")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="the images: a bundled set, a file or a folder"
+    )
     parser.add_argument(
         "--errors", type=options.count, default=6, metavar="N", help="errors to list (default: 6)"
     )
     parser.add_argument(
-        "--allow-leak", action="store_true", help="score though pictures were learned from"
+        "--allow-leak",
+        action="store_true",
+        help="score on images of the training set too (the score is marked)",
     )
     options.add_ink(parser)
     options.add_threads(parser)
@@ -34,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.source,
         allow_leak=arguments.allow_leak,
         errors=arguments.errors,
-        threads=arguments.threads or 0,
+        threads=arguments.threads,
         ink=arguments.ink,
     )
     print(json.dumps(result.to_dict(), indent=1) if arguments.json else result.to_text())

@@ -6,15 +6,15 @@ import argparse
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "export",
-        help="write a run's model to a file, in 8 bits where asked",
-        description="Write the model of RUN to one ONNX file that any runtime runs.",
+        help="write a run's model to a file, optionally quantised to int8",
+        description="Write the model of RUN to one ONNX file for any ONNX runtime.",
     )
     parser.add_argument("folder", metavar="RUN", help="a run folder")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the file to write")
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="convolutions in 8-bit whole numbers, calibrated on training pictures",
+        help="quantise the convolutions to int8, calibrated on training images",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
     parser.set_defaults(run=run)

@@ -1,4 +1,4 @@
-"""What options of several commands have in common."""
+"""Options that several commands share."""
 
 import argparse
 import json
@@ -11,16 +11,22 @@ if TYPE_CHECKING:
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add `--threads N`."""
-    parser.add_argument("--threads", type=count, metavar="N", help="threads (default: every core)")
+    parser.add_argument(
+        "--threads", type=count, metavar="N", help="CPU threads (default: every core)"
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add `--device NAME`."""
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"))
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda", "mps"),
+        help="where to train (default: the recipe's; auto takes a GPU where there is one)",
+    )
 
 
 def print_run(run: "Run", as_json: bool) -> None:
-    """Print what a run came to."""
+    """Print the result of a run."""
     if as_json:
         print(json.dumps({"run": str(run.folder.path), **run.metrics}, indent=1))
     else:
@@ -32,22 +38,24 @@ def add_ink(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ink",
         action="store_true",
-        help="the pictures of class folders are drawings, scans or photos of one digit each, of "
-        "any size: find it, and bring it into MNIST's form",
+        help="the class folders hold drawings, scans or photos of one digit each, of any size: "
+        "locate the digit and normalise it as MNIST does",
     )
 
 
 def add_reader(parser: argparse.ArgumentParser) -> None:
     """Add `--model` and `--min-confidence`, for commands that read pictures."""
     parser.add_argument(
-        "--model", metavar="RUN|MODEL", help="a run folder or a .onnx file (default: Tenfold's own)"
+        "--model",
+        metavar="RUN|MODEL",
+        help="a run folder or a .onnx file (default: the shipped one)",
     )
     parser.add_argument(
         "--min-confidence",
         type=share,
         default=0.0,
         metavar="P",
-        help="refuse answers less probable than this, 0-1, beside what the model refuses",
+        help="reject predictions with confidence below P (0-1), besides those the model rejects",
     )
 
 
@@ -56,7 +64,7 @@ def open_reader(arguments: argparse.Namespace) -> "Reader":
     from tenfold.model.reader import SHIPPED, Reader
 
     model = arguments.model or SHIPPED
-    return Reader(model, arguments.min_confidence, arguments.threads or 0)
+    return Reader(model, arguments.min_confidence, arguments.threads)
 
 
 def count(text: str) -> int:

@@ -9,11 +9,14 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "predict",
-        help="answer pictures and write a submission",
-        description="Answer every picture of SOURCE and write `ImageId,Label`, as Kaggle wants it.",
+        help="predict labels and write a Kaggle submission",
+        description="Predict the label of every image of SOURCE and write a CSV of "
+        "`ImageId,Label`, the format of a Kaggle submission.",
     )
     parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
-    parser.add_argument("source", metavar="SOURCE", help="the pictures: a bundled set or a file")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="the images: a bundled set, a file or a folder"
+    )
     parser.add_argument(
         "-o",
         "--out",
@@ -22,7 +25,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="the CSV to write (default: submission.csv)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
-    parser.add_argument("--probabilities", action="store_true", help="add a column for each class")
+    parser.add_argument(
+        "--probabilities", action="store_true", help="add a column of probabilities per class"
+    )
     options.add_ink(parser)
     options.add_threads(parser)
     parser.set_defaults(run=run)
@@ -31,22 +36,23 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.predict import predict
 
-    answers = predict(
+    predictions = predict(
         arguments.model,
         arguments.source,
         arguments.out,
         arguments.probabilities,
         arguments.overwrite,
-        arguments.threads or 0,
+        arguments.threads,
         arguments.ink,
     )
-    if answers.learned:
+    if predictions.n_seen_in_training:
         print(
-            f"{answers.learned:,} of the {len(answers):,} pictures were learned from by "
-            f"{arguments.model}: its answers for them say nothing of how it does on new ones",
+            f"{predictions.n_seen_in_training:,} of the {len(predictions):,} images are in the "
+            f"training set of {arguments.model}: its predictions for them say nothing about new "
+            "images",
             file=sys.stderr,
         )
-    refused = int((~answers.accepted).sum())
-    print(f"{len(answers):,} answers, {refused:,} of them unsure", file=sys.stderr)
+    rejected = int((~predictions.accepted).sum())
+    print(f"{len(predictions):,} predictions, {rejected:,} of them rejected", file=sys.stderr)
     print(arguments.out)
     return 0

@@ -16,38 +16,39 @@ if TYPE_CHECKING:
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "read",
-        help="read the digits on pictures",
-        description="Read the digits on pictures and print them row by row, ? where the model "
-        "refuses. Of several pictures each row begins with the picture's name.",
+        help="read the digits on photos, scans and PDF pages",
+        description="Locate and read the digits on images and print them row by row, with ? "
+        "after a digit that the model rejects. With several images, each row begins with the "
+        "image's name.",
     )
     parser.add_argument(
-        "pictures",
+        "images",
         nargs="+",
-        metavar="PICTURE",
-        help="a picture, a folder of them, a quoted glob, form.pdf or form.pdf:2, or - for stdin",
+        metavar="IMAGE",
+        help="an image, a folder of them, a quoted glob, form.pdf or form.pdf:2, or - for stdin",
     )
-    parser.add_argument("--json", action="store_true", help="print a line of JSON for each picture")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON per image")
     parser.add_argument(
         "--preview",
         metavar="OUT.png",
-        help="draw what was read: boxes, answers, and each digit as the model saw it; of several "
-        "pictures OUT-1.png, OUT-2.png and so on",
+        help="draw the result: boxes, predictions, and each digit as the model saw it; with "
+        "several images OUT-1.png, OUT-2.png and so on",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace previews that are there")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing previews")
     options.add_reader(parser)
-    parser.add_argument("--single", action="store_true", help="take all ink for one digit")
+    parser.add_argument("--single", action="store_true", help="treat all ink as one digit")
     options.add_threads(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.models.read import find_pictures, read_pictures
+    from tenfold.workflow.models.read import find_images, read_images
 
-    sources = find_pictures(arguments.pictures)
+    sources = find_images(arguments.images)
     previews = _previews(arguments.preview, len(sources), arguments.overwrite)
     reader = options.open_reader(arguments)
     failed = False
-    for number, outcome in enumerate(read_pictures(sources, reader, arguments.single)):
+    for number, outcome in enumerate(read_images(sources, reader, arguments.single)):
         if arguments.json:
             print(json.dumps(_as_dict(outcome)), flush=True)
         if outcome.reading is None:
@@ -65,10 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
-    """Name a preview for each picture, and make sure that it can be written."""
+    """Name a preview for each image, and make sure that it can be written."""
     if wanted is None:
         return []
-    from tenfold.workflow.models.predict import check_destination
+    from tenfold.data.atomic import check_destination
 
     out = Path(wanted)
     if out.suffix.lower() != ".png":
@@ -82,8 +83,8 @@ def _previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
 
 def _as_dict(outcome: "Outcome") -> dict[str, object]:
     if outcome.reading is None:
-        return {"picture": outcome.source.name, "error": str(outcome.error)}
-    return {"picture": outcome.source.name, **outcome.reading.to_dict()}
+        return {"image": outcome.source.name, "error": str(outcome.error)}
+    return {"image": outcome.source.name, **outcome.reading.to_dict()}
 
 
 def _print_rows(outcome: "Outcome", named: bool) -> None:

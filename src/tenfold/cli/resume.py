@@ -8,21 +8,20 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "resume",
-        help="go on with a run that was cut short",
-        description="Go on with a run that was killed or interrupted, from its last whole "
-        "checkpoint, and finish all that `tenfold train` was told to make.",
+        help="resume an interrupted run",
+        description="Resume a run that was killed or interrupted from its last complete epoch, "
+        "and finish everything that `tenfold train` was asked for.",
     )
-    parser.add_argument("folder", metavar="RUN")
+    parser.add_argument("folder", metavar="RUN", help="a run folder")
     for name in ("source", "test"):
         parser.add_argument(
             f"--{name}",
             metavar="SOURCE",
-            help=f"where the {'training' if name == 'source' else name} pictures are now, where "
-            "they have moved",
+            help=f"the {'training' if name == 'source' else name} images, if they have moved",
         )
     options.add_device(parser)
     options.add_threads(parser)
-    parser.add_argument("--json", action="store_true", help="print metrics.json on stdout")
+    parser.add_argument("--json", action="store_true", help="print metrics.json")
     parser.set_defaults(run=run)
 
 

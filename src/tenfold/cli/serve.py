@@ -8,22 +8,26 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "serve",
-        help="open a page to draw digits on, or drop pictures",
-        description="Serve a page on which digits are drawn, or pictures dropped, and read as you "
-        "draw. It can be reached from this machine alone, unless --host says otherwise.",
+        help="start a local web page to draw digits on, or drop pictures",
+        description="Start a local web page (localhost only, unless --host is given) that reads "
+        "digits as you draw them, and pictures that you drop on it.",
     )
     parser.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="NAME",
-        help="where to listen (default: 127.0.0.1; 0.0.0.0: open to the network, to everyone)",
+        help="address to listen on (default: 127.0.0.1; 0.0.0.0: anyone on the network)",
     )
     parser.add_argument(
-        "--port", type=_port, default=8000, metavar="N", help="default: 8000; 0: any that is free"
+        "--port",
+        type=_port,
+        default=8000,
+        metavar="N",
+        help="port to listen on (default: 8000; 0: any free port)",
     )
     options.add_reader(parser)
     options.add_threads(parser)
-    parser.set_defaults(run=run, extra="serve")
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

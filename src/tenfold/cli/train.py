@@ -3,32 +3,33 @@
 import argparse
 
 from tenfold.cli import options
+from tenfold.run.recipes import recipe_names
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "train",
-        help="train a network; score it, export it, report on it",
-        description="Train a network on SOURCE, score its model file, draw the report and keep "
-        "everything in a run folder.",
+        help="train a network, score it, export it and report on it",
+        description="Train a network on SOURCE, export it to ONNX, score that file, and write "
+        "scores, predictions and report into a run folder.",
     )
     parser.add_argument(
         "source",
         nargs="?",
         default="mnist",
         metavar="SOURCE",
-        help="the labelled pictures: a bundled set, a file or a folder (default: mnist)",
+        help="the labelled images: a bundled set, a file or a folder (default: mnist)",
     )
     parser.add_argument(
         "--test",
         metavar="SOURCE",
-        help="pictures to answer at the end (default: those that come with SOURCE)",
+        help="test images to predict at the end (default: the test set of SOURCE, if any)",
     )
     parser.add_argument(
         "--recipe",
         default="quick",
         metavar="NAME|FILE",
-        help="quick (the default), best, notebook, reader, or a TOML file",
+        help=f"{', '.join(recipe_names())}, or a TOML file (default: quick)",
     )
     parser.add_argument(
         "--set",
@@ -36,75 +37,86 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         default=[],
         dest="settings",
         metavar="KEY=VALUE",
-        help="change a value of the recipe, as optimiser.learning_rate=0.01; may be repeated",
+        help="override a value of the recipe, e.g. optimiser.learning_rate=0.01; repeatable",
     )
     parser.add_argument(
-        "--epochs", type=options.count, metavar="N", help="passes over the pictures"
+        "--epochs", type=options.count, metavar="N", help="passes over the training set"
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of weights, order, augmentation and split"
+        "--seed",
+        type=int,
+        metavar="N",
+        help="random seed for initialisation, shuffling, augmentation and the split",
     )
     parser.add_argument(
         "--val",
         type=options.share,
         metavar="SHARE",
-        help="hold back this share of SOURCE to score each epoch on; 0: learn from everything",
+        help="fraction of SOURCE held back for validation; 0: train on everything",
     )
     parser.add_argument(
         "--split",
         choices=("stratified", "notebook", "writer", "random"),
-        help="how to hold back: each class in proportion, as the notebook does, whole writers, or "
-        "any pictures",
+        help="how to draw validation images or folds: stratified by class, as the Kaggle notebook "
+        "does, by writer, or at random",
     )
     parser.add_argument(
         "--folds",
         type=int,
         metavar="K",
-        help="train K networks, each without a K-th of SOURCE, which it then answers; the model "
-        "is their mean. With --split writer a fold has whole writers",
+        help="cross-validation: train K networks, each predicts the fold it was trained without; "
+        "the model averages them. With --split writer, folds do not share writers",
     )
     parser.add_argument(
         "--members",
         type=options.count,
         metavar="N",
-        help="train N networks on the same pictures, each with a seed of its own; the model is "
-        "their mean",
+        help="ensemble: train N networks on all of SOURCE with different seeds; the model "
+        "averages them",
     )
     parser.add_argument(
         "--time-budget",
         type=options.seconds,
         metavar="SECONDS",
-        help="train for about so long, turned into a number of steps before it starts; reading, "
-        "scoring and the report come on top",
+        help="approximate training time, converted to a number of steps before training starts; "
+        "loading, scoring and the report are not included",
     )
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run in DIR, and FILE")
     parser.add_argument(
-        "--submission", metavar="FILE", help="write the answers for the test pictures for Kaggle"
+        "--overwrite", action="store_true", help="replace an existing run in DIR, and FILE"
+    )
+    parser.add_argument(
+        "--submission", metavar="FILE", help="write the test predictions as a Kaggle submission"
     )
     options.add_device(parser)
     options.add_ink(parser)
     options.add_threads(parser)
     parser.add_argument(
-        "--allow-leak", action="store_true", help="go on though test pictures are learned from"
+        "--allow-leak",
+        action="store_true",
+        help="allow test images in the training set (the score is marked)",
     )
-    parser.add_argument("--no-report", action="store_true", help="leave out plots and report")
+    parser.add_argument("--no-report", action="store_true", help="skip the plots and the report")
     parser.add_argument(
-        "--errors", type=options.count, default=6, metavar="N", help="errors to draw (default: 6)"
+        "--errors",
+        type=options.count,
+        default=6,
+        metavar="N",
+        help="errors to show in the report (default: 6)",
     )
     parser.add_argument(
         "--track",
         choices=("tensorboard", "mlflow"),
-        help="hand the recipe, the curves and the scores to a tracker as well: event files in the "
-        "run folder, or a run at MLFLOW_TRACKING_URI",
+        help="also log recipe, curves and scores to a tracker: TensorBoard event files in the run "
+        "folder, or an MLflow run at MLFLOW_TRACKING_URI",
     )
     parser.add_argument(
         "--profile",
         action="store_true",
-        help="measure where the time goes, and how near the training comes to what a matrix "
-        "product reaches here",
+        help="measure where the time goes, and compare the training throughput with that of a "
+        "matrix product on the same threads",
     )
-    parser.add_argument("--json", action="store_true", help="print metrics.json on stdout")
+    parser.add_argument("--json", action="store_true", help="print metrics.json")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a file, plain or packed: what they unpack to is bounded, and damage is one line."""
+"""Read bytes, plain or compressed: decompressed sizes are bounded, and damage is one line."""
 
 import gzip
 import lzma
@@ -10,17 +10,17 @@ from typing import IO, Protocol
 
 from tenfold.errors import TenfoldError
 
-# An archive of a few kB can unpack to terabytes. Kaggle's tables shrink to an eighth; blank
-# pictures alone reach 200x, hence the ratio counts only from 64 MiB on.
-MOST_BYTES = 4 << 30
-MOST_RATIO = 200
+# An archive of a few kB can decompress to terabytes. Kaggle's tables compress to an eighth; blank
+# images alone reach 200x, hence the ratio counts only from 64 MiB on.
+MAX_BYTES = 4 << 30
+MAX_RATIO = 200
 RATIO_COUNTS_FROM = 64 << 20
-# A 28x28 picture has under 4 kB; a photograph, which is refused by its size, may have megabytes.
-MOST_PICTURE_BYTES = 16 << 20
+# A 28x28 image has under 4 kB; a photo, which is rejected by its size, may have megabytes.
+MAX_IMAGE_BYTES = 16 << 20
 
-GZIP = b"\x1f\x8b"
-ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
-# bz2, of zips, tells damage by a bare OSError or ValueError.
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+# A bz2 member of a zip reports damage by a bare OSError or ValueError.
 _DAMAGE = (
     EOFError,
     ValueError,
@@ -29,7 +29,7 @@ _DAMAGE = (
     gzip.BadGzipFile,
     zipfile.BadZipFile,
 )
-_PIECE = 1 << 20
+_CHUNK = 1 << 20
 
 
 class Readable(Protocol):
@@ -39,30 +39,30 @@ class Readable(Protocol):
         """Read at most `size` bytes; none at the end."""
 
 
-class Budget:
-    """How much a file on the disk may unpack to, over all that is read of it.
+class DecompressionBudget:
+    """How many bytes a file may decompress to, over all that is read of it.
 
     Args:
-        packed_bytes: the file's size; None where nothing is packed, and thus nothing can burst.
-        source: the name to tell errors with.
+        compressed_bytes: the file's size; None where nothing is compressed, so nothing is bounded.
+        source: the name used in errors.
     """
 
-    def __init__(self, packed_bytes: int | None, source: str) -> None:
-        self._packed = packed_bytes
+    def __init__(self, compressed_bytes: int | None, source: str) -> None:
+        self._compressed = compressed_bytes
         self._read = 0
         self._source = source
 
     def spend(self, count: int) -> None:
-        """Count bytes that were unpacked. Raises TenfoldError where they are too many."""
-        if self._packed is None:
+        """Count decompressed bytes. Raises TenfoldError where they are too many."""
+        if self._compressed is None:
             return
         self._read += count
-        excessive = self._read > RATIO_COUNTS_FROM and self._read > MOST_RATIO * self._packed
-        if excessive or self._read > MOST_BYTES:
+        excessive = self._read > RATIO_COUNTS_FROM and self._read > MAX_RATIO * self._compressed
+        if excessive or self._read > MAX_BYTES:
             raise TenfoldError(
-                f"{self._source}: unpacks to more than {MOST_RATIO} times its size or "
-                f"{MOST_BYTES >> 30} GiB, and is refused; unpack it yourself if you trust it. "
-                f"Received: {self._packed:,} bytes that gave {self._read:,}"
+                f"{self._source}: decompresses to more than {MAX_RATIO} times its size or "
+                f"{MAX_BYTES >> 30} GiB and is rejected; decompress it yourself if you trust it. "
+                f"Received: {self._compressed:,} bytes that gave {self._read:,}"
             )
 
 
@@ -70,150 +70,146 @@ class BoundedReader:
     """A stream of bytes that turns damage and decompression bombs into TenfoldError.
 
     Args:
-        stream: the unpacked bytes.
-        budget: what may be read.
-        source: the name to tell errors with.
+        stream: the decompressed bytes.
+        budget: how many of them may be read.
+        source: the name used in errors.
     """
 
-    def __init__(self, stream: Readable, budget: Budget, source: str) -> None:
+    def __init__(self, stream: Readable, budget: DecompressionBudget, source: str) -> None:
         self._stream = stream
         self._budget = budget
-        self._ahead = b""
+        self._peeked = b""
         self.source = source
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read at most `size` bytes, or what one piece gives; none at the end.
+        """Read at most `size` bytes, or what one chunk gives; none at the end.
 
         Raises:
-            TenfoldError: where the archive is damaged, or unpacks beyond every real set.
+            TenfoldError: where the archive is damaged, or decompresses beyond every real set.
         """
         if size < 0:
-            size = _PIECE
-        if self._ahead:
-            piece, self._ahead = self._ahead[:size], self._ahead[size:]
-            return piece
+            size = _CHUNK
+        peeked, self._peeked = self._peeked[:size], self._peeked[size:]
+        # Filled up, so that peeking does not shorten the first block that a format reads.
+        return peeked + self._read_next(size - len(peeked)) if len(peeked) < size else peeked
+
+    def peek(self, size: int) -> bytes:
+        """Return the next bytes, at most `size`, without consuming them."""
+        while len(self._peeked) < size and (chunk := self._read_next(size - len(self._peeked))):
+            self._peeked += chunk
+        return self._peeked[:size]
+
+    def _read_next(self, size: int) -> bytes:
         try:
-            piece = self._stream.read(size)
+            chunk = self._stream.read(size)
         except _DAMAGE as error:
-            raise damaged(self.source, error) from error
+            raise damaged_error(self.source, error) from error
         except OSError as error:
             if error.errno is None:
-                raise damaged(self.source, error) from error
-            raise unreadable(self.source, error) from error
-        self._budget.spend(len(piece))
-        return piece
+                raise damaged_error(self.source, error) from error
+            raise unreadable_error(self.source, error) from error
+        self._budget.spend(len(chunk))
+        return chunk
 
-    def head(self, size: int) -> bytes:
-        """Look at the next bytes, at most `size`, without taking them."""
-        pieces = self._ahead
-        while len(pieces) < size:
-            self._ahead = b""
-            piece = self.read(size - len(pieces))
-            pieces += piece
-            if not piece:
-                break
-        self._ahead = pieces
-        return pieces[:size]
-
-    def read_all(self, most: int | None = None) -> bytes:
-        """Read what is left. Raises TenfoldError where it is more than `most` bytes."""
-        limit = MOST_BYTES if most is None else most
-        pieces, count = [], 0
-        while piece := self.read(_PIECE):
-            pieces.append(piece)
-            count += len(piece)
+    def read_all(self, max_bytes: int | None = None) -> bytes:
+        """Read what is left. Raises TenfoldError where it is more than `max_bytes` bytes."""
+        limit = MAX_BYTES if max_bytes is None else max_bytes
+        chunks, count = [], 0
+        while chunk := self.read(_CHUNK):
+            chunks.append(chunk)
+            count += len(chunk)
             if count > limit:
-                raise TenfoldError(f"{self.source}: has more than {limit:,} bytes, and is refused")
-        return b"".join(pieces)
+                raise TenfoldError(f"{self.source}: has more than {limit:,} bytes and is rejected")
+        return b"".join(chunks)
 
     def read_exactly(self, count: int) -> bytes:
         """Read `count` bytes. Raises TenfoldError where there are fewer."""
-        pieces, missing = [], count
-        while missing and (piece := self.read(min(missing, _PIECE))):
-            pieces.append(piece)
-            missing -= len(piece)
+        chunks, missing = [], count
+        while missing and (chunk := self.read(min(missing, _CHUNK))):
+            chunks.append(chunk)
+            missing -= len(chunk)
         if missing:
             raise TenfoldError(
-                f"{self.source}: is cut short; download or copy it again. "
+                f"{self.source}: is truncated; download or copy it again. "
                 f"Received: {count - missing:,} of {count:,} bytes"
             )
-        return b"".join(pieces)
+        return b"".join(chunks)
 
 
-def damaged(source: str, error: Exception) -> TenfoldError:
-    """Tell in one line that packed bytes cannot be unpacked."""
-    why = " ".join(str(error).split())
+def damaged_error(source: str, error: Exception) -> TenfoldError:
+    """Make the error for bytes that cannot be decompressed."""
+    reason = " ".join(str(error).split())
     return TenfoldError(
-        f"{source}: the archive is damaged or cut short ({why}); download or copy it again"
+        f"{source}: the archive is damaged or truncated ({reason}); download or copy it again"
     )
 
 
-def unreadable(source: str, error: OSError) -> TenfoldError:
-    """Tell in one line that a file cannot be read, and why."""
+def unreadable_error(source: str, error: OSError) -> TenfoldError:
+    """Make the error for a file that cannot be read, with the reason."""
     return TenfoldError(f"{source}: cannot be read: {error.strerror or error}")
 
 
 @contextmanager
-def unzipped(file: IO[bytes], source: str) -> Iterator[zipfile.ZipFile]:
+def open_zip(file: IO[bytes], source: str) -> Iterator[zipfile.ZipFile]:
     """Open a zip whose members all stay within its folder.
 
     Raises:
-        TenfoldError: where it is damaged, or a member's name is absolute or climbs out by `..`.
+        TenfoldError: where it is damaged, or a member's name is absolute or escapes by `..`.
     """
     try:
         archive = zipfile.ZipFile(file)
     except (*_DAMAGE, NotImplementedError, OSError) as error:
         raise TenfoldError(
-            f"{source}: the zip is damaged or cut short ({error}); download or copy it again"
+            f"{source}: the zip is damaged or truncated ({error}); download or copy it again"
         ) from error
     with archive:
         for name in archive.namelist():
             parts = name.replace("\\", "/").split("/")
             if not name.isprintable():
                 raise TenfoldError(
-                    f"{source}: the name of the member {name[:80]!r} cannot be shown; rename it"
+                    f"{source}: the name of the member {name[:80]!r} is not printable; rename it"
                 )
             if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
                 raise TenfoldError(
-                    f"{source}: the member {name!r} climbs out of the zip, and is refused; "
-                    "download the zip from where it can be trusted"
+                    f"{source}: the path of the member {name!r} leads out of the zip, so the zip "
+                    "is rejected; download it from a source you trust"
                 )
         yield archive
 
 
 @contextmanager
-def member(
-    archive: zipfile.ZipFile, name: str, budget: Budget, source: str
+def open_member(
+    archive: zipfile.ZipFile, name: str, budget: DecompressionBudget, source: str
 ) -> Iterator[BoundedReader]:
-    """Open a member of a zip. Raises TenfoldError where it is locked or cannot be unpacked."""
+    """Open a member of a zip. Raises TenfoldError where it is encrypted or cannot be read."""
     entry = archive.getinfo(name)
     if entry.flag_bits & 1:
-        raise TenfoldError(f"{source}: {name!r} is locked with a password; unpack it first")
+        raise TenfoldError(f"{source}: {name!r} is encrypted with a password; extract it first")
     try:
         stream = archive.open(entry)
     except (*_DAMAGE, NotImplementedError, OSError) as error:
         raise TenfoldError(
-            f"{source}: {name!r} cannot be unpacked ({error}); unpack it first"
+            f"{source}: {name!r} cannot be decompressed ({error}); extract it first"
         ) from error
     with stream:
         yield BoundedReader(stream, budget, f"{source}:{name}")
 
 
 @contextmanager
-def unpacked(file: IO[bytes], size: int, source: str) -> Iterator[BoundedReader]:
-    """Read an open file of so many bytes, unpacked where it is a gzip.
+def decompressed(file: IO[bytes], size: int, source: str) -> Iterator[BoundedReader]:
+    """Read an open file of `size` bytes, decompressed where it is a gzip.
 
-    A pipe will do, for it is read once; it has no size: then only the bound on bytes holds.
+    It may be a pipe, since it is read once; a pipe has size 0, so only the bound on bytes holds.
     """
-    plain = BoundedReader(file, Budget(None, source), source)
-    with gunzipped(plain, Budget(size or MOST_BYTES, source)) as stream:
+    plain = BoundedReader(file, DecompressionBudget(None, source), source)
+    with gunzipped(plain, DecompressionBudget(size or MAX_BYTES, source)) as stream:
         yield stream
 
 
 @contextmanager
-def gunzipped(stream: BoundedReader, budget: Budget) -> Iterator[BoundedReader]:
-    """Unpack a stream that may be a gzip; any other stays as it is."""
-    if not stream.head(2).startswith(GZIP):
+def gunzipped(stream: BoundedReader, budget: DecompressionBudget) -> Iterator[BoundedReader]:
+    """Decompress a stream that may be a gzip; any other stays as it is."""
+    if not stream.peek(2).startswith(GZIP_MAGIC):
         yield stream
         return
     with gzip.GzipFile(fileobj=stream) as expanded:  # type: ignore[call-overload]

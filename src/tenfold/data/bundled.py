@@ -1,4 +1,4 @@
-"""The sets that travel with the package: MNIST, and Kaggle's Digit Recognizer rebuilt from it."""
+"""The bundled sets: MNIST, and Kaggle's Digit Recognizer rebuilt from it."""
 
 import gzip
 from dataclasses import replace
@@ -19,24 +19,24 @@ BUNDLED: dict[str, str] = {
 }
 
 _ASSETS = Path(__file__).parent / "assets"
-# QMNIST numbers the writers of the two parts apart (0-2349 and 326-2599, nobody in both).
-_TEST_WRITERS_FROM = 10_000
+# QMNIST numbers the writers of the two parts separately (0-2349 and 326-2599, nobody in both).
+_FIRST_TEST_WRITER = 10_000
 _KAGGLE_TEST_NOTE = (
-    "Kaggle's own test.csv has no labels: these are MNIST's, found by matching pictures"
+    "Kaggle's own test.csv has no labels: these are MNIST's, found by matching images"
 )
 
 
 def bundled(name: str) -> Dataset:
     """Load a bundled set by its name in `BUNDLED`, with labels and writers.
 
-    MNIST is decompressed once a process (0.3 s); its pictures are shared by every call and
+    MNIST is decompressed once a process (0.3 s); its images are shared by every call and
     therefore read-only. Kaggle's are a copy, in the order of Kaggle's rows.
 
     Raises:
         TenfoldError: where no set has that name.
     """
     if name not in BUNDLED:
-        raise TenfoldError(f"{name!r} is no bundled set; there are {', '.join(BUNDLED)}")
+        raise TenfoldError(f"{name!r} is not a bundled set; choose from {', '.join(BUNDLED)}")
     if name == "mnist":
         images, labels, writers = _mnist_part("train")
         return Dataset(images, labels, source=name, writers=writers, test_source="mnist:test")
@@ -49,14 +49,14 @@ def bundled(name: str) -> Dataset:
 
 
 def mnist_index(part: str) -> NDArray[np.int64]:
-    """Return where each row of Kaggle's table lies in MNIST.
+    """Return the index in MNIST of each row of Kaggle's table.
 
     Args:
         part: "train" for Kaggle's 42,000 rows, "test" for its 28,000.
 
     Returns:
-        int64 [rows], indices into MNIST's 60,000 training pictures followed by its 10,000 test
-        pictures.
+        int64 [rows], indices into MNIST's 60,000 training images followed by its 10,000 test
+        images.
     """
     with np.load(_ASSETS / "mnist_index.npz") as rows:
         return np.asarray(rows[part], np.int64)
@@ -69,29 +69,29 @@ def _kaggle(name: str, rows: NDArray[np.int64]) -> Dataset:
     start = 0
     # Part by part: joining the two parts first would copy all 55 MB of MNIST.
     for part in ("train", "test"):
-        pictures, their_labels, their_writers = _mnist_part(part)
-        here = (rows >= start) & (rows < start + len(pictures))
-        within = rows[here] - start
-        images[here] = pictures[within]
-        labels[here] = their_labels[within]
-        writers[here] = their_writers[within]
-        start += len(pictures)
+        mnist_images, mnist_labels, mnist_writers = _mnist_part(part)
+        from_part = (rows >= start) & (rows < start + len(mnist_images))
+        indices = rows[from_part] - start
+        images[from_part] = mnist_images[indices]
+        labels[from_part] = mnist_labels[indices]
+        writers[from_part] = mnist_writers[indices]
+        start += len(mnist_images)
     return Dataset(images, labels, source=name, writers=writers)
 
 
 @cache
 def _mnist_part(part: str) -> tuple[Images, Labels, NDArray[np.int64]]:
-    """Decompress MNIST's "train" or "test" part: pictures, labels and writers, read-only."""
+    """Decompress MNIST's "train" or "test" part: images, labels and writers, read-only."""
     prefix = {"train": "train", "test": "t10k"}[part]
-    # The IDX heads of these four files are known: 16 bytes before pictures, 8 before labels.
-    packed_images = (_ASSETS / f"{prefix}-images-idx3-ubyte.gz").read_bytes()
-    images = np.frombuffer(gzip.decompress(packed_images), np.uint8, offset=16)
-    packed_labels = (_ASSETS / f"{prefix}-labels-idx1-ubyte.gz").read_bytes()
-    labels = np.frombuffer(gzip.decompress(packed_labels), np.uint8, offset=8).astype(np.int64)
+    # The IDX headers of these four files are known: 16 bytes before images, 8 before labels.
+    image_bytes = gzip.decompress((_ASSETS / f"{prefix}-images-idx3-ubyte.gz").read_bytes())
+    images = np.frombuffer(image_bytes, np.uint8, offset=16)
+    label_bytes = gzip.decompress((_ASSETS / f"{prefix}-labels-idx1-ubyte.gz").read_bytes())
+    labels = np.frombuffer(label_bytes, np.uint8, offset=8).astype(np.int64)
     with np.load(_ASSETS / "writers.npz") as ids:
         writers = ids[part].astype(np.int64)
     if part == "test":
-        writers += _TEST_WRITERS_FROM
+        writers += _FIRST_TEST_WRITER
     labels.flags.writeable = False
     writers.flags.writeable = False
     return images.reshape(-1, SIDE, SIDE), labels, writers

@@ -1,4 +1,4 @@
-"""The one shape in which digits travel: pictures, labels, class names and where they come from."""
+"""The Dataset: images, labels, class names, and where they come from."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """A set of small grey pictures, with or without labels.
+    """A set of 28x28 greyscale images, with or without labels.
 
     Args:
         images: uint8 [n, 28, 28], ink 255 on a background of 0.
         labels: int64 [n], indices into `classes`, or None where they are unknown.
         classes: the name of each class, in the order of the labels.
-        source: where the pictures come from, as the user named it.
-        writers: int64 [n], who wrote each picture, where that is known.
-        notes: what was noticed on reading, one sentence each.
+        source: where the images come from, as the user named it.
+        writers: int64 [n], who wrote each image, where that is known.
+        notes: what was detected or converted on reading, one sentence each.
         test_source: the source of the test set that came with it, if one did.
 
     Raises:
@@ -47,7 +47,7 @@ class Dataset:
         shape, dtype = self.images.shape, self.images.dtype
         if dtype != np.uint8 or shape[1:] != (SIDE, SIDE):
             raise TenfoldError(
-                f"{self.source}: pictures must be uint8 [n, {SIDE}, {SIDE}]. "
+                f"{self.source}: images must be uint8 [n, {SIDE}, {SIDE}]. "
                 f"Received: {dtype} {list(shape)}"
             )
         for name, column in (("labels", self.labels), ("writers", self.writers)):
@@ -69,7 +69,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         labels = f"{len(self.classes)} classes" if self.labels is not None else "no labels"
-        return f"Dataset({len(self):,} pictures, {labels}, source={self.source!r})"
+        return f"Dataset({len(self):,} images, {labels}, source={self.source!r})"
 
     def require_labels(self) -> Labels:
         """Return the labels, int64 [n]. Raises TenfoldError where the set has none."""
@@ -82,7 +82,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 of pictures, labels and class names, as 64 hexadecimal digits."""
+        """The sha256 of images, labels and class names, as 64 hexadecimal digits."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
@@ -91,16 +91,16 @@ class Dataset:
 
     @cached_property
     def hashes(self) -> NDArray[np.uint64]:
-        """A 64-bit hash of each picture's pixels, uint64 [n]; equal pictures, equal hashes."""
+        """A 64-bit hash of each image's pixels, uint64 [n]; equal images have equal hashes."""
         return image_hashes(self.images)
 
     @cached_property
     def class_counts(self) -> NDArray[np.int64]:
-        """How many pictures each class has, int64 [classes]."""
+        """How many images each class has, int64 [classes]."""
         return np.bincount(self.require_labels(), minlength=len(self.classes)).astype(np.int64)
 
     def subset(self, indices: NDArray[np.int64]) -> Self:
-        """Take the pictures at `indices`, int64 [m], in that order; all in order are the set."""
+        """Return the images at `indices`, int64 [m], in that order; all in order are the set."""
         if len(indices) == len(self) and (indices == np.arange(len(self))).all():
             return self
         return replace(
@@ -111,19 +111,19 @@ class Dataset:
         )
 
     def remap_classes(self, classes: tuple[str, ...]) -> Self:
-        """Number the labels by another list of classes, which must have all of this set's.
+        """Return the set with its labels numbered by other `classes`, which must include its own.
 
         Raises:
-            TenfoldError: where this set has a class that the list has not.
+            TenfoldError: where this set has a class that is not among them.
         """
-        strange = [name for name in self.classes if name not in classes]
-        if strange:
+        unknown = [name for name in self.classes if name not in classes]
+        if unknown:
             raise TenfoldError(
-                f"{self.source}: has the class {strange[0]!r}, and known are only "
+                f"{self.source}: has the unknown class {unknown[0]!r}; the known classes are "
                 f"{', '.join(classes)}"
             )
-        places = np.array([classes.index(name) for name in self.classes], np.int64)
-        labels = None if self.labels is None else places[self.labels]
+        indices = np.array([classes.index(name) for name in self.classes], np.int64)
+        labels = None if self.labels is None else indices[self.labels]
         return replace(self, labels=labels, classes=classes)
 
     def _repr_html_(self) -> str:
@@ -133,10 +133,10 @@ class Dataset:
 
 
 def image_hashes(images: Images) -> NDArray[np.uint64]:
-    """Hash each picture to 64 bits.
+    """Hash each image to 64 bits.
 
-    Each 8-byte word of a picture is multiplied by an odd constant of its own and folded, so that
-    words that are swapped or shifted change the sum; 70,000 pictures take 0.1 s.
+    Each 8-byte word of an image is multiplied by an odd constant of its own and folded, so that
+    words that are swapped or shifted change the sum; 70,000 images take 0.1 s.
 
     Args:
         images: uint8 [n, 28, 28].
@@ -164,7 +164,7 @@ def from_arrays(
         images: uint8 [n, 28, 28] or [n, 784].
         labels: n labels; whole numbers within 0-9 give ten classes, anything else gives the
             sorted unique labels.
-        source: the name to tell errors with.
+        source: the name used in errors.
 
     Raises:
         TenfoldError: where the shapes or dtypes do not fit.
@@ -179,7 +179,7 @@ def from_arrays(
 
 
 def class_indices(labels: NDArray[Any]) -> tuple[Labels, tuple[str, ...]]:
-    """Turn any labels [n] into indices int64 [n] and the names of their classes."""
+    """Convert any labels [n] to indices int64 [n] and the names of their classes."""
     whole = np.issubdtype(labels.dtype, np.integer)
     if whole and (len(labels) == 0 or (labels.min() >= 0 and labels.max() <= 9)):
         return labels.astype(np.int64), tuple("0123456789")

@@ -1,4 +1,4 @@
-"""Tell pictures whose rows and columns were exchanged, as EMNIST's are in its distribution."""
+"""Detect transposed images, as EMNIST's are in its distribution."""
 
 from dataclasses import replace
 from functools import cache
@@ -10,54 +10,54 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import PIXELS, Dataset, Images
 
 _MEANS = Path(__file__).parent / "assets" / "digit_means.npy"
-# MNIST's own pictures, 200 at random, 300 times: 72-89 % of their labels are those of the nearest
-# mean of MNIST's classes, and 9-29 % once rows and columns are exchanged. Fashion-MNIST's: 1-10 %
-# and 6-20 %; none of its classes alone more than 41 %.
-LEAST_TURNED = 0.5
-LEAST_GAIN = 0.2
-_MOST_PICTURES = 300  # 4 ms; 1,000 are 10, a thirteenth of the time that Kaggle's table takes
-_LEAST_PICTURES = 20
+# MNIST's own images, 200 at random, 300 times: 72-89 % of their labels are those of the nearest
+# mean of MNIST's classes, and 9-29 % once transposed. Fashion-MNIST's: 1-10 % and 6-20 %; none of
+# its classes alone more than 41 %.
+MIN_TRANSPOSED = 0.5
+MIN_GAIN = 0.2
+_MAX_IMAGES = 300  # 4 ms; 1,000 are 10, a thirteenth of the time that Kaggle's table takes
+_MIN_IMAGES = 20
 
 
 def transposed_evidence(dataset: Dataset) -> str | None:
-    """Say why the pictures seem to lie with rows and columns exchanged; None where they do not.
+    """Return the evidence that the images are transposed; None where they are not.
 
-    The pictures labelled 0-9 are read by the nearest of MNIST's ten class means, as they are and
-    turned. Without such labels nothing is told: letters and unlabelled pictures are not looked at.
+    The images labelled 0-9 are classified by the nearest of MNIST's ten class means, as they are
+    and transposed. Letters and unlabelled images are not examined.
     """
     if dataset.labels is None:
         return None
-    digit = np.array([int(n) if n in tuple("0123456789") else -1 for n in dataset.classes])
-    chosen = np.flatnonzero(digit[dataset.labels] >= 0)
-    if len(chosen) < _LEAST_PICTURES:
+    digits = np.array([int(n) if n in tuple("0123456789") else -1 for n in dataset.classes])
+    indices = np.flatnonzero(digits[dataset.labels] >= 0)
+    if len(indices) < _MIN_IMAGES:
         return None
-    if len(chosen) > _MOST_PICTURES:
-        # Drawn, not every nth: MNIST alternates two sources, of which one is 11 points harder.
-        chosen = np.random.default_rng(0).choice(chosen, _MOST_PICTURES, replace=False)
-    images, wanted = dataset.images[chosen], digit[dataset.labels[chosen]]
-    plain = float((_nearest(images) == wanted).mean())
-    turned = float((_nearest(images.transpose(0, 2, 1)) == wanted).mean())
-    if turned < LEAST_TURNED or turned - plain < LEAST_GAIN:
+    if len(indices) > _MAX_IMAGES:
+        # At random, not every nth: MNIST alternates two sources, of which one is 11 points harder.
+        indices = np.random.default_rng(0).choice(indices, _MAX_IMAGES, replace=False)
+    images, labels = dataset.images[indices], digits[dataset.labels[indices]]
+    as_given = float((_nearest_digit(images) == labels).mean())
+    swapped = float((_nearest_digit(images.transpose(0, 2, 1)) == labels).mean())
+    if swapped < MIN_TRANSPOSED or swapped - as_given < MIN_GAIN:
         return None
-    remedy = f"name the source {dataset.source}:transposed to turn it"
+    remedy = f"name the source {dataset.source}:transposed to transpose it"
     if dataset.source == "memory":
         remedy = "transpose the arrays"
     return (
-        "rows and columns seem exchanged, as in EMNIST's files: MNIST's class means read "
-        f"{100 * plain:.0f} % of {len(chosen):,} labels, and {100 * turned:.0f} % once turned; "
-        f"{remedy}"
+        "the images seem transposed, as in EMNIST's files: MNIST's class means predict "
+        f"{100 * as_given:.0f} % of {len(indices):,} labels as given, and {100 * swapped:.0f} % "
+        f"transposed; {remedy}"
     )
 
 
 def transposed(dataset: Dataset) -> Dataset:
-    """Exchange the rows and columns of every picture."""
+    """Return the set with the rows and columns of every image exchanged."""
     images = np.ascontiguousarray(dataset.images.transpose(0, 2, 1))
-    notes = (*dataset.notes, "rows and columns were exchanged, as ':transposed' asks")
+    notes = (*dataset.notes, "the images were transposed, as ':transposed' asks")
     return replace(dataset, images=images, notes=notes)
 
 
-def _nearest(images: Images) -> NDArray[np.int64]:
-    """Return the digit whose mean picture is nearest to each picture, int64 [n]."""
+def _nearest_digit(images: Images) -> NDArray[np.int64]:
+    """Return the digit whose mean image is nearest to each image, int64 [n]."""
     means = _means()
     # In integers: floats would wake BLAS, whose buffers take 10 MB.
     flat = images.reshape(len(images), PIXELS).astype(np.int32)
@@ -67,5 +67,5 @@ def _nearest(images: Images) -> NDArray[np.int64]:
 
 @cache
 def _means() -> NDArray[np.int32]:
-    """Return the mean of MNIST's training pictures of each digit, int32 [10, 784]."""
+    """Return the mean of MNIST's training images of each digit, int32 [10, 784]."""
     return np.asarray(np.load(_MEANS), np.int32).reshape(10, PIXELS)

@@ -1,4 +1,4 @@
-"""From arrays as other programs keep them to pictures, uint8 [n, 28, 28], and to labels."""
+"""Convert arrays of other shapes and dtypes to images, uint8 [n, 28, 28], and to labels."""
 
 import re
 from typing import Any
@@ -11,27 +11,27 @@ from tenfold.errors import TenfoldError
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
-FRACTIONS = "the pixels are fractions 0-1 and were multiplied by 255"
-WHOLE_FLOATS = "the pixels are floats within 0-255 and were rounded"
-BOOLEANS = "the pixels are true or false and became 255 or 0"
-COLOURS = "the pictures are in colour and became luminance"
+FRACTION_NOTE = "the pixels are fractions 0-1 and were multiplied by 255"
+FLOAT_NOTE = "the pixels are floats within 0-255 and were rounded"
+BOOLEAN_NOTE = "the pixels are booleans and were converted to 255 or 0"
+COLOUR_NOTE = "the images are in colour and were converted to luminance"
 
 
 def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
-    """Turn an array of pictures into uint8 [n, 28, 28].
+    """Convert an array of images to uint8 [n, 28, 28].
 
     Integers must lie in 0-255. Floats that all lie in 0-1 are taken for fractions and multiplied
-    by 255, other floats within 0-255 are rounded. Three channels become luminance.
+    by 255, other floats within 0-255 are rounded. Three channels are converted to luminance.
 
     Args:
         array: [n, 28, 28], [n, 784], [n, 28, 28, 1 or 3] or [n, 1, 28, 28], of numbers.
-        where: the source, and which array of it, to tell errors with.
+        where: the source, and which array of it, for errors.
 
     Returns:
-        The pictures, and what was done to them, a sentence each.
+        The images, and what was done to them, a sentence each.
 
     Raises:
-        TenfoldError: where the shape, the kind of number or a value is not as it must be.
+        TenfoldError: where the shape, the dtype or a value is invalid.
     """
     shape = array.shape
     if shape[1:] in ((PIXELS,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
@@ -40,69 +40,69 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
         colour = shape[1:] == (3 * PIXELS,)
         hint = f"reshape colour to [n, {SIDE}, {SIDE}, 3]" if colour else "resize each to 28x28"
         raise TenfoldError(
-            f"{where}: pictures must be [n, {SIDE}, {SIDE}] or [n, {PIXELS}]; {hint}. "
+            f"{where}: images must be [n, {SIDE}, {SIDE}] or [n, {PIXELS}]; {hint}. "
             f"Received: {list(shape)}"
         )
     if not len(array):
-        raise TenfoldError(f"{where}: holds no pictures; give a set with at least one")
-    pixels, notes = _bytes_of(array, where)
+        raise TenfoldError(f"{where}: holds no images; give a set with at least one")
+    pixels, notes = _to_uint8(array, where)
     if pixels.ndim == 4:
-        return luminance(pixels), (*notes, COLOURS)
+        return luminance(pixels), (*notes, COLOUR_NOTE)
     return pixels, notes
 
 
 def luminance(pixels: NDArray[np.uint8]) -> Images:
-    """Weigh red, green and blue, uint8 [n, 28, 28, 3], as ITU-R 601 and Pillow do."""
+    """Convert RGB, uint8 [n, 28, 28, 3], to luminance, as ITU-R 601 and Pillow do."""
     weights = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587, 0.114 of 65,536
     out = np.empty(pixels.shape[:3], np.uint8)
-    for first in range(0, len(pixels), 4096):  # in words of 4 bytes, so part by part
-        part = pixels[first : first + 4096].astype(np.uint32) @ weights
-        out[first : first + 4096] = (part + 0x8000) >> 16
+    for first in range(0, len(pixels), 4096):  # in words of 4 bytes, so in batches
+        batch = pixels[first : first + 4096].astype(np.uint32) @ weights
+        out[first : first + 4096] = (batch + 0x8000) >> 16
     return out
 
 
-def _bytes_of(array: NDArray[Any], where: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def _to_uint8(array: NDArray[Any], where: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     if array.dtype == np.uint8:
         return array, ()
     if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255), (BOOLEANS,)
+        return array.astype(np.uint8) * np.uint8(255), (BOOLEAN_NOTE,)
     if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
         raise TenfoldError(f"{where}: pixels must be numbers. Received: {array.dtype}")
     whole = np.issubdtype(array.dtype, np.integer)
     if not whole and not np.isfinite(array).all():
-        at = _first(~np.isfinite(array))
+        at = _first_index(~np.isfinite(array))
         raise TenfoldError(
-            f"{where}: {_place(at)} must be a number 0-255 or 0-1. Received: {array[at]}"
+            f"{where}: {_pixel_name(at)} must be a number 0-255 or 0-1. Received: {array[at]}"
         )
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
-        at = _first((array < 0) | (array > 255))
+        at = _first_index((array < 0) | (array > 255))
         raise TenfoldError(
-            f"{where}: {_place(at)} must lie in 0-255, or all pixels in 0-1; scale them. "
+            f"{where}: {_pixel_name(at)} must lie in 0-255, or all pixels in 0-1; scale them. "
             f"Received: {array[at]}"
         )
     if whole:
         return array.astype(np.uint8), ()
     if high <= 1:
-        return np.rint(array * 255).astype(np.uint8), (FRACTIONS,)
-    return np.rint(array).astype(np.uint8), (WHOLE_FLOATS,)
+        return np.rint(array * 255).astype(np.uint8), (FRACTION_NOTE,)
+    return np.rint(array).astype(np.uint8), (FLOAT_NOTE,)
 
 
-def _first(wrong: NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(int(index) for index in np.unravel_index(int(wrong.argmax()), wrong.shape))
+def _first_index(invalid: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.unravel_index(int(invalid.argmax()), invalid.shape))
 
 
-def _place(at: tuple[int, ...]) -> str:
-    return f"picture {at[0]}, pixel [{', '.join(map(str, at[1:]))}]"
+def _pixel_name(at: tuple[int, ...]) -> str:
+    return f"image {at[0]}, pixel [{', '.join(map(str, at[1:]))}]"
 
 
 def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tuple[str, ...]]:
-    """Turn labels of any kind into indices and the names of their classes.
+    """Convert labels of any dtype to indices and the names of their classes.
 
     Args:
-        array: [n] or [n, 1], of integers, whole floats, truth values or text.
-        count: how many pictures there are.
-        where: the source, and which array of it, to tell errors with.
+        array: [n] or [n, 1], of integers, whole floats, booleans or text.
+        count: how many images there are.
+        where: the source, and which array of it, for errors.
 
     Returns:
         int64 [n], and the classes; as `class_indices`.
@@ -114,32 +114,32 @@ def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tupl
         array = array[:, 0]
     if array.ndim != 1:
         raise TenfoldError(
-            f"{where}: labels must be one a picture, [{count}]; a table of 0 and 1 needs its "
-            f"argmax. Received: {list(array.shape)}"
+            f"{where}: labels must be one an image, [{count}]; give the argmax of one-hot labels. "
+            f"Received: {list(array.shape)}"
         )
     if len(array) != count:
         raise TenfoldError(
-            f"{where}: there must be as many labels as pictures. "
-            f"Received: {len(array):,} labels, {count:,} pictures"
+            f"{where}: there must be as many labels as images. "
+            f"Received: {len(array):,} labels, {count:,} images"
         )
     if np.issubdtype(array.dtype, np.floating):
         array = _whole_labels(array, where)
     elif array.dtype.kind not in "iubU":
         raise TenfoldError(f"{where}: labels must be integers or text. Received: {array.dtype}")
     elif array.dtype.kind == "U" and (array == "").any():
-        raise _missing(int((array == "").argmax()), where)
+        raise _missing_label(int((array == "").argmax()), where)
     if array.dtype.kind == "u" and len(array) and int(array.max()) >= 1 << 63:
         raise TenfoldError(f"{where}: labels must be below 2^63. Received: {array.max()}")
     return class_indices(array)
 
 
 def is_whole(name: str) -> bool:
-    """Say whether the text of a label is a whole number."""
+    """Return whether the text of a label is a whole number."""
     return _WHOLE.fullmatch(name) is not None
 
 
 def named_labels(names: list[str]) -> tuple[Labels, tuple[str, ...]]:
-    """Number labels that are written as text: as integers where all are, otherwise as names."""
+    """Convert labels given as text: as integers where all are, otherwise as names."""
     if all(map(is_whole, found := set(names))):
         numbers = {name: int(name) for name in found}
         return class_indices(np.array([numbers[name] for name in names], np.int64))
@@ -147,27 +147,27 @@ def named_labels(names: list[str]) -> tuple[Labels, tuple[str, ...]]:
 
 
 def other_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Note classes that are not the ten digits; nothing where they are."""
+    """Return a note where the classes are not the ten digits."""
     if "".join(classes) == "0123456789":
         return ()
-    return (f"the labels are not the digits 0-9 but {len(classes)} others",)
+    return (f"the labels are not the digits 0-9 but {len(classes)} other classes",)
 
 
 def _whole_labels(array: NDArray[Any], where: str) -> NDArray[np.int64]:
     if np.isnan(array).any():
-        raise _missing(int(np.isnan(array).argmax()), where)
-    wrong = (array != np.trunc(array)) | (np.abs(array) >= 1 << 53)
-    if wrong.any():
-        at = int(wrong.argmax())
+        raise _missing_label(int(np.isnan(array).argmax()), where)
+    invalid = (array != np.trunc(array)) | (np.abs(array) >= 1 << 53)
+    if invalid.any():
+        at = int(invalid.argmax())
         raise TenfoldError(
-            f"{where}: the label of picture {at} must be an integer or the name of a class. "
+            f"{where}: the label of image {at} must be an integer or the name of a class. "
             f"Received: {array[at]}"
         )
     return array.astype(np.int64)
 
 
-def _missing(at: int, where: str) -> TenfoldError:
+def _missing_label(at: int, where: str) -> TenfoldError:
     return TenfoldError(
-        f"{where}: the label of picture {at} is missing; give every picture its label, or leave "
+        f"{where}: the label of image {at} is missing; give every image its label, or leave "
         "the labels out"
     )

@@ -1,4 +1,4 @@
-"""From what a user names to a Dataset: a bundled set, a file or folder, or a set that is loaded."""
+"""From what a user names to a Dataset: a bundled set, a file or folder, or a Dataset itself."""
 
 import os
 from collections.abc import Callable
@@ -6,191 +6,170 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from tenfold.data.archives import ZIPS, BoundedReader, unpacked, unreadable, unzipped
+from numpy.typing import NDArray
+
+from tenfold.data.archives import (
+    ZIP_MAGICS,
+    BoundedReader,
+    decompressed,
+    open_zip,
+    unreadable_error,
+)
 from tenfold.data.bundled import BUNDLED, bundled
 from tenfold.data.dataset import Dataset
-from tenfold.data.formats import idx, image_folder, npz
-from tenfold.data.formats.csv_table import read_csv
+from tenfold.data.formats import FALLBACK, FORMATS
+from tenfold.data.formats.format import HEAD_BYTES, ArrayReader, DecodeImage, Format, PartFiles
+from tenfold.data.formats.image_folder import decode_image
+from tenfold.data.label_files import dataset_with_labels
 from tenfold.data.orientation import transposed, transposed_evidence
-from tenfold.data.tree import Archive, Folder, Tree, listed, no_such
+from tenfold.data.tree import Archive, Folder, Tree, name_list, not_found_error
 from tenfold.errors import TenfoldError
 
 TRANSPOSED = "transposed"
 # Where several parts are, and none is named, the first of these is taken.
 _PARTS = ("train", "data", "test", "val")
-_PARQUET = b"PAR1"
-# A table of digits among other files is told by its first line: 784 cells, and so do 200 commas.
-_LOOK = 4096
-_LEAST_COMMAS = 200
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What a source names: file or folder, the part within it, whether to transpose."""
+class _Location:
+    """What a source names: file or folder, the file or part within it, whether to transpose."""
 
     path: Path
     within: str | None
     transposed: bool
 
     @property
-    def start(self) -> str:
-        """The name without what it names within, which a part's name is put behind."""
+    def base(self) -> str:
+        """The name without the file or part within, which follows it."""
         return f"{self.path}:{TRANSPOSED}" if self.transposed else str(self.path)
 
     @property
     def source(self) -> str:
-        return self.start if self.within is None else f"{self.start}:{self.within}"
+        return self.base if self.within is None else f"{self.base}:{self.within}"
 
 
-def load(
-    source: str | Path | Dataset, decode: image_folder.Decode = image_folder.decoded
-) -> Dataset:
-    """Load pictures from wherever they are; what a file holds is told by its bytes.
+def load(source: str | Path | Dataset, decode: DecodeImage = decode_image) -> Dataset:
+    """Load images from any source; the format is detected from the file's contents.
 
     Args:
         source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`), or the path of
 
             - a CSV, with or without header and labels;
-            - IDX (labels are found beside the pictures), `.npz`, `.npy` or Parquet;
+            - IDX or `.npy` (labels are found in the file beside the images), `.npz` or Parquet;
             - a folder or a zip of class folders of PNG or JPEG, or with any of the above.
 
-            All of them may be packed as gzip. `archive.zip:train.csv` names a file within,
+            All of them may be compressed as gzip. `archive.zip:train.csv` names a file within,
             `mnist.npz:test` a part; without it, the training part is loaded. A last
             `:transposed` exchanges rows and columns. A bundled name goes before a file of that
             name, which is then `./mnist`. A Dataset is returned as it is.
-        decode: what each picture of a class folder goes through; by default it must be 28x28.
+        decode: decodes each image file of a class folder; by default the image must be 28x28.
 
     Raises:
-        TenfoldError: where nothing has that name, or a value of it is not what it must be; the
-            message names the file, and the row, column, member or picture.
+        TenfoldError: where nothing has that name, or a value is invalid; the message names the
+            file, and the row, column, member or image.
     """
     if isinstance(source, Dataset):
         return source
     if isinstance(source, str) and source in BUNDLED:
         return bundled(source)
-    place = _locate(str(source))
-    dataset = _read(place, decode)
-    if place.transposed:
+    location = _locate(str(source))
+    dataset = _read(location, decode)
+    if location.transposed:
         return transposed(dataset)
     evidence = transposed_evidence(dataset)
     return dataset if evidence is None else replace(dataset, notes=(*dataset.notes, evidence))
 
 
-def _read(place: _Place, decode: image_folder.Decode) -> Dataset:
-    path = str(place.path)
-    if place.path.is_dir():
-        return _read_tree(Folder(place.path, path), place, decode)
+def _read(location: _Location, decode: DecodeImage) -> Dataset:
+    path = str(location.path)
+    if location.path.is_dir():
+        return _read_tree(Folder(location.path, path), location, decode)
     try:
-        file = place.path.open("rb")
-        # Not read and rewound: `<(curl ...)` of a shell is a pipe.
-        is_zip = file.peek(4)[:4] in ZIPS
-        size = place.path.stat().st_size
+        file = location.path.open("rb")
+        # Peeked, not read and rewound: `<(curl ...)` of a shell is a pipe.
+        is_zip = file.peek(4)[:4] in ZIP_MAGICS
+        size = location.path.stat().st_size
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable_error(path, error) from error
     with file:
         if is_zip:
-            with unzipped(file, path) as archive:
-                return _read_tree(Archive(archive, size, path), place, decode)
-        if place.within is not None:
+            with open_zip(file, path) as archive:
+                return _read_tree(Archive(archive, size, path), location, decode)
+        if location.within is not None:
             raise TenfoldError(
-                f"{place.source}: {place.path.name} is no zip, so it has no {place.within!r}; "
-                "name the file alone"
+                f"{location.source}: {location.path.name} is not a zip, so it has no "
+                f"{location.within!r}; name the file alone"
             )
-        beside = Folder(place.path.parent, str(place.path.parent))
-        with unpacked(file, size, path) as stream:
-            return _read_stream(stream, beside, place.path.name, place.source)
+        folder = Folder(location.path.parent, str(location.path.parent))
+        with decompressed(file, size, path) as stream:
+            return _read_stream(stream, folder, location.path.name, location.source)
 
 
 def _read_stream(stream: BoundedReader, tree: Tree, name: str, source: str) -> Dataset:
-    """Read one file, by what its bytes are; `tree` is where its labels would lie."""
-    head = stream.head(8)
-    if idx.is_idx(head):
-        return idx.read_idx(stream, tree, name, source)
-    if head.startswith(npz.NPY):
-        array = npz.read_npy_array(stream)
-        return idx.with_labels_beside(array, stream.source, tree, name, source)
-    if head.startswith(_PARQUET):
-        from tenfold.data.formats.parquet import read_parquet
+    """Read one file, by its contents; `tree` is where its labels would be."""
+    head = stream.peek(HEAD_BYTES)
+    format = _recognised(head)
+    if format is None and b"\0" in head[:8]:  # damaged: the format of its name has the right error
+        format = next((format for format in FORMATS if format.has_name(name)), None)
+    format = format or FALLBACK
+    if not isinstance(format.read, ArrayReader):
+        return format.read(stream, source)
+    own = format.read
 
-        return read_parquet(stream, source)
-    if head[:4] in ZIPS:
-        raise TenfoldError(
-            f"{stream.source}: is a zip or npz; name it itself, unpacked where it lies in a zip"
-        )
-    if image_folder.is_picture(head):
-        raise TenfoldError(
-            f"{stream.source}: is one picture; put 28x28 pictures into a folder for each class, "
-            "and name the folder that holds these"
-        )
-    if b"\0" in head and ("idx" in name.lower() or "ubyte" in name.lower()):
-        idx.read_array(stream)  # says what its first bytes should be
-    return read_csv(stream, source)
+    def read_labels(stream: BoundedReader) -> NDArray[Any]:
+        labels_format = _recognised(stream.peek(HEAD_BYTES))
+        reader = own if labels_format is None else labels_format.read
+        return (reader if isinstance(reader, ArrayReader) else own).read(stream)
+
+    array = own.read(stream)
+    return dataset_with_labels(array, stream.source, tree, name, source, read_labels)
 
 
-def _read_tree(tree: Tree, place: _Place, decode: image_folder.Decode) -> Dataset:
-    """Read what a folder or a zip holds: a file that was named, or a part of the one set in it."""
-    if place.within is not None and place.within in tree.names:
-        with tree.open(place.within) as stream:
-            return _read_stream(stream, tree, place.within, place.source)
-    parts = _parts(tree, place, decode)
-    if place.within is None:
+def _recognised(head: bytes) -> Format | None:
+    return next((format for format in FORMATS if format.recognises(head)), None)
+
+
+def _read_tree(tree: Tree, location: _Location, decode: DecodeImage) -> Dataset:
+    """Read a folder or a zip: the file that was named, or a part of the one set in it."""
+    if location.within is not None and location.within in tree.names:
+        with tree.open(location.within) as stream:
+            return _read_stream(stream, tree, location.within, location.source)
+    parts = _parts(tree, location.source, decode)
+    if location.within is None:
         part = next((part for part in _PARTS if part in parts), "")
-    elif place.within in parts:
-        part = place.within
+    elif location.within in parts:
+        part = location.within
     else:
-        raise no_such(tree, place.within, list(parts))
+        raise not_found_error(tree, location.within, list(parts))
     dataset = parts[part]()
     if part == "test" or "test" not in parts:
         return dataset
-    return replace(dataset, test_source=f"{place.start}:test")
+    return replace(dataset, test_source=f"{location.base}:test")
 
 
-def _parts(
-    tree: Tree, place: _Place, decode: image_folder.Decode
-) -> dict[str, Callable[[], Dataset]]:
+def _parts(tree: Tree, source: str, decode: DecodeImage) -> dict[str, Callable[[], Dataset]]:
     """Find the one set that a tree holds; return how to read each of its parts.
 
     Raises:
-        TenfoldError: where it holds none, or several, or files of several kinds.
+        TenfoldError: where it holds none, or several, or files of several formats.
     """
-    source = place.source
-    if npz.is_npz(tree.names):
-        arrays = npz.parts_of(tree.names)
-        if not arrays:
-            raise npz.no_pictures(tree)
+    format, names = _only_format(tree)
+    parts = format.parts(tree, names)
+    read_files = format.read_files
+    if read_files is not None:
         return {
-            part: partial(npz.read_npz, tree, part, *members, source)
-            for part, members in arrays.items()
+            part: partial(read_files, PartFiles(tree, part, files, source, decode))
+            for part, files in parts.items()
         }
-    kinds = _kinds(tree)
-    shown = {kind: names for kind, names in kinds.items() if names and kind != "other"}
-    if not shown:
+    crowded = next((files for files in parts.values() if len(files) > 1), None)
+    if crowded or ("data" in parts and len(parts) > 1):
         raise TenfoldError(
-            f"{tree.source}: holds no pictures in a form that is read (CSV, IDX, npz, Parquet, "
-            f"PNG, JPEG), but {listed(kinds['other']) or 'nothing'}"
+            f"{tree.source}: holds several {format.title} sets, {name_list(crowded or names)}; "
+            f"name one of them, as {tree.source}:{(crowded or names)[0]}"
         )
-    if len(shown) > 1:
-        raise TenfoldError(
-            f"{tree.source}: holds files of several kinds, "
-            f"{' and '.join(names[0] for names in shown.values())}; name one of them, as "
-            f"{tree.source}:{next(iter(shown.values()))[0]}, or part them"
-        )
-    if tables := kinds["table"]:
-        if len(tables) > 1:
-            raise _several("tables", tables, tree)
-        return {"data": partial(_read_member, tree, tables[0], source)}
-    if sets := kinds["idx"]:
-        return {
-            part: partial(_read_member, tree, name, source)
-            for part, name in _idx_parts(sets, tree).items()
-        }
-    _refuse_strangers(kinds, tree)
-    found = image_folder.parts_of(kinds["picture"])
-    return {
-        part: partial(image_folder.read_pictures, tree, names, source, decode)
-        for part, names in found.items()
-    }
+    return {part: partial(_read_member, tree, files[0], source) for part, files in parts.items()}
 
 
 def _read_member(tree: Tree, name: str, source: str) -> Dataset:
@@ -198,75 +177,59 @@ def _read_member(tree: Tree, name: str, source: str) -> Dataset:
         return _read_stream(stream, tree, name, source)
 
 
-def _kinds(tree: Tree) -> dict[str, list[str]]:
-    """Sort the files of a tree by what their bytes are; pictures by their names, being many."""
-    kinds: dict[str, list[str]] = {"table": [], "idx": [], "picture": [], "other": []}
+def _only_format(tree: Tree) -> tuple[Format, list[str]]:
+    """Find the format of the images in a tree, and the names of the files of that format."""
+    whole = next((format for format in FORMATS if format.is_whole_tree(tree.names)), None)
+    if whole is not None:
+        return whole, tree.names
+    found: dict[Format, list[str]] = {}
+    others = []
     for name in tree.names:
-        if image_folder.is_picture_name(name):
-            kinds["picture"].append(name)
-            continue
-        with tree.open(name) as stream:
-            kinds[_kind(stream)].append(name)
-    if len(tree.names) == 1 and kinds["other"]:
-        kinds = {"table": tree.names, "idx": [], "picture": [], "other": []}  # tells what is wrong
-    return kinds
-
-
-def _kind(stream: BoundedReader) -> str:
-    head = stream.head(_LOOK)
-    if idx.is_idx(head):
-        return "idx" if head[3] > 1 else "other"  # labels belong to pictures
-    if image_folder.is_picture(head):
-        return "picture"
-    table = head.startswith((_PARQUET, npz.NPY, *ZIPS)) or head.count(b",") >= _LEAST_COMMAS
-    return "table" if table else "other"
-
-
-def _idx_parts(names: list[str], tree: Tree) -> dict[str, str]:
-    parts: dict[str, list[str]] = {}
-    for name in names:
-        last = name.rpartition("/")[2].lower()
-        test = "t10k" in last or "test" in last
-        parts.setdefault("test" if test else "train" if "train" in last else "data", []).append(
-            name
+        format = _format_of(tree, name)
+        if format is None:
+            others.append(name)
+        else:
+            found.setdefault(format, []).append(name)
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if found:
+        single_first = sorted(found, key=lambda format: format.read_files is not None)
+        first_names = [found[format][0] for format in single_first]
+        raise TenfoldError(
+            f"{tree.source}: holds files of several formats, {' and '.join(first_names)}; name "
+            f"one of them, as {tree.source}:{first_names[0]}, or separate them"
         )
-    crowded = next((found for found in parts.values() if len(found) > 1), None)
-    if crowded or ("data" in parts and len(parts) > 1):
-        raise _several("sets", crowded or names, tree)
-    return {part: found[0] for part, found in parts.items()}
-
-
-def _several(what: str, names: list[str], tree: Tree) -> TenfoldError:
-    return TenfoldError(
-        f"{tree.source}: holds several {what}, {listed(names)}; "
-        f"name one of them, as {tree.source}:{names[0]}"
+    if len(tree.names) == 1:
+        return FALLBACK, tree.names  # whose reader says what is wrong
+    titles = ", ".join(format.title for format in FORMATS)
+    raise TenfoldError(
+        f"{tree.source}: holds no images in a known format ({titles}), but "
+        f"{name_list(others) or 'nothing'}"
     )
 
 
-def _refuse_strangers(kinds: dict[str, list[str]], tree: Tree) -> None:
-    """Refuse what is no picture where pictures of a class lie: it could be one that is broken."""
-    folders = {name.rpartition("/")[0] for name in kinds["picture"]}
-    for name in kinds["other"]:
-        folder = name.rpartition("/")[0]
-        if folder and folder in folders:
-            raise TenfoldError(
-                f"{tree.source}: {name!r} lies among pictures and is neither PNG nor JPEG; take it "
-                "out, or convert it"
-            )
+def _format_of(tree: Tree, name: str) -> Format | None:
+    """Detect the format of a file of images; None for any other file."""
+    for format in FORMATS:
+        if format.read_files is not None and format.has_name(name):
+            return format  # unopened: there may be tens of thousands of such files
+    with tree.open(name) as stream:
+        head = stream.peek(HEAD_BYTES)
+    found = _recognised(head)
+    return None if found is None or found.holds_labels(head) else found
 
 
-def _locate(name: str) -> _Place:
-    """Split a name into the path of a file or folder and what it names within."""
+def _locate(name: str) -> _Location:
+    """Split a name into the path of a file or folder and the file or part within."""
     if not name:
         raise TenfoldError(f"a source is needed. Received: ''. {_allowed()}")
     if os.path.exists(name):
-        return _Place(Path(name), None, False)
+        return _Location(Path(name), None, False)
     for position, letter in enumerate(name):
         if letter == ":" and os.path.exists(name[:position]):
             words = name[position + 1 :].split(":")
-            turned = TRANSPOSED in words
             within = ":".join(word for word in words if word != TRANSPOSED)
-            return _Place(Path(name[:position]), within or None, turned)
+            return _Location(Path(name[:position]), within or None, TRANSPOSED in words)
     near = get_close_matches(name.lower(), BUNDLED, 1, cutoff=0.7)
     hint = f"; did you mean {near[0]!r}?" if near else f". {_allowed()}"
     raise TenfoldError(f"{name!r} is neither a file nor a bundled set{hint}")

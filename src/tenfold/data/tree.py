@@ -1,4 +1,4 @@
-"""Files that lie together, in a folder or in a zip: their names, and the bytes of each."""
+"""A folder or a zip as one thing: the names of its files, and the bytes of each."""
 
 import os
 import zipfile
@@ -9,18 +9,25 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
-from tenfold.data.archives import BoundedReader, Budget, gunzipped, member, unpacked, unreadable
+from tenfold.data.archives import (
+    BoundedReader,
+    DecompressionBudget,
+    decompressed,
+    gunzipped,
+    open_member,
+    unreadable_error,
+)
 from tenfold.errors import TenfoldError
 
-# What systems put beside pictures unasked.
-_JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}
+# Files that operating systems add unasked.
+_SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 class Tree(ABC):
-    """Files that lie together.
+    """The files of a folder or an archive.
 
     Args:
-        source: the name to tell errors with.
+        source: the name used in errors.
     """
 
     def __init__(self, source: str) -> None:
@@ -28,101 +35,107 @@ class Tree(ABC):
 
     @cached_property
     def names(self) -> list[str]:
-        """The files' paths within, with `/`, sorted; without hidden files and systems' own."""
-        return sorted(name for name in self._listed() if not _is_junk(name))
+        """The files' relative paths, with `/`, sorted; without hidden and system files."""
+        return sorted(name for name in self._all_names() if not _is_hidden(name))
 
     @abstractmethod
-    def _listed(self) -> list[str]: ...
+    def _all_names(self) -> list[str]: ...
 
     @abstractmethod
     def has(self, name: str) -> bool:
-        """Say whether there is a file of that name, without listing the rest."""
+        """Return whether there is a file of that name, without listing the rest."""
 
     @abstractmethod
     def open(self, name: str) -> AbstractContextManager[BoundedReader]:
-        """Open one of the files; a gzip is unpacked."""
+        """Open one of the files; a gzip is decompressed."""
 
 
 class Folder(Tree):
-    """The files below a folder of the disk; links to folders are not followed."""
+    """The files below a folder on disk; links to folders are not followed."""
 
     def __init__(self, path: Path, source: str) -> None:
         super().__init__(source)
         self.path = path
 
-    def _listed(self) -> list[str]:
+    def _all_names(self) -> list[str]:
         found = []
 
-        def refuse(error: OSError) -> None:
-            raise unreadable(str(error.filename or self.path), error) from error
+        def reject(error: OSError) -> None:
+            raise unreadable_error(str(error.filename or self.path), error) from error
 
-        for folder, inner, files in os.walk(self.path, onerror=refuse):
-            inner[:] = [name for name in inner if not _is_junk(name)]
-            within = Path(folder).relative_to(self.path)
-            # A pipe or a device would keep whoever opens it waiting.
-            found += [(within / name).as_posix() for name in files if _is_plain(Path(folder, name))]
+        for folder, subfolders, files in os.walk(self.path, onerror=reject):
+            subfolders[:] = [name for name in subfolders if not _is_hidden(name)]
+            relative = Path(folder).relative_to(self.path)
+            # Opening a pipe or a device would block.
+            found += [
+                (relative / name).as_posix()
+                for name in files
+                if _is_regular_file(Path(folder, name))
+            ]
         return found
 
     def has(self, name: str) -> bool:
-        """Say whether there is a file of that name, without listing the rest."""
+        """Return whether there is a file of that name, without listing the rest."""
         return (self.path / name).exists()
 
     @contextmanager
     def open(self, name: str) -> Iterator[BoundedReader]:
-        """Open one of the files; a gzip is unpacked."""
+        """Open one of the files; a gzip is decompressed."""
         path = self.path / name
         try:
             with (
                 path.open("rb") as file,
-                unpacked(file, path.stat().st_size, str(path)) as stream,
+                decompressed(file, path.stat().st_size, str(path)) as stream,
             ):
                 yield stream
         except OSError as error:
-            raise unreadable(str(path), error) from error
+            raise unreadable_error(str(path), error) from error
 
 
 class Archive(Tree):
-    """The members of a zip, which together have one budget."""
+    """The members of a zip, which share one decompression budget."""
 
-    def __init__(self, archive: zipfile.ZipFile, packed_bytes: int, source: str) -> None:
+    def __init__(self, archive: zipfile.ZipFile, compressed_bytes: int, source: str) -> None:
         super().__init__(source)
         self._archive = archive
-        self._budget = Budget(packed_bytes, source)
+        self._budget = DecompressionBudget(compressed_bytes, source)
 
-    def _listed(self) -> list[str]:
+    def _all_names(self) -> list[str]:
         return list({e.filename for e in self._archive.infolist() if not e.is_dir()})
 
     def has(self, name: str) -> bool:
-        """Say whether there is a file of that name."""
+        """Return whether there is a file of that name."""
         return name in self.names
 
     @contextmanager
     def open(self, name: str) -> Iterator[BoundedReader]:
-        """Open one of the members; a gzip is unpacked."""
+        """Open one of the members; a gzip is decompressed."""
         with (
-            member(self._archive, name, self._budget, self.source) as stream,
+            open_member(self._archive, name, self._budget, self.source) as stream,
             gunzipped(stream, self._budget) as expanded,
         ):
             yield expanded
 
 
-def listed(names: list[str]) -> str:
-    """Name the first few of several files."""
-    shown = ", ".join(names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+def name_list(names: list[str]) -> str:
+    """Join the first few of several file names for a message."""
+    first = ", ".join(names[:8])
+    return first if len(names) <= 8 else f"{first} and {len(names) - 8} more"
 
 
-def no_such(tree: Tree, name: str, parts: list[str]) -> TenfoldError:
-    """Tell that a tree has neither a file nor a part of that name, but others."""
+def not_found_error(tree: Tree, name: str, parts: list[str]) -> TenfoldError:
+    """Make the error for a name that is neither a file nor a part of a tree; it names others."""
     known = [*(part for part in parts if part != "data"), *tree.names]
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return TenfoldError(f"{tree.source}: has no {name!r}, but {listed(known) or 'nothing'}{hint}")
+    return TenfoldError(
+        f"{tree.source}: has no {name!r}, but {name_list(known) or 'nothing'}{hint}"
+    )
 
 
-def _is_plain(path: Path) -> bool:
-    return path.is_file() or not path.exists()  # what is gone is told when it is opened
+def _is_regular_file(path: Path) -> bool:
+    return path.is_file() or not path.exists()  # an absent file is reported when it is opened
 
 
-def _is_junk(name: str) -> bool:
-    return any(part.startswith(".") or part in _JUNK for part in name.split("/"))
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part in _SYSTEM_FILES for part in name.split("/"))

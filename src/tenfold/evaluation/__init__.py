@@ -1,1 +1,1 @@
-"""How good the answers are: scores with intervals, confusion, calibration, important errors."""
+"""Evaluation of predictions: scores with intervals, confusion, calibration, errors, comparison."""

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says."""
+"""Calibration: whether a predicted probability matches the observed accuracy."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """Pictures of like confidence: how sure the answers were, and how many were right."""
+    """n images of similar confidence: their mean confidence and their accuracy, both 0-1."""
 
     n: int
     confidence: float
@@ -23,8 +23,8 @@ class Bin:
 class Calibration:
     """The expected calibration error, 0-1, and the bins of a reliability diagram.
 
-    The bins go from the least sure answers to the surest and hold equally many pictures each, so
-    that none rests on a handful (Nixon et al. 2019, "Measuring Calibration in Deep Learning").
+    The bins are ordered by confidence, lowest first, and hold equally many images each, so that
+    none rests on a handful (Nixon et al. 2019, "Measuring Calibration in Deep Learning").
     """
 
     error: float
@@ -32,18 +32,18 @@ class Calibration:
 
 
 def calibrate(labels: Labels, probabilities: NDArray[np.float32], bins: int = BINS) -> Calibration:
-    """Compare how sure the answers are with how often they are right.
+    """Compare confidence with accuracy.
 
     Args:
         labels: int64 [n], n >= 1.
         probabilities: float32 [n, classes], rows that sum to one.
-        bins: into how many groups to sort the pictures; at most n are made.
+        bins: number of equal-count bins; at most n are made.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence, kind="stable")
     groups = tuple(
-        Bin(len(rows), float(confidence[rows].mean()), float(right[rows].mean()))
+        Bin(len(rows), float(confidence[rows].mean()), float(correct[rows].mean()))
         for rows in np.array_split(order, min(bins, len(order)))
     )
     gaps = sum(group.n * abs(group.confidence - group.accuracy) for group in groups)

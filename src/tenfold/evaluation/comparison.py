@@ -1,54 +1,54 @@
-"""Two models' answers to the same pictures, side by side."""
+"""Comparison of two models' predictions for the same images."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Images, Labels
-from tenfold.data.display import picture_uri
-from tenfold.evaluation.mcnemar import McNemar, pair
-from tenfold.evaluation.scores import percent, reach, wilson
+from tenfold.evaluation.mcnemar import McNemar, mcnemar_test
+from tenfold.evaluation.scores import percent, percent_range, wilson
 
-LISTED = 6  # differing pictures that a terminal or a notebook shows
+MAX_LISTED = 6  # differing images that a terminal or Jupyter shows
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One picture that A and B read differently.
+    """One image for which A and B predict different classes.
 
     Args:
-        at: its place among the pictures compared.
+        index: its index among the images compared.
         row: its row in the source, from 0.
         label: the name of its class, or None where that is unknown.
-        answers: what A and B read.
-        certainty: how sure each was of it, 0-1.
+        predictions: the classes that A and B predict.
+        confidence: the probability of each prediction, 0-1.
     """
 
-    at: int
+    index: int
     row: int
     label: str | None
-    answers: tuple[str, str]
-    certainty: tuple[float, float]
+    predictions: tuple[str, str]
+    confidence: tuple[float, float]
 
     @property
-    def right(self) -> str:
-        """Name the one that is right, "A" or "B"; "" for neither, or where that is unknown."""
-        return "AB"[self.answers.index(self.label)] if self.label in self.answers else ""
+    def correct(self) -> str:
+        """Name the model that is correct, "A" or "B"; "" for neither, or where that is unknown."""
+        return "AB"[self.predictions.index(self.label)] if self.label in self.predictions else ""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Say where it is, what it is and what each read."""
-        said = (
-            f"{name} read {answer} ({percent(certainty, 1)})"
-            for name, answer, certainty in zip("AB", self.answers, self.certainty, strict=True)
+        """Give its row, its label and both predictions, a line of text each."""
+        predicted = (
+            f"{name} predicts {prediction} ({percent(confidence, 1)})"
+            for name, prediction, confidence in zip(
+                "AB", self.predictions, self.confidence, strict=True
+            )
         )
         label = () if self.label is None else (f"label {self.label}",)
-        return (f"row {self.row}", *label, *said)
+        return (f"row {self.row}", *label, *predicted)
 
     def __str__(self) -> str:
         first, *others = self.lines
@@ -57,21 +57,21 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What two models, A and B, say of the same n pictures; shows itself in a notebook.
+    """The predictions of two models, A and B, for the same n images; shown as HTML in Jupyter.
 
     Args:
         names: A and B, as the user named them.
-        pictures: what the pictures are, as "test pictures of mnist:test".
-        rows: int64 [n], each picture's row in its source, from 0.
+        compared_on: what the images are, as "test images of mnist:test".
+        rows: int64 [n], each image's row in its source, from 0.
         images: uint8 [n, 28, 28], or None where the source is gone.
         labels: int64 [n], or None where they are unknown.
         probabilities: A's and B's, float32 [n, classes] each.
         classes: the name of each class.
-        leaked: how many of the pictures each was trained on.
+        leaked: how many of the images each model was trained on.
     """
 
     names: tuple[str, str]
-    pictures: str
+    compared_on: str
     rows: NDArray[np.int64]
     images: Images | None
     labels: Labels | None
@@ -83,76 +83,76 @@ class Comparison:
         return len(self.rows)
 
     @cached_property
-    def answers(self) -> tuple[Labels, Labels]:
-        """What each answers, int64 [n]."""
-        first, second = (part.argmax(axis=1).astype(np.int64) for part in self.probabilities)
-        return first, second
+    def predictions(self) -> tuple[Labels, Labels]:
+        """The predicted class of A and of B, int64 [n] each."""
+        a, b = (part.argmax(axis=1).astype(np.int64) for part in self.probabilities)
+        return a, b
 
     @cached_property
-    def paired(self) -> McNemar | None:
-        """How often each was right, and whether that tells them apart; None without labels."""
+    def mcnemar(self) -> McNemar | None:
+        """McNemar's test of the two accuracies; None without labels."""
         if self.labels is None:
             return None
-        first, second = self.answers
-        return pair(first == self.labels, second == self.labels)
+        a, b = self.predictions
+        return mcnemar_test(a == self.labels, b == self.labels)
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
-        """The pictures that they read differently, the surest two answers first."""
-        first, second = self.answers
-        sure = tuple(part.max(axis=1).astype(np.float64) for part in self.probabilities)
-        differing = np.flatnonzero(first != second)
-        order = np.argsort(-(sure[0] + sure[1])[differing], kind="stable")
+        """The images with different predictions, by the sum of both confidences, highest first."""
+        a, b = self.predictions
+        confidence = tuple(part.max(axis=1).astype(np.float64) for part in self.probabilities)
+        differing = np.flatnonzero(a != b)
+        order = np.argsort(-(confidence[0] + confidence[1])[differing], kind="stable")
         return tuple(
             Difference(
-                at=int(at),
-                row=int(self.rows[at]),
-                label=None if self.labels is None else self.classes[self.labels[at]],
-                answers=(self.classes[first[at]], self.classes[second[at]]),
-                certainty=(float(sure[0][at]), float(sure[1][at])),
+                index=int(index),
+                row=int(self.rows[index]),
+                label=None if self.labels is None else self.classes[self.labels[index]],
+                predictions=(self.classes[a[index]], self.classes[b[index]]),
+                confidence=(float(confidence[0][index]), float(confidence[1][index])),
             )
-            for at in differing[order]
+            for index in differing[order]
         )
 
     @property
     def groups(self) -> dict[str, list[Difference]]:
-        """The differences by who is right; one group where labels are unknown."""
+        """The differences by the model that is correct; one group where labels are unknown."""
         if self.labels is None:
-            return {"They read these differently": list(self.differences)}
+            return {"Different predictions": list(self.differences)}
         titles = {
-            "A": "Only A is right",
-            "B": "Only B is right",
-            "": "Both wrong, each its own way",
+            "A": "Only A is correct",
+            "B": "Only B is correct",
+            "": "Both wrong, with different predictions",
         }
         return {
-            title: [row for row in self.differences if row.right == name]
+            title: [difference for difference in self.differences if difference.correct == name]
             for name, title in titles.items()
         }
 
     @property
     def verdict(self) -> str:
-        """Say in a few words what came out."""
-        if self.paired:
-            return self.paired.verdict
-        return f"{len(self.differences):,} of {len(self):,} read differently"
+        """The result in a few words."""
+        if self.mcnemar:
+            return self.mcnemar.verdict
+        return f"Predictions differ for {len(self.differences):,} of {len(self):,} images"
 
     @property
     def reason(self) -> str:
-        """Say in a sentence or two why."""
-        if self.paired:
-            return self.paired.reason
+        """The numbers behind the verdict, in a sentence or two."""
+        if self.mcnemar:
+            return self.mcnemar.reason
         share = len(self.differences) / len(self)
-        interval = reach(wilson(len(self.differences), len(self)))
+        interval = percent_range(wilson(len(self.differences), len(self)))
         return (
-            f"That is {percent(share)} (95 % interval {interval}). The pictures have no labels, so "
-            "nothing says who is right."
+            f"That is {percent(share)} (95 % interval {interval}). The images have no labels, so "
+            "neither model can be scored."
         )
 
     @property
     def warnings(self) -> list[str]:
-        """Say which of the models have learned from the pictures, a sentence each."""
+        """A sentence for each model that was trained on some of the images."""
         return [
-            f"{name} has learned from {count:,} of these pictures, so this is no fair comparison"
+            f"{name} was trained on {count:,} of these images, so the comparison is biased"
             for name, count in zip("AB", self.leaked, strict=True)
             if count
         ]
@@ -161,66 +161,36 @@ class Comparison:
         return "\n".join([f"{self.verdict}. {self.reason}", *self.warnings])
 
     def to_text(self) -> str:
-        """Tell who was right how often, what that proves, and the first differences."""
-        lines = [f"{name}: {said}" for name, said in zip("AB", self.names, strict=True)]
-        lines.append(f"on {len(self):,} {self.pictures}")
-        if self.paired:
-            lines += ["", *_aligned(self.paired.table), "", *_aligned(self.paired.counts)]
-        lines += ["", str(self), *(f"  {row}" for row in self.differences[:LISTED])]
-        more = len(self.differences) - LISTED
+        """Format accuracies, contingency table, verdict and the first differences as text."""
+        lines = [f"{letter}: {name}" for letter, name in zip("AB", self.names, strict=True)]
+        lines.append(f"on {len(self):,} {self.compared_on}")
+        if self.mcnemar:
+            for table in (self.mcnemar.accuracy_table, self.mcnemar.contingency_table):
+                lines += ["", *_aligned(table)]
+        lines += ["", str(self), *(f"  {row}" for row in self.differences[:MAX_LISTED])]
+        more = len(self.differences) - MAX_LISTED
         return "\n".join([*lines, f"  and {more:,} more"] if more > 0 else lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain values, ready for JSON; pairs are A's and B's."""
         return {
             "names": list(self.names),
-            "pictures": self.pictures,
+            "compared_on": self.compared_on,
             "n": len(self),
             "leaked": list(self.leaked),
-            "paired": self.paired.to_dict() if self.paired else None,
+            "mcnemar": self.mcnemar.to_dict() if self.mcnemar else None,
             "differing": len(self.differences),
-            "differences": [asdict(row) for row in self.differences],
+            "differences": [asdict(difference) for difference in self.differences],
         }
 
     def _repr_html_(self) -> str:
-        said = "".join(f"<p>{escape(line)}</p>" for line in self.warnings)
-        names = "; ".join(
-            f"{letter}: {escape(name)}" for letter, name in zip("AB", self.names, strict=True)
-        )
-        parts = (self.paired.table, self.paired.counts) if self.paired else ()
-        tables = "".join(f"<table>{''.join(map(_html_row, rows))}</table>" for rows in parts)
-        return (
-            f"<p><strong>{escape(self.verdict)}</strong>. {escape(self.reason)}</p>{said}"
-            f"<p>{names}</p>{tables}{self._shown()}"
-        )
+        from tenfold.evaluation.result_html import comparison_html
 
-    def _shown(self) -> str:
-        """Draw the first differences of each group for a notebook."""
-        if self.images is None:
-            return ""
-        html = []
-        for title, rows in self.groups.items():
-            tiles = "".join(
-                f'<div style="white-space:nowrap"><img alt="row {row.row}" style="width:84px;'
-                f'margin:0;image-rendering:pixelated" src="{picture_uri(self.images[row.at])}">'
-                + "".join(f"<div>{escape(line)}</div>" for line in row.lines)
-                + "</div>"
-                for row in rows[:LISTED]
-            )
-            if rows:
-                html.append(
-                    f"<p><strong>{escape(title)}</strong> ({len(rows):,})</p>"
-                    f'<div style="display:flex;flex-wrap:wrap;gap:12px 24px">{tiles}</div>'
-                )
-        return "".join(html)
-
-
-def _html_row(cells: tuple[str, ...]) -> str:
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        return comparison_html(self, MAX_LISTED)
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Lay rows out in columns: the first to the left, the others to the right."""
+    """Align rows in columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([f"  {row[0]:<{widths[0]}}", *map(str.rjust, row[1:], widths[1:])])

@@ -1,4 +1,4 @@
-"""Whether two models that answered the same pictures can be told apart."""
+"""McNemar's test: whether two models' accuracies on the same images differ significantly."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -8,33 +8,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.evaluation.scores import percent, reach, wilson
+from tenfold.evaluation.scores import percent, percent_range, wilson
+from tenfold.extras import missing_extra_named
 
 SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """How often two models, A and B, were right on the same n labelled pictures, n >= 1."""
+    """How often two models, A and B, are correct on the same n labelled images, n >= 1."""
 
-    both_right: int
+    both_correct: int
     both_wrong: int
     only_a: int
     only_b: int
 
     @property
     def n(self) -> int:
-        """How many pictures both answered."""
-        return self.both_right + self.both_wrong + self.only_a + self.only_b
+        """Number of images."""
+        return self.both_correct + self.both_wrong + self.only_a + self.only_b
 
     @property
     def correct(self) -> tuple[int, int]:
-        """How many each read correctly."""
-        return self.both_right + self.only_a, self.both_right + self.only_b
+        """Number of correct predictions of A and of B."""
+        return self.both_correct + self.only_a, self.both_correct + self.only_b
 
     @property
     def accuracy(self) -> tuple[float, float]:
-        """The share (0-1) that each read correctly."""
+        """Accuracy of A and of B, 0-1."""
         first, second = self.correct
         return first / self.n, second / self.n
 
@@ -53,9 +54,9 @@ class McNemar:
     def difference_interval(self) -> tuple[float, float]:
         """The 95 % interval of the difference (Newcombe 1998, method 10, for paired shares).
 
-        It joins the Wilson intervals of both accuracies and counts how far the errors fall on the
-        same pictures. Near p = 0.05 it may leave zero out though the exact test, which is the
-        stricter one, does not tell the models apart; the verdict is the test's.
+        It combines the Wilson intervals of both accuracies with the correlation of the errors.
+        Near p = 0.05 it may exclude zero though the exact test, which is the stricter one, finds
+        no significant difference; the verdict is the test's.
         """
         first, second = self.accuracy
         (low_a, high_a), (low_b, high_b) = self.intervals
@@ -67,87 +68,84 @@ class McNemar:
         return self.difference - below, self.difference + above
 
     @cached_property
-    def p(self) -> float:
-        """McNemar's exact test: how often chance alone parts equals as unevenly as this, 0-1."""
+    def p_value(self) -> float:
+        """McNemar's exact test: how probable so large a difference is between equal models, 0-1."""
         if self.only_a == self.only_b:
             return 1.0
-        from scipy.stats import binomtest
+        with missing_extra_named("McNemar's test"):
+            from scipy.stats import binomtest
 
         return float(binomtest(self.only_a, self.only_a + self.only_b).pvalue)
 
     @property
-    def distinguishable(self) -> bool:
-        """Whether the test tells the models apart, at the level of 5 %."""
-        return self.p < SIGNIFICANCE
+    def significant(self) -> bool:
+        """Whether the accuracies differ significantly, at the level of 5 %."""
+        return self.p_value < SIGNIFICANCE
 
     @property
     def better(self) -> str:
-        """Name the better of the two, "A" or "B"; "" where they cannot be told apart."""
-        if not self.distinguishable:
+        """Name the better model, "A" or "B"; "" where the difference is not significant."""
+        if not self.significant:
             return ""
         return "A" if self.only_a > self.only_b else "B"
 
     @property
     def verdict(self) -> str:
-        """Say in a few words whether they can be told apart."""
+        """The result in a few words."""
         if self.better:
             other = "B" if self.better == "A" else "A"
             return f"{self.better} is better than {other}"
-        return f"Not distinguishable on {_pictures(self.n)}"
+        return f"No significant difference on {_images(self.n)}"
 
     @property
     def reason(self) -> str:
-        """Say why the verdict is what it is, for who has never met the test."""
-        apart = self.only_a + self.only_b
-        if not apart:
-            return (
-                "No picture is read correctly by one and wrongly by the other, so nothing tells "
-                "the two apart."
-            )
-        counted = (
-            f"Only one of them is right on {_pictures(apart)}: A on {self.only_a:,}, B on "
+        """The counts behind the verdict, for a reader who does not know the test."""
+        discordant = self.only_a + self.only_b
+        if not discordant:
+            return "Both are correct on the same images, so there is no difference to test."
+        counts = (
+            f"Only one of them is correct on {_images(discordant)}: A on {self.only_a:,}, B on "
             f"{self.only_b:,}."
         )
         if self.only_a == self.only_b:
-            return f"{counted} Two equally good models would part them just so."
-        often = (
-            f"in {percent(self.p, 1)} of cases" if self.p >= 1e-4 else "less than once in 10,000"
-        )
+            return f"{counts} That is an even split, as expected of two equally good models."
+        share = percent(self.p_value, 1) if self.p_value >= 1e-4 else "less than 0.01 %"
         return (
-            f"{counted} Two equally good models would part them as unevenly as that, or more so, "
-            f"{often} ({self.test})."
+            f"{counts} If both models were equally good, a split at least this uneven would occur "
+            f"in {share} of cases ({self.test})."
         )
 
     @property
     def test(self) -> str:
-        """Name the test and its p."""
-        p = f"p = {self.p:.2g}" if self.p < 0.01 else f"p = {self.p:.3f}"
-        return f"McNemar's exact test, {p if self.p >= 1e-4 else 'p < 0.0001'}"
+        """The name of the test and its p-value."""
+        p = self.p_value
+        text = f"p = {p:.2g}" if p < 0.01 else f"p = {p:.3f}"
+        return f"McNemar's exact test, {text if p >= 1e-4 else 'p < 0.0001'}"
 
     @property
-    def table(self) -> tuple[tuple[str, ...], ...]:
-        """Who was right how often, as rows of text under a heading."""
+    def accuracy_table(self) -> tuple[tuple[str, ...], ...]:
+        """Accuracies, their difference and errors, as rows of text under a heading."""
         rows = [
-            (name, percent(accuracy), span, f"{self.n - correct:,}")
-            for name, accuracy, span, correct in zip(
-                "AB", self.accuracy, map(reach, self.intervals), self.correct, strict=True
+            (name, percent(accuracy), percent_range(interval), f"{self.n - correct:,}")
+            for name, accuracy, interval, correct in zip(
+                "AB", self.accuracy, self.intervals, self.correct, strict=True
             )
         ]
         low, high = self.difference_interval
-        apart = (
+        difference = (
             "A - B",
             f"{self.difference * 100:+.2f}",
             f"{low * 100:+.2f} to {high * 100:+.2f}",
             f"{self.only_b - self.only_a:+,}",
         )
-        return (("", "accuracy", "95 % interval", "errors"), *rows, apart)
+        return (("", "accuracy", "95 % interval", "errors"), *rows, difference)
 
     @property
-    def counts(self) -> tuple[tuple[str, ...], ...]:
-        """How often both, one or neither was right, as rows of text under a heading."""
+    def contingency_table(self) -> tuple[tuple[str, ...], ...]:
+        """How often both, one or neither is correct, as rows of text under a heading."""
         return (
-            ("", "B right", "B wrong"),
-            ("A right", f"{self.both_right:,}", f"{self.only_a:,}"),
+            ("", "B correct", "B wrong"),
+            ("A correct", f"{self.both_correct:,}", f"{self.only_a:,}"),
             ("A wrong", f"{self.only_b:,}", f"{self.both_wrong:,}"),
         )
 
@@ -160,31 +158,31 @@ class McNemar:
             "intervals": [list(interval) for interval in self.intervals],
             "difference": self.difference,
             "difference_interval": list(self.difference_interval),
-            "p": self.p,
-            "distinguishable": self.distinguishable,
+            "p_value": self.p_value,
+            "significant": self.significant,
         }
 
     def _correlation(self) -> float:
-        """The correlation of being right, corrected for continuity where it is positive."""
+        """The correlation of correctness, corrected for continuity where it is positive."""
         first, second = self.correct
         product = first * (self.n - first) * second * (self.n - second)
         if not product:
             return 0.0
-        shared = float(self.both_right * self.both_wrong - self.only_a * self.only_b)
+        shared = float(self.both_correct * self.both_wrong - self.only_a * self.only_b)
         if shared > 0:
             shared = max(shared - self.n / 2, 0.0)
         return shared / sqrt(product)
 
 
-def pair(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_]) -> McNemar:
-    """Count who was right where; both bool [n], n >= 1, of the same pictures in the same order."""
+def mcnemar_test(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> McNemar:
+    """Count where A and B are correct; both bool [n], n >= 1, for the same images in one order."""
     return McNemar(
-        both_right=int((right_a & right_b).sum()),
-        both_wrong=int((~right_a & ~right_b).sum()),
-        only_a=int((right_a & ~right_b).sum()),
-        only_b=int((~right_a & right_b).sum()),
+        both_correct=int((correct_a & correct_b).sum()),
+        both_wrong=int((~correct_a & ~correct_b).sum()),
+        only_a=int((correct_a & ~correct_b).sum()),
+        only_b=int((~correct_a & correct_b).sum()),
     )
 
 
-def _pictures(count: int) -> str:
-    return f"{count:,} picture{'s' * (count != 1)}"
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"

@@ -1,4 +1,4 @@
-"""The answers as a table: a row a picture."""
+"""Predictions as a table, one row per image."""
 
 from typing import TYPE_CHECKING
 
@@ -19,17 +19,17 @@ def prediction_table(
     labels: Labels | None,
     probabilities: NDArray[np.float32],
 ) -> "pl.DataFrame":
-    """Lay answers out as a table.
+    """Make a table of predictions.
 
     Args:
         split: "validation", "out_of_fold" or "test".
-        ids: int64 [n], each picture's row in the source that it comes from, from 0.
+        ids: int64 [n], each image's row in its source, from 0.
         labels: int64 [n], class indices, or None where they are unknown.
         probabilities: float32 [n, classes].
 
     Returns:
         The columns `id`, `split`, `label`, `prediction` (Int64, class indices), `probability` of
-        the prediction (Float32), `p0`.. (Float32, one a class) and `loss` (Float32, nats);
+        the prediction (Float32), `p0`.. (Float32, one per class) and `loss` (Float32, nats);
         `label` and `loss` are null where labels are unknown.
 
     Raises:
@@ -39,7 +39,9 @@ def prediction_table(
 
     counts = [len(ids), len(probabilities)] + ([] if labels is None else [len(labels)])
     if len(set(counts)) > 1:
-        raise TenfoldError(f"{split}: ids, probabilities and labels differ in number: {counts}")
+        raise TenfoldError(
+            f"{split}: ids, probabilities and labels must be equally many. Received: {counts}"
+        )
     losses = None if labels is None else cross_entropy(labels, probabilities)
     columns = [
         pl.Series("id", ids, pl.Int64),

@@ -1,8 +1,7 @@
-"""What a set of answers is worth, always with n and a 95 % interval."""
+"""Scores of predictions, always with n and a 95 % interval."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from math import sqrt
 from typing import Any
 
@@ -18,7 +17,7 @@ Z95 = 1.959963984540054  # the normal distribution's 97.5th percentile
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fared: n pictures of it; precision, recall and F1 within 0-1."""
+    """Precision, recall and F1 of one class, 0-1, and its number of images."""
 
     name: str
     n: int
@@ -29,7 +28,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often pictures of class `true` were read as class `predicted` (both indices)."""
+    """How often images of class `true` are predicted as class `predicted` (both indices)."""
 
     true: int
     predicted: int
@@ -38,7 +37,7 @@ class Confusion:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a set of answers is worth.
+    """Scores of a set of predictions; shown as HTML in Jupyter.
 
     `accuracy`, `interval` (Wilson, 95 %) and `brier` are shares, not per cent; `loss` is the mean
     cross entropy in nats. `confusion` is int64 [classes, classes] with the true classes as rows.
@@ -61,7 +60,7 @@ class Scores:
 
     @property
     def errors(self) -> int:
-        """How many answers were wrong."""
+        """Number of wrong predictions."""
         return self.n - self.correct
 
     def to_dict(self) -> dict[str, Any]:
@@ -96,28 +95,13 @@ class Scores:
         return f"Scores({self})"
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f"<th>{name}</th>" for name in ("class", "pictures", "precision", "recall", "F1")
-        )
-        rows = "".join(
-            f"<tr><th>{escape(row.name)}</th><td>{row.n:,}</td><td>{percent(row.precision)}</td>"
-            f"<td>{percent(row.recall)}</td><td>{percent(row.f1)}</td></tr>"
-            for row in self.per_class
-        )
-        pairs = ", ".join(
-            f"{escape(self.classes[pair.true])} and {escape(self.classes[pair.predicted])} "
-            f"({pair.count:,})"
-            for pair in self.confused_either_way[:3]
-        )
-        confused = f"<p>Most confused: {pairs}.</p>" if pairs else ""
-        return (
-            f"<p><strong>{escape(str(self))}</strong>, {self.errors:,} wrong</p>{confused}"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        from tenfold.evaluation.result_html import scores_html
+
+        return scores_html(self)
 
 
 def score(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[str]) -> Scores:
-    """Score answers against labels.
+    """Score predictions against labels.
 
     Args:
         labels: int64 [n], indices into `classes`.
@@ -125,8 +109,8 @@ def score(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[
         classes: the name of each class.
 
     Raises:
-        TenfoldError: where shapes do not fit together, there is nothing to score, or a
-            probability is not a number.
+        TenfoldError: where shapes do not match, there are no labels, or a probability is not
+            finite.
     """
     _check(labels, probabilities, classes)
     predictions = probabilities.argmax(axis=1)
@@ -163,66 +147,68 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
 
 
 def cross_entropy(labels: Labels, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give each picture's cross entropy in nats, float32 [n].
+    """Give the cross entropy of each image in nats, float32 [n].
 
     A true label's probability of zero, where float32 underflows, counts as the smallest normal
     float32: the loss is then 87.3 and not infinite.
     """
-    given = probabilities[np.arange(len(labels)), labels]
+    of_label = probabilities[np.arange(len(labels)), labels]
     smallest = np.finfo(np.float32).tiny
-    losses: NDArray[np.float32] = np.maximum(0, -np.log(np.maximum(given, smallest)))
+    losses: NDArray[np.float32] = np.maximum(0, -np.log(np.maximum(of_label, smallest)))
     return losses.astype(np.float32)
 
 
-def percent(share: float, digits: int = 2) -> str:
-    """Write a share as per cent, as `99.61 %`; 100 % and 0 % are kept for what is exactly that."""
-    while digits < 6 and 0 < share < 1 and round(share * 100, digits) in (0, 100):
-        digits += 1
-    return f"{share * 100:.{digits}f} %"
+def percent(share: float, decimals: int = 2) -> str:
+    """Format a share as `99.61 %`; 100 % and 0 % are reserved for exactly that."""
+    while decimals < 6 and 0 < share < 1 and round(share * 100, decimals) in (0, 100):
+        decimals += 1
+    return f"{share * 100:.{decimals}f} %"
 
 
 def describe(accuracy: float, interval: Sequence[float], n: int) -> str:
-    """Write an accuracy in one line: `99.61 % of 28,000 (95 % interval 99.53-99.68 %)`."""
-    return f"{percent(accuracy)} of {n:,} (95 % interval {reach(interval)})"
+    """Format an accuracy in one line: `99.61 % of 28,000 (95 % interval 99.53-99.68 %)`."""
+    return f"{percent(accuracy)} of {n:,} (95 % interval {percent_range(interval)})"
 
 
-def reach(interval: Sequence[float]) -> str:
-    """Write an interval of shares as `99.53-99.68 %`."""
+def percent_range(interval: Sequence[float], dash: str = "-") -> str:
+    """Format an interval of shares as `99.53-99.68 %`."""
     low, high = interval
-    return f"{low * 100:.2f}-{high * 100:.2f} %"
+    return f"{low * 100:.2f}{dash}{high * 100:.2f} %"
 
 
 def _check(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[str]) -> None:
     expected = (len(labels), len(classes))
     if probabilities.shape != expected:
         raise TenfoldError(
-            f"probabilities must be [{expected[0]}, {expected[1]}], a row a label and a column a "
-            f"class. Received: {list(probabilities.shape)}"
+            f"probabilities must be [{expected[0]}, {expected[1]}], a row per label and a "
+            f"column per class. Received: {list(probabilities.shape)}"
         )
     if not len(labels):
-        raise TenfoldError("there are no labelled pictures to score")
+        raise TenfoldError("there are no labelled images to score")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise TenfoldError(
             f"labels must be indices 0-{len(classes) - 1}. Received: {labels.min()}-{labels.max()}"
         )
     if not np.isfinite(probabilities).all():
-        bad = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
-        raise TenfoldError(f"probabilities must be numbers. Received: {probabilities[bad]}")
+        row = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
+        raise TenfoldError(
+            f"probabilities must be finite. Received in row {row}: {probabilities[row]}"
+        )
 
 
 def _per_class(confusion: NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassScore, ...]:
-    """Precision, recall and F1; what would divide by zero is 0, as with zero_division=0."""
+    """Precision, recall and F1, 0 where undefined, as with scikit-learn's zero_division=0."""
     rows = []
     for index, name in enumerate(classes):
-        right = int(confusion[index, index])
-        true, answered = int(confusion[index].sum()), int(confusion[:, index].sum())
+        correct = int(confusion[index, index])
+        true, predicted = int(confusion[index].sum()), int(confusion[:, index].sum())
         rows.append(
             ClassScore(
                 name=name,
                 n=true,
-                precision=right / answered if answered else 0.0,
-                recall=right / true if true else 0.0,
-                f1=2 * right / (true + answered) if true + answered else 0.0,
+                precision=correct / predicted if predicted else 0.0,
+                recall=correct / true if true else 0.0,
+                f1=2 * correct / (true + predicted) if true + predicted else 0.0,
             )
         )
     return tuple(rows)

@@ -1,4 +1,4 @@
-"""The errors that a reader should look at first."""
+"""The errors to look at first."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from tenfold.data.dataset import Labels
 
 @dataclass(frozen=True)
 class TopError:
-    """One wrong answer: the row it is in, and how sure the model was of it and of the truth."""
+    """One wrong prediction: its row, both classes and the probability of each."""
 
     index: int
     label: int
@@ -21,29 +21,28 @@ class TopError:
 
 
 def top_errors(labels: Labels, probabilities: NDArray[np.float32], count: int) -> list[TopError]:
-    """Rank the errors by how much surer the model was of its answer than of the true label.
+    """Rank the errors by the probability of the prediction minus that of the label, largest first.
 
-    The ranking of the notebook "Introduction to CNN Keras": the largest probability of the given
-    answer minus that of the true label comes first.
+    The ranking of the notebook "Introduction to CNN Keras".
 
     Args:
         labels: int64 [n].
         probabilities: float32 [n, classes].
         count: how many to give at most; an excellent model makes fewer errors.
     """
-    answers = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(answers != labels)
-    given = probabilities[wrong, answers[wrong]].astype(np.float64)
-    true = probabilities[wrong, labels[wrong]].astype(np.float64)
-    first = np.argsort(true - given, kind="stable")[:count]
+    predictions = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predictions != labels)
+    of_prediction = probabilities[wrong, predictions[wrong]].astype(np.float64)
+    of_label = probabilities[wrong, labels[wrong]].astype(np.float64)
+    order = np.argsort(of_label - of_prediction, kind="stable")[:count]
     return [
         TopError(
             index=int(wrong[at]),
             label=int(labels[wrong[at]]),
-            prediction=int(answers[wrong[at]]),
-            label_probability=float(true[at]),
-            prediction_probability=float(given[at]),
-            gap=float(given[at] - true[at]),
+            prediction=int(predictions[wrong[at]]),
+            label_probability=float(of_label[at]),
+            prediction_probability=float(of_prediction[at]),
+            gap=float(of_prediction[at] - of_label[at]),
         )
-        for at in first
+        for at in order
     ]

@@ -1,1 +1,1 @@
-"""From any picture to digits of 28 x 28, the MNIST way."""
+"""From an image of any size to digits of 28x28, preprocessed as MNIST's were."""

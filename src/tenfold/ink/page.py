@@ -1,4 +1,4 @@
-"""The one way from a picture to digits, for the Reader, the command line and the server alike."""
+"""Find the digits on an image or among strokes; the Reader, server and command line use this."""
 
 from dataclasses import dataclass, replace
 
@@ -7,28 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Images
-from tenfold.ink.normalise import USUAL, normalise
+from tenfold.ink.image import AnyImage, decode
+from tenfold.ink.normalise import MEAN_PEN_WIDTH, normalise
 from tenfold.ink.paper import Ink, find_ink
-from tenfold.ink.picture import AnyPicture, decode
 from tenfold.ink.segments import (
-    SMALL,
-    SPECK,
+    MAX_SPECK,
+    MIN_DIGIT_HEIGHT,
     Segment,
+    find_segments,
     page_angle,
     reading_order,
-    segments,
-    turned,
-    whole,
+    rotated,
+    single_segment,
 )
 from tenfold.ink.strokes import Strokes, draw_strokes
 
-LEAST_TURN = 2.0  # degrees; a smaller turn of the page is left
-MOST_TURN = 30.0
+MIN_ROTATION = 2.0  # degrees; a smaller rotation of the page is not corrected
+MAX_ROTATION = 30.0
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where a digit stands, in pixels of the upright picture."""
+    """The bounding box of a digit, in pixels of the upright image."""
 
     x: int
     y: int
@@ -38,13 +38,13 @@ class Box:
 
 @dataclass(frozen=True)
 class FoundDigit:
-    """One digit of a picture.
+    """One digit of an image.
 
     Args:
-        image: uint8 [28, 28], as the network sees it: ink 255 on 0.
-        box: where it stands.
+        image: uint8 [28, 28], the network's input: ink 255 on 0.
+        box: its bounding box.
         row: which row of writing it is in, from 0.
-        notes: what was done to it and to its picture.
+        notes: what was done to it and to the whole image.
     """
 
     image: Images
@@ -55,12 +55,12 @@ class FoundDigit:
 
 @dataclass(frozen=True)
 class Page:
-    """What was found on a picture.
+    """The digits found on an image.
 
     Args:
         digits: in reading order.
-        size: width and height of the upright picture, in pixels.
-        notes: what was done to the picture as a whole.
+        size: width and height of the upright image, in pixels.
+        notes: what was done to the image as a whole.
     """
 
     digits: tuple[FoundDigit, ...]
@@ -70,44 +70,44 @@ class Page:
     @property
     def images(self) -> Images:
         """All digits, uint8 [n, 28, 28]."""
-        found = [digit.image for digit in self.digits]
-        return np.stack(found) if found else np.zeros((0, 28, 28), np.uint8)
+        images = [digit.image for digit in self.digits]
+        return np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
 
 
-def find_digits(picture: AnyPicture, single: bool = False, name: str = "picture") -> Page:
-    """Find the digits on a picture and bring each into MNIST's form.
+def find_digits(image: AnyImage, single: bool = False, name: str = "image") -> Page:
+    """Find the digits on an image and normalise each to MNIST's form.
 
     Args:
-        picture: a path, bytes, a Pillow image or an array (see `picture.decode`).
+        image: a path, bytes, a Pillow image or an array (see `tenfold.ink.image.decode`).
         single: take all ink for one digit.
-        name: what errors call it.
+        name: the name used in errors.
 
     Raises:
-        TenfoldError: where the picture cannot be read.
+        TenfoldError: where the image cannot be read.
     """
-    decoded = decode(picture, name)
+    decoded = decode(image, name)
     ink = find_ink(decoded.luminance)
     ink = replace(ink, notes=(*decoded.notes, *ink.notes))
     return _page(ink, single, decoded.size, decoded.scale, (0.0, 0.0))
 
 
 def find_stroked_digits(strokes: Strokes, single: bool = False) -> Page:
-    """Find the digits among strokes and draw each with MNIST's pen, whatever the screen's.
+    """Find the digits among strokes and draw each with MNIST's pen width, whatever the screen's.
 
     Args:
         strokes: a list of points x, y for each time the pen was down, in any unit, y downwards.
         single: take all strokes for one digit.
 
     Returns:
-        The page; its boxes are in the strokes' own unit, rounded to whole ones.
+        The page; its boxes are in the strokes' own unit, rounded to integers.
 
     Raises:
         TenfoldError: where a stroke has no points, or a coordinate is no finite number.
     """
     drawn = draw_strokes(strokes)
     ink = Ink(drawn.ink, drawn.ink > 0.3, ())
-    # Whoever draws means it: a digit half as tall as its neighbours is no dirt.
-    return _page(ink, single, drawn.size, drawn.scale, drawn.corner, USUAL, SPECK)
+    # Drawing is deliberate: a digit half as tall as its neighbours is no dirt.
+    return _page(ink, single, drawn.size, drawn.scale, drawn.corner, MEAN_PEN_WIDTH, MAX_SPECK)
 
 
 def _page(
@@ -117,38 +117,38 @@ def _page(
     scale: float,
     corner: tuple[float, float],
     pen: float | None = None,
-    least: float = SMALL,
+    min_height: float = MIN_DIGIT_HEIGHT,
 ) -> Page:
-    """Cut ink into digits in reading order; `scale` and `corner` lead back to the user's pixels."""
-    found = whole(ink.mask) if single else segments(ink.mask, least)
-    angle = 0.0 if single else page_angle(found)
+    """Segment ink into digits in reading order; `scale` and `corner` map to the user's pixels."""
+    segments = single_segment(ink.mask) if single else find_segments(ink.mask, min_height)
+    angle = 0.0 if single else page_angle(segments)
     notes = ink.notes
-    if LEAST_TURN <= abs(angle) <= MOST_TURN:
-        notes = (*notes, f"turned by {-angle:.0f} degrees")
+    if MIN_ROTATION <= abs(angle) <= MAX_ROTATION:
+        notes = (*notes, f"rotated by {-angle:.0f} degrees")
     else:
         angle = 0.0
     digits = []
-    for row, indices in enumerate(reading_order(found, angle)):
-        for segment in (found[index] for index in indices):
-            done = normalise(_cut_out(segment, ink, angle), pen)
+    for row, indices in enumerate(reading_order(segments, angle)):
+        for segment in (segments[index] for index in indices):
+            normalised = normalise(_crop(segment, ink, angle), pen)
             left, top = corner[0] + segment.x * scale, corner[1] + segment.y * scale
             sides = (segment.width * scale, segment.height * scale)
             box = Box(*(round(value) for value in (left, top, *sides)))
-            said = (*notes, *segment.notes, *done.notes)
-            digits.append(FoundDigit(done.image, box, row, said))
+            digit_notes = (*notes, *segment.notes, *normalised.notes)
+            digits.append(FoundDigit(normalised.image, box, row, digit_notes))
     return Page(tuple(digits), size, notes)
 
 
-def _cut_out(segment: Segment, ink: Ink, angle: float) -> NDArray[np.float32]:
-    """Cut one digit's ink out of its neighbours', with the fringe that the mask leaves out."""
+def _crop(segment: Segment, ink: Ink, angle: float) -> NDArray[np.float32]:
+    """Crop one digit's ink, without its neighbours', with the fringe that the mask leaves out."""
     margin = 2
     height, width = ink.mask.shape
     top, bottom = max(0, segment.y - margin), min(height, segment.y + segment.height + margin)
     left, right = max(0, segment.x - margin), min(width, segment.x + segment.width + margin)
-    mine = np.zeros((bottom - top, right - left), np.uint8)
+    own = np.zeros((bottom - top, right - left), np.uint8)
     y, x = segment.y - top, segment.x - left
-    mine[y : y + segment.height, x : x + segment.width] = segment.mask
-    near = cv2.dilate(mine, np.ones((3, 3), np.uint8))
-    others = ink.mask[top:bottom, left:right] & (mine == 0)
-    cut = ink.strength[top:bottom, left:right] * near * ~others
-    return turned(cut, angle) if angle else cut
+    own[y : y + segment.height, x : x + segment.width] = segment.mask
+    near = cv2.dilate(own, np.ones((3, 3), np.uint8))
+    others = ink.mask[top:bottom, left:right] & (own == 0)
+    crop = ink.strength[top:bottom, left:right] * near * ~others
+    return rotated(crop, angle) if angle else crop

@@ -1,4 +1,4 @@
-"""Tell ink from paper: polarity, uneven light, texture and ruled lines."""
+"""Separate ink from paper, whatever the polarity, uneven light, texture and ruled lines."""
 
 from dataclasses import dataclass
 
@@ -6,28 +6,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ink.picture import Luminance, shrunk
+from tenfold.ink.image import Luminance, downscale
 
-LEAST_CONTRAST = 0.1  # of the paper's light; a blank page's noise and vignette stay below
-DARKEST_PAPER = 64  # of 255; below, the noise of a night picture would count as ink
-# Of the ink's strength, from within its outline to without. (400 digits in pictures of 60 x 60,
+MIN_CONTRAST = 0.1  # of the paper's brightness; a blank page's noise and vignette are below it
+MIN_PAPER = 64  # of 255; below, the noise of a night photo would count as ink
+# Of the ink's strength, from inside its outline to outside. (400 digits in images of 60x60,
 # blurred by 3 pixels: 0.21 at least; uneven light alone: a median of 0.12.)
-LEAST_EDGE = 0.2
-LINE_SHARE = 0.4  # of the picture's side: shorter lines are strokes
-SLENDER = 40  # times as long as thick; a 1 drawn with any pen is less
-DEEPEST_SHADOW = 0.4  # of the brightest paper's light; what is darker, all round, is a blot
-SMALL_SIDE = 64  # pixels; a smaller picture has no light to even out, and ink up to its edge
+MIN_EDGE = 0.2
+MIN_LINE_FRACTION = 0.4  # of the image's side: shorter lines are strokes
+MIN_LINE_ASPECT = 40  # length over thickness; a 1 drawn with any pen has less
+MAX_SHADOW = 0.4  # of the brightest paper; what is darker, on all sides, is a blot
+SMALL_SIDE = 64  # pixels; a smaller image has no uneven light to correct, and ink up to its edge
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What is written on a picture.
+    """The ink on an image.
 
     Args:
         strength: float32 [h, w] in 0-1, how much darker than the paper beneath.
-        mask: bool [h, w], where there is ink; all False on a blank picture.
+        mask: bool [h, w], where there is ink; all False on a blank image.
         notes: what was done, one phrase each.
     """
 
@@ -37,101 +37,101 @@ class Ink:
 
 
 def find_ink(luminance: Luminance) -> Ink:
-    """Find the ink of a picture, whatever its polarity and light.
+    """Find the ink of an image, whatever its polarity and light.
 
     Args:
         luminance: float32 [h, w] in 0-255.
     """
     notes = []
-    bright = _bright_paper(luminance)
+    bright = _is_paper_bright(luminance)
     if bright:
         notes.append("bright background: inverted")
     grey = luminance if bright else 255 - luminance
     if min(grey.shape) > SMALL_SIDE:
         grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), np.float32)
-    paper = _paper(grey)
-    darker = (paper - grey) / np.maximum(paper, DARKEST_PAPER)
-    rough = np.abs(darker) < LEAST_CONTRAST
-    noise = 1.4826 * float(np.median(np.abs(darker[rough]))) if rough.any() else LEAST_CONTRAST
+    paper = _paper_luminance(grey)
+    darker = (paper - grey) / np.maximum(paper, MIN_PAPER)
+    bare = np.abs(darker) < MIN_CONTRAST
+    noise = 1.4826 * float(np.median(np.abs(darker[bare]))) if bare.any() else MIN_CONTRAST
     strength = np.clip(darker, 0, 1).astype(np.float32)
-    dark = strength[strength > max(LEAST_CONTRAST, 6 * noise)]
+    dark = strength[strength > max(MIN_CONTRAST, 6 * noise)]
     if not dark.size:
         return Ink(np.zeros_like(strength), np.zeros(strength.shape, np.bool_), tuple(notes))
     peak = float(np.percentile(dark, 95))
-    certain = strength > max(0.4 * peak, 5 * noise)
-    possible = strength > max(0.2 * peak, 3.5 * noise)
-    mask = _connected(possible, certain)
-    if min(grey.shape) <= SMALL_SIDE and _edge(strength, mask) < LEAST_EDGE:
-        mask[:] = False  # light that falls off
-    elif min(grey.shape) > SMALL_SIDE and (ruled := ruled_lines(mask)).any():
-        mask &= ~ruled
+    strong = strength > max(0.4 * peak, 5 * noise)
+    weak = strength > max(0.2 * peak, 3.5 * noise)
+    mask = _hysteresis(weak, strong)
+    if min(grey.shape) <= SMALL_SIDE and _edge_contrast(strength, mask) < MIN_EDGE:
+        mask[:] = False  # falloff of the light, not ink
+    elif min(grey.shape) > SMALL_SIDE and (lines := ruled_lines(mask)).any():
+        mask &= ~lines
         notes.append("ruled lines: removed")
     return Ink(strength, mask, tuple(notes))
 
 
-def _bright_paper(grey: Luminance) -> bool:
-    """Tell whether the ink is darker than the paper: paper is most of the edge and of the whole."""
-    small = shrunk(grey, 256)
+def _is_paper_bright(grey: Luminance) -> bool:
+    """Return whether the paper is the bright part: most of the border and of the image."""
+    small = downscale(grey, 256)
     if min(small.shape) > SMALL_SIDE:
-        # Ink is little, so what differs from the local median leans to the ink's side.
+        # Ink is sparse, so differences from the local median are skewed towards the ink.
         side = min(255, min(small.shape) // 3) | 1
         paper = cv2.medianBlur(np.rint(small).astype(np.uint8), side)
-        lean = (small - paper) ** 3
-        if abs(float(lean.sum())) > 0.2 * float(np.abs(lean).sum()):
-            return float(lean.sum()) < 0
+        skew = (small - paper) ** 3
+        if abs(float(skew.sum())) > 0.2 * float(np.abs(skew).sum()):
+            return float(skew.sum()) < 0
     low, high = np.percentile(small, [1, 99])
-    if high - low < LEAST_CONTRAST * 255:
-        return float(low) + float(high) > 255  # nothing stands out
-    light = small > (float(low) + float(high)) / 2
-    edge = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
-    return float(edge.mean()) + float(light.mean()) > 1
+    if high - low < MIN_CONTRAST * 255:
+        return float(low) + float(high) > 255  # no contrast
+    bright = small > (float(low) + float(high)) / 2
+    border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    return float(border.mean()) + float(bright.mean()) > 1
 
 
-def _paper(grey: Luminance) -> Luminance:
-    """Estimate the light of the paper beneath the ink, float32 [h, w]."""
+def _paper_luminance(grey: Luminance) -> Luminance:
+    """Estimate the luminance of the paper beneath the ink, float32 [h, w]."""
     if min(grey.shape) <= SMALL_SIDE:
         return np.full_like(grey, float(np.percentile(grey, 90)))
-    small = shrunk(grey, 160)
-    # Light that falls off evenly is taken away first: at a border nothing else tells it from ink.
-    slope = _slope(small)
-    small = small - slope
-    # A closing wider than any pen gives a first paper; then the mean of what is not ink, for
-    # a maximum rides on the noise.
+    small = downscale(grey, 160)
+    # Linear falloff is subtracted first: at a border nothing else distinguishes it from ink.
+    gradient = _linear_gradient(small)
+    small = small - gradient
+    # A closing wider than any pen gives a first estimate; then the mean of what is not ink, since
+    # a maximum is biased by the noise.
     side = max(5, round(0.12 * max(small.shape))) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    first = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel)
-    first = cv2.GaussianBlur(first, (0, 0), side / 4)
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel)
+    closed = cv2.GaussianBlur(closed, (0, 0), side / 4)
     blots = _blots(small)
-    ink = ((small <= 0.85 * first) | blots).astype(np.uint8)
+    ink = ((small <= 0.85 * closed) | blots).astype(np.uint8)
     bare = 1 - cv2.dilate(ink, np.ones((3, 3), np.uint8)).astype(np.float32)
     weight = cv2.GaussianBlur(bare, (0, 0), side / 4)
     mean = cv2.GaussianBlur(bare * small, (0, 0), side / 4) / np.maximum(weight, 1e-3)
-    usual = float(np.median(small[bare > 0])) if (bare > 0).any() else float(small.max())
-    far = np.where(blots, usual, first)
-    paper = np.where(weight > 0.02, mean, far).astype(np.float32) + slope
-    whole = (grey.shape[1], grey.shape[0])
-    return np.asarray(cv2.resize(paper, whole, interpolation=cv2.INTER_LINEAR), np.float32)
+    median = float(np.median(small[bare > 0])) if (bare > 0).any() else float(small.max())
+    far_from_paper = np.where(blots, median, closed)
+    paper = np.where(weight > 0.02, mean, far_from_paper).astype(np.float32) + gradient
+    full_size = (grey.shape[1], grey.shape[0])
+    return np.asarray(cv2.resize(paper, full_size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _slope(grey: Luminance) -> Luminance:
-    """Fit a plane to the light of the paper, float32 [h, w], 0 on average; ink does not bend it."""
-    steps = []
-    for picture in (grey, grey.T):
-        reach = max(1, picture.shape[1] // 3)
-        rise = np.median(picture[:, reach:] - picture[:, :-reach]) if reach > 1 else 0.0
-        steps.append(float(rise) / reach)
+def _linear_gradient(grey: Luminance) -> Luminance:
+    """Fit a plane to the paper's luminance, float32 [h, w], mean 0; medians ignore the ink."""
+    slopes = []
+    for image in (grey, grey.T):
+        distance = max(1, image.shape[1] // 3)
+        rise = np.median(image[:, distance:] - image[:, :-distance]) if distance > 1 else 0.0
+        slopes.append(float(rise) / distance)
     height, width = grey.shape
-    across = steps[0] * (np.arange(width) - (width - 1) / 2)
-    down = steps[1] * (np.arange(height) - (height - 1) / 2)
+    across = slopes[0] * (np.arange(width) - (width - 1) / 2)
+    down = slopes[1] * (np.arange(height) - (height - 1) / 2)
     return np.asarray(across + down[:, None], np.float32)
 
 
 def _blots(grey: Luminance) -> Mask:
     """Find ink wider than any pen, which a closing takes for paper; bool [h, w].
 
-    It is darker than any shadow and does not reach the border, as the table beside a sheet does.
+    It is darker than any shadow and does not touch the border, as the table beside a sheet does.
     """
-    dark = (grey < DEEPEST_SHADOW * float(np.percentile(grey, 95))).astype(np.uint8)
+    dark = (grey < MAX_SHADOW * float(np.percentile(grey, 95))).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
     left, top, width, height = stats[:, :4].T
     inside = (left > 0) & (top > 0)
@@ -140,22 +140,22 @@ def _blots(grey: Luminance) -> Mask:
     return np.asarray(inside[labels])
 
 
-def _edge(strength: NDArray[np.float32], mask: Mask) -> float:
-    """Tell how much fainter it is beyond the ink's outline than within, two pixels each way."""
-    ink, near = mask.astype(np.uint8), np.ones((5, 5), np.uint8)
-    inner = mask & (cv2.erode(ink, near, borderType=cv2.BORDER_CONSTANT, borderValue=1) == 0)
-    outer = ~mask & (cv2.dilate(ink, near) > 0)
+def _edge_contrast(strength: NDArray[np.float32], mask: Mask) -> float:
+    """Return by how much strength drops across the ink's outline, within two pixels each way."""
+    ink, kernel = mask.astype(np.uint8), np.ones((5, 5), np.uint8)
+    inner = mask & (cv2.erode(ink, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1) == 0)
+    outer = ~mask & (cv2.dilate(ink, kernel) > 0)
     if not (inner.any() and outer.any()):
         return 1.0
     peak = float(np.percentile(strength[mask], 90))
     return float(strength[inner].mean() - strength[outer].mean()) / peak
 
 
-def _connected(possible: Mask, certain: Mask) -> Mask:
-    """Keep the pieces of possible ink that hold certain ink."""
-    count, labels = cv2.connectedComponents(possible.astype(np.uint8), connectivity=8)
+def _hysteresis(weak: Mask, strong: Mask) -> Mask:
+    """Keep the components of weak ink that contain strong ink."""
+    count, labels = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)
     kept = np.zeros(count, np.bool_)
-    kept[np.unique(labels[certain & possible])] = True
+    kept[np.unique(labels[strong & weak])] = True
     kept[0] = False
     return np.asarray(kept[labels])
 
@@ -163,19 +163,18 @@ def _connected(possible: Mask, certain: Mask) -> Mask:
 def ruled_lines(mask: Mask) -> Mask:
     """Find the ink of ruled and squared lines: long, straight and thin; bool [h, w].
 
-    Where a pen's stroke crosses a line, the ink is thicker than the line and is left.
+    Where a pen's stroke crosses a line, the ink is thicker than the line and is kept.
     """
     found = np.zeros_like(mask)
     ink = mask.astype(np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
     height, width = mask.shape
-    for along, length in ((0, width), (1, height)):
-        extent = stats[1:, cv2.CC_STAT_WIDTH if along == 0 else cv2.CC_STAT_HEIGHT]
-        if not (extent > LINE_SHARE * length).any():
+    for vertical, side in ((False, width), (True, height)):
+        lengths = stats[1:, cv2.CC_STAT_HEIGHT if vertical else cv2.CC_STAT_WIDTH]
+        if not (lengths > MIN_LINE_FRACTION * side).any():
             continue
-        turned = np.ascontiguousarray(ink.T) if along else ink
-        lines = _long_lines(turned)
-        found |= lines.T if along else lines
+        lines = _long_lines(np.ascontiguousarray(ink.T) if vertical else ink)
+        found |= lines.T if vertical else lines
     # A large 1 alone is long, straight and thin as well.
     return found if np.count_nonzero(found) < 0.9 * np.count_nonzero(mask) else np.zeros_like(mask)
 
@@ -184,16 +183,19 @@ def _long_lines(ink: NDArray[np.uint8]) -> Mask:
     """Find near-horizontal lines across much of the width; bool [h, w]."""
     width = ink.shape[1]
     lines = np.zeros(ink.shape, np.bool_)
-    runs, thickest = _vertical_runs(ink), LINE_SHARE * width / SLENDER
+    runs, max_thickness = _vertical_runs(ink), MIN_LINE_FRACTION * width / MIN_LINE_ASPECT
     # Half of a line may be crossed. (Without this the search took half of a digit's time.)
-    if np.count_nonzero(((runs > 0) & (runs <= thickest)).any(0)) < 0.5 * LINE_SHARE * width:
+    if (
+        np.count_nonzero(((runs > 0) & (runs <= max_thickness)).any(0))
+        < 0.5 * MIN_LINE_FRACTION * width
+    ):
         return lines
     segments = cv2.HoughLinesP(
         ink * 255,
         1,
         np.pi / 720,
         width // 6,
-        minLineLength=LINE_SHARE * width,
+        minLineLength=MIN_LINE_FRACTION * width,
         maxLineGap=width / 40,
     )
     if segments is None:
@@ -206,16 +208,16 @@ def _long_lines(ink: NDArray[np.uint8]) -> Mask:
     if not candidates.any():
         return lines
     thickness = float(np.median(runs[candidates]))
-    if thickness > thickest:
+    if thickness > max_thickness:
         return lines
     lines = candidates & (runs <= 1.6 * thickness + 1)
-    # The line's fringe goes with it.
+    # The line's fringe is removed with it.
     fringe = cv2.dilate(lines.astype(np.uint8), np.ones((3, 1), np.uint8)).astype(np.bool_)
     return lines | (fringe & ink.astype(np.bool_) & (runs <= 1.6 * thickness + 1))
 
 
 def _vertical_runs(ink: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Give each pixel of ink the length of the vertical run that it is part of, int32 [h, w]."""
+    """Return, for each pixel of ink, the length of its vertical run, int32 [h, w]."""
     height = len(ink)
     padded = np.pad(ink.astype(np.int8), ((1, 1), (0, 0)))
     change = np.diff(padded, axis=0)

@@ -1,10 +1,11 @@
-"""Pages of a PDF as pictures, with pypdfium2, which the extra `pdf` installs."""
+"""Render the pages of a PDF as images, with pypdfium2, which the extra `pdf` installs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.errors import TenfoldError
-from tenfold.ink.picture import MOST_BYTES, WORK_SIDE
+from tenfold.extras import missing_extra_named
+from tenfold.ink.image import MAX_BYTES, WORK_SIDE
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,7 +18,7 @@ def count_pages(source: str | Path | bytes, name: str) -> int:
 
     Args:
         source: its path or its bytes.
-        name: what errors call it.
+        name: the name used in errors.
 
     Raises:
         TenfoldError: where it cannot be read, or pypdfium2 is absent.
@@ -27,12 +28,12 @@ def count_pages(source: str | Path | bytes, name: str) -> int:
 
 
 def render_page(source: str | Path | bytes, page: int, name: str) -> "Image":
-    """Draw one page of a PDF, grey on white, as large as reading looks at a picture.
+    """Render one page of a PDF in greyscale, at the size at which images are read.
 
     Args:
         source: its path or its bytes.
         page: which one, from 1.
-        name: what errors call it.
+        name: the name used in errors.
 
     Raises:
         TenfoldError: where it cannot be read, has no such page, or pypdfium2 is absent.
@@ -41,37 +42,33 @@ def render_page(source: str | Path | bytes, page: int, name: str) -> "Image":
         if not 1 <= page <= len(document):
             raise TenfoldError(f"{name}: has pages 1-{len(document)}. Received: page {page}")
         try:
-            sheet = document[page - 1]
-            scale = WORK_SIDE / max(*sheet.get_size(), 1)
-            drawn: Image = sheet.render(scale=scale, grayscale=True).to_pil()
+            pdf_page = document[page - 1]
+            scale = WORK_SIDE / max(*pdf_page.get_size(), 1)
+            image: Image = pdf_page.render(scale=scale, grayscale=True).to_pil()
         except Exception as error:  # damaged pages fail inside pdfium, each in its own way
-            raise TenfoldError(f"{name}: page {page} cannot be drawn ({error})") from None
-    return drawn
+            raise TenfoldError(f"{name}: page {page} cannot be rendered ({error})") from None
+    return image
 
 
 def _open(source: str | Path | bytes, name: str) -> Any:
-    try:
+    with missing_extra_named(f"{name}: a PDF"):
         from pypdfium2 import PdfDocument, PdfiumError
-    except ModuleNotFoundError:
-        raise TenfoldError(
-            f"{name}: a PDF needs pypdfium2; pip install 'tenfold[pdf]', or give a picture"
-        ) from None
     try:
-        content = source if isinstance(source, bytes) else _bounded(Path(source))
+        content = source if isinstance(source, bytes) else _read_bounded(Path(source))
         return PdfDocument(content)
     except OSError as error:
         raise TenfoldError(f"{name}: cannot be read: {error.strerror or error}") from None
     except PdfiumError as error:
-        locked = "password" in str(error).lower()
-        hint = "it asks for a password" if locked else "the PDF is damaged or cut short"
+        encrypted = "password" in str(error).lower()
+        hint = "it needs a password" if encrypted else "the PDF is damaged or truncated"
         raise TenfoldError(f"{name}: {hint}; save it again") from None
 
 
-def _bounded(path: Path) -> bytes:
+def _read_bounded(path: Path) -> bytes:
     size = path.stat().st_size
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise TenfoldError(
-            f"{path}: is larger than {MOST_BYTES >> 20} MiB; give fewer pages. "
+            f"{path}: is larger than {MAX_BYTES >> 20} MiB; give fewer pages. "
             f"Received: {size:,} bytes"
         )
     return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Strokes, as a page or a tablet sends them, to ink: drawn thin; the pen's width comes later."""
+"""Draw strokes, as a web page or a tablet sends them, as ink, thin: normalising sets the width."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from tenfold.errors import TenfoldError
 
 Strokes = Sequence[Sequence[tuple[float, float]]]
 
-LONGEST = 1000  # pixels of the drawing's longer side
-PEN = 3  # pixels
+MAX_SIDE = 1000  # pixels of the drawing's longer side
+PEN_WIDTH = 3  # pixels
 MARGIN = 8
-MOST_POINTS = 200_000
+MAX_POINTS = 200_000
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Strokes as ink.
+    """Strokes drawn as ink.
 
     Args:
         ink: float32 [h, w] in 0-1.
-        scale: the strokes' unit for one pixel.
+        scale: units of the strokes for one pixel.
         corner: x and y of the drawing's upper left corner, in the strokes' unit.
-        size: width and height of what is drawn, in the strokes' unit.
+        size: width and height of the strokes, in their unit.
     """
 
     ink: NDArray[np.float32]
@@ -41,26 +41,26 @@ def draw_strokes(strokes: Strokes) -> Drawing:
         TenfoldError: where a stroke is no list of points, or a coordinate is no finite number.
     """
     lines = [_points(stroke, number) for number, stroke in enumerate(strokes, 1)]
-    if sum(map(len, lines)) > MOST_POINTS:
+    if sum(map(len, lines)) > MAX_POINTS:
         raise TenfoldError(
-            f"strokes: at most {MOST_POINTS:,} points; thin them out. "
+            f"strokes: at most {MAX_POINTS:,} points; simplify the strokes. "
             f"Received: {sum(map(len, lines)):,}"
         )
     if not lines:
         return Drawing(np.zeros((1, 1), np.float32), 1.0, (0.0, 0.0), (0, 0))
     low = np.min([line.min(0) for line in lines], axis=0)
     high = np.max([line.max(0) for line in lines], axis=0)
-    longest = float((high - low).max())
-    zoom = LONGEST / longest if longest > 0 else 1.0
+    longer_side = float((high - low).max())
+    zoom = MAX_SIDE / longer_side if longer_side > 0 else 1.0
     width, height = np.ceil((high - low) * zoom).astype(int) + 2 * MARGIN + 1
     canvas = np.zeros((int(height), int(width)), np.uint8)
     for line in lines:
         # Sixteenths of a pixel, as OpenCV draws between pixels.
-        places = np.rint(((line - low) * zoom + MARGIN) * 16).astype(np.int32)
-        if len(places) == 1:
-            cv2.circle(canvas, places[0].tolist(), PEN * 16, 255, -1, cv2.LINE_AA, 4)
+        points = np.rint(((line - low) * zoom + MARGIN) * 16).astype(np.int32)
+        if len(points) == 1:
+            cv2.circle(canvas, points[0].tolist(), PEN_WIDTH * 16, 255, -1, cv2.LINE_AA, 4)
         else:
-            cv2.polylines(canvas, [places], False, 255, PEN, cv2.LINE_AA, 4)
+            cv2.polylines(canvas, [points], False, 255, PEN_WIDTH, cv2.LINE_AA, 4)
     x, y = (low - MARGIN / zoom).tolist()
     size = (round(float(high[0] - low[0])), round(float(high[1] - low[1])))
     return Drawing(canvas.astype(np.float32) / np.float32(255), 1 / zoom, (x, y), size)

@@ -1,1 +1,1 @@
-"""The model file: its contract, what runs it, what looks inside it."""
+"""The model file: its contract, inference, and the reader of photos and strokes."""

@@ -1,4 +1,4 @@
-"""Read the digits of pictures: find the ink, ask the model, say how sure it is."""
+"""Read the digits of photos and strokes: find the ink, segment it, predict each digit."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tenfold.data.dataset import Images
+from tenfold.ink.image import AnyImage
 from tenfold.ink.page import Box, Page, find_digits, find_stroked_digits
-from tenfold.ink.picture import AnyPicture
 from tenfold.ink.strokes import Strokes
 from tenfold.model.file import Model, open_model
 
@@ -18,7 +18,7 @@ ALTERNATIVES = 3
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another answer: a class and its probability."""
+    """Another candidate: a class and its probability."""
 
     label: str
     probability: float
@@ -31,13 +31,13 @@ class Digit:
     Args:
         label: the most probable class, also where it is not accepted.
         probability: of `label`, 0-1.
-        accepted: whether the reader stands by it; False for what is probably no digit.
+        accepted: False where the prediction is rejected: it is probably not a digit.
         alternatives: the next classes, most probable first.
         probabilities: of every class, in the model's order.
-        box: where it stands on the upright picture, in pixels.
-        row: which row of writing, from 0.
-        image: uint8 [28, 28], what the model saw: ink 255 on 0.
-        notes: what was done to the picture, one phrase each.
+        box: its bounding box in the upright image, in pixels.
+        row: the row of writing that it is in, from 0.
+        image: uint8 [28, 28], the model input: ink 255 on 0.
+        notes: the preprocessing steps, one phrase each.
     """
 
     label: str
@@ -51,18 +51,18 @@ class Digit:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        state = "" if self.accepted else ", refused"
+        state = "" if self.accepted else ", rejected"
         return f"Digit({self.label!r}, {self.probability:.3f}{state}, {self.box})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything but the picture as plain values, ready for JSON."""
+        """Give everything but the image as plain values, ready for JSON."""
         return {
             "label": self.label,
             "probability": round(self.probability, 6),
             "accepted": self.accepted,
             "alternatives": [
-                {"label": other.label, "probability": round(other.probability, 6)}
-                for other in self.alternatives
+                {"label": one.label, "probability": round(one.probability, 6)}
+                for one in self.alternatives
             ],
             "box": {
                 "x": self.box.x,
@@ -76,31 +76,31 @@ class Digit:
 
 
 class Reading(tuple[Digit, ...]):
-    """The digits of one picture, in reading order; `str()` gives the rows as read.
+    """The digits of one image, in reading order; `str()` gives the rows as text.
 
     Args:
-        digits: what was read.
-        page: what was found on the picture.
+        digits: the predicted digits.
+        page: the segmented image.
     """
 
     page: Page
 
     def __new__(cls, digits: Iterable[Digit], page: Page) -> Self:
-        """Join what was found and what was read."""
+        """Join the segmented image and its digits."""
         reading = super().__new__(cls, digits)
         reading.page = page
         return reading
 
     @property
     def rows(self) -> list[str]:
-        """Each row as a string, `?` where the reader refuses."""
+        """Each row as a string, `?` where the prediction is rejected."""
         rows: dict[int, str] = {}
         for digit in self:
             rows[digit.row] = rows.get(digit.row, "") + (digit.label if digit.accepted else "?")
         return list(rows.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything but the pictures as plain values, ready for JSON."""
+        """Give everything but the images as plain values, ready for JSON."""
         return {
             "rows": self.rows,
             "digits": [digit.to_dict() for digit in self],
@@ -112,18 +112,19 @@ class Reading(tuple[Digit, ...]):
         return "\n".join(self.rows)
 
     def _repr_html_(self) -> str:
-        from tenfold.model.show import reading_html
+        from tenfold.model.reading_html import reading_html
 
         return reading_html(self)
 
 
 class Reader:
-    """Reads digits from pictures and strokes.
+    """Reads digits from photos, scans and strokes.
 
     Args:
         model: a run folder or model file; the shipped model by default.
-        min_confidence: refuse answers less probable than this (0-1), beside what the model refuses.
-        threads: how many threads to answer with; 0 for every core.
+        min_confidence: rejects predictions with a probability below this (0-1), in addition to
+            those that the model itself rejects.
+        threads: CPU threads; by default every core.
 
     Raises:
         TenfoldError: where the model cannot be read.
@@ -133,66 +134,75 @@ class Reader:
         self,
         model: str | PathLike[str] = SHIPPED,
         min_confidence: float = 0.0,
-        threads: int = 0,
+        threads: int | None = None,
     ) -> None:
         self.model: Model = open_model(model, threads)
         self.min_confidence = min_confidence
 
-    def read(self, picture: AnyPicture, single: bool = False, name: str = "picture") -> Reading:
-        """Read the digits of a picture.
+    def read(self, image: AnyImage, single: bool = False, name: str = "image") -> Reading:
+        """Read the digits of an image.
 
         Args:
-            picture: a path, the bytes of a file, a Pillow image, or an array [h, w(, 1, 3 or 4)] of
+            image: a path, the bytes of a file, a Pillow image, or an array [h, w(, 1, 3 or 4)] of
                 bool, uint8, uint16 or floats in 0-1; dark on bright or bright on dark.
-            single: take all ink for one digit.
-            name: what errors call it; a path goes by its own name.
+            single: treat all ink as one digit.
+            name: its name in error messages; a path has its own.
 
         Raises:
-            TenfoldError: where the picture cannot be read.
+            TenfoldError: where the image cannot be read.
         """
-        return self._answer([find_digits(picture, single, name)])[0]
+        return self._predict([find_digits(image, single, name)])[0]
 
     def read_strokes(self, strokes: Strokes, single: bool = False) -> Reading:
-        """Read digits from strokes: a list of points x, y for each time the pen was down.
+        """Read digits from strokes.
+
+        Args:
+            strokes: a list of points (x, y) for each time the pen was down, y downwards.
+            single: treat all strokes as one digit.
 
         Raises:
-            TenfoldError: where a stroke is no list of points.
+            TenfoldError: where a stroke is not a list of points.
         """
-        return self._answer([find_stroked_digits(strokes, single)])[0]
+        return self._predict([find_stroked_digits(strokes, single)])[0]
 
     def read_many(
-        self, pictures: Iterable[AnyPicture], single: bool = False, batch_size: int = 64
+        self, images: Iterable[AnyImage], single: bool = False, batch_size: int = 64
     ) -> Iterator[Reading]:
-        """Read many pictures, answering the digits of `batch_size` pictures at once.
+        """Read many images, predicting the digits of `batch_size` images at once.
+
+        Args:
+            images: each as in `read`.
+            single: treat all ink of an image as one digit.
+            batch_size: images per call of the model.
 
         Raises:
-            TenfoldError: where a picture cannot be read.
+            TenfoldError: where an image cannot be read.
         """
         pages: list[Page] = []
-        for picture in pictures:
-            pages.append(find_digits(picture, single))
+        for image in images:
+            pages.append(find_digits(image, single))
             if len(pages) == batch_size:
-                yield from self._answer(pages)
+                yield from self._predict(pages)
                 pages = []
-        yield from self._answer(pages)
+        yield from self._predict(pages)
 
-    def _answer(self, pages: list[Page]) -> list[Reading]:
+    def _predict(self, pages: list[Page]) -> list[Reading]:
         import numpy as np
 
         if not pages:
             return []
-        answers = self.model.predict(np.concatenate([page.images for page in pages]))
-        readings, place = [], 0
+        predictions = self.model.predict(np.concatenate([page.images for page in pages]))
+        readings, index = [], 0
         for page in pages:
             digits = []
-            for found in page.digits:
-                probabilities = answers.probabilities[place]
+            for crop in page.digits:
+                probabilities = predictions.probabilities[index]
                 order = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1].tolist()
                 best, *others = (
-                    Alternative(self.model.classes[index], float(probabilities[index]))
-                    for index in order
+                    Alternative(self.model.classes[label], float(probabilities[label]))
+                    for label in order
                 )
-                accepted = bool(answers.accepted[place])
+                accepted = bool(predictions.accepted[index])
                 digits.append(
                     Digit(
                         best.label,
@@ -200,12 +210,12 @@ class Reader:
                         accepted and best.probability >= self.min_confidence,
                         tuple(others),
                         tuple(probabilities.tolist()),
-                        found.box,
-                        found.row,
-                        found.image,
-                        found.notes,
+                        crop.box,
+                        crop.row,
+                        crop.image,
+                        crop.notes,
                     )
                 )
-                place += 1
+                index += 1
             readings.append(Reading(digits, page))
         return readings

@@ -1,1 +1,1 @@
-"""The pictures of a run: its plots, its report as one HTML file and its model card."""
+"""The report of a run: its plots, one HTML file and the model card; comparison pages."""

@@ -1,113 +1,120 @@
-"""Write the model card of a run: what the model is, what it was seen to do, how to use it."""
+"""Write the model card of a run: what the model is, its scores, its use and its limits."""
 
 from pathlib import Path
-from typing import Any
 
 from tenfold.data.atomic import atomic_write
 from tenfold.evaluation.scores import describe
-from tenfold.report.format import duration, plural, short
-from tenfold.run.folder import RunFolder
+from tenfold.report.formatting import duration, plural, with_si_prefix
+from tenfold.report.report_data import ReportData
 from tenfold.run.recipe import Recipe
+from tenfold.run.records import Environment, Metrics
 
 USE = """\
-The model is one ONNX file that any ONNX runtime runs. It takes `image`, uint8 [n, 28, 28], ink 255
-on a background of 0, and scales the pixels itself. It gives
+The model is one ONNX file for any ONNX runtime. Its input is `image`, uint8 [n, 28, 28], ink 255 on
+a background of 0; it scales the pixels itself. Its outputs are
 
 - `probabilities` float32 [n, {classes}];
 - `label` int64 [n], an index into the classes {names};
-- `accepted` bool [n], whether the model stands by its answer.
+- `accepted` bool [n], false where the prediction is rejected as too unsure.
 
 ```python
 import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
-images = np.zeros((1, 28, 28), np.uint8)  # your digits
+images = np.zeros((1, 28, 28), np.uint8)  # your images
 probabilities, label, accepted = session.run(
     ["probabilities", "label", "accepted"], {{"image": images}}
 )
 ```
 
-With Tenfold: `tenfold predict {run} pictures.csv` answers a whole table."""
+With Tenfold, `tenfold predict {run} images.csv` predicts a whole table."""
 
 LIMITS = """\
-- It answers every picture with one of its classes, also where it shows none of them. `accepted`
-  says that the best class has a probability of at least {accepted}.
-- It was trained and scored on pictures prepared as those of {source} are: one digit or sign each,
-  size and place normalised, light on dark. Photographs and drawings need the same preparation.
-- The score holds for pictures like those it was scored on. Other writers, pens and scanners may
-  fare worse."""
+- It predicts one of its classes for every image, even for an image of none of them. `accepted`
+  means that the most probable class reaches {threshold}.
+- It was trained and scored on images prepared like those of {source}: one digit or sign each,
+  normalised in size and position, light on dark. Photos and drawings need the same preparation.
+- The scores hold for images like those in the data that it was scored on. Other writers, pens and
+  scanners may lower them."""
 
 
-def write_card(run: RunFolder) -> Path:
-    """Write `README.md` of a finished run, from its own files alone.
+def write_card(report_data: ReportData) -> Path:
+    """Write `README.md` of a finished run.
 
     Returns:
         The path of the card.
 
     Raises:
-        TenfoldError: where a file of the run is absent.
+        TenfoldError: where the file cannot be written.
     """
-    environment, metrics, recipe = run.environment(), run.metrics(), run.recipe()
-    name, classes = run.path.resolve().name, environment["classes"]
+    run, environment = report_data.run, report_data.environment
+    metrics, recipe, classes = report_data.metrics, report_data.recipe, environment.classes
+    name = run.path.resolve().name
     sections = {
-        f"# {name}": _what(environment, metrics, recipe),
+        f"# {name}": _overview(environment, metrics, recipe),
         "## Scores": _scores(metrics),
         "## Use": USE.format(classes=len(classes), names=", ".join(classes), run=run.path),
-        "## Limits": LIMITS.format(source=environment["source"], accepted=_accepted(recipe)),
-        "## Recipe": f"```toml\n{run.recipe_file.read_text('utf-8').strip()}\n```",
+        "## Limits": LIMITS.format(source=environment.source, threshold=_threshold(recipe)),
+        "## Recipe": f"```toml\n{recipe.to_toml().strip()}\n```",
     }
-    text = "\n\n".join(f"{head}\n\n{body}" for head, body in sections.items())
+    text = "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items())
     with atomic_write(run.card_file) as file:
         file.write(f"{text}\n".encode())
     return run.card_file
 
 
-def _what(
-    environment: dict[str, Any],
-    metrics: dict[str, Any],
-    recipe: Recipe,
-) -> str:
-    training, model, machine = metrics["training"], metrics["model"], environment["machine"]
-    said = recipe.description and f" ({recipe.description[0].lower()}{recipe.description[1:]})"
-    stopped = "; it was stopped early" if training["interrupted"] else ""
-    how = "trained without one fold" if recipe.folds else "with a seed of its own"
-    what = f"The mean of {recipe.networks} networks, each {how}, which tells"
+def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str:
+    training, model, machine = metrics.training, metrics.model, environment.machine
+    version = environment.versions.get("tenfold", "")
+    description = recipe.description
+    described = description and f" ({description[0].lower()}{description[1:]})"
+    stopped = "; stopped early" if training.interrupted else ""
+    kind = "A network"
+    if recipe.networks > 1:
+        how = "trained without one fold" if recipe.folds else "with its own seed"
+        kind = f"An ensemble of {recipe.networks} networks, each {how},"
     return (
-        f"{what if recipe.networks > 1 else 'A network that tells'} "
-        f"{plural(len(environment['classes']), 'class', 'classes')} of small "
-        f"grey pictures apart, trained by Tenfold {environment['versions'].get('tenfold', '')} "
-        f"with the recipe `{recipe.name}`{said}.\n\n"
-        f"- Data: {training['pictures']:,} of the {environment['pictures']:,} pictures of "
-        f"`{environment['source']}` (sha256 `{environment['fingerprint']}`).\n"
-        f"- Training: {duration(training['seconds'])}, {plural(training['epochs'], 'epoch')}, "
-        f"{training['images_per_second']:,.0f} images/s on {machine['cpu']}, "
-        f"{plural(machine['cores'], 'core')}, device {environment['device']}{stopped}.\n"
-        f"- Size: {short(model['parameters'])} parameters, {short(model['multiply_adds'])} "
-        f"multiply-adds a picture, {short(model['bytes'])}B."
+        f"{kind} that classifies 28 x 28 grey images into "
+        f"{plural(len(environment.classes), 'class', 'classes')}, trained by Tenfold {version} "
+        f"with the recipe `{recipe.name}`{described}.\n\n"
+        f"- Data: {training.images:,} of the {environment.images:,} images of "
+        f"`{environment.source}` (sha256 `{environment.fingerprint}`).\n"
+        f"- Training: {duration(training.seconds)}, {plural(training.epochs, 'epoch')}, "
+        f"{training.images_per_second:,.0f} images/s on {machine.cpu}, "
+        f"{plural(machine.cores, 'core')}, device {environment.device}{stopped}.\n"
+        f"- Size: {with_si_prefix(model.parameters)} parameters, "
+        f"{with_si_prefix(model.multiply_adds)} multiply-adds per image, "
+        f"{with_si_prefix(model.bytes)}B."
     )
 
 
-def _accepted(recipe: Recipe) -> str:
+def _threshold(recipe: Recipe) -> str:
     if recipe.reject_fraction:
         share = f"{recipe.reject_fraction:.1%}"
-        return f"its `tenfold.accept_threshold`, which rejects {share} of the validation set"
-    return "one half; it does not tell digits from what is none"
+        return (
+            "the probability in the file's `tenfold.accept_threshold`, chosen to reject "
+            f"{share} of the validation set"
+        )
+    return "a probability of one half; it does not detect non-digits"
 
 
-def _scores(metrics: dict[str, Any]) -> str:
-    rows = []
-    if metrics.get("leaked"):
-        leaked = plural(metrics["leaked"], "test picture")
-        rows.append(f"**{leaked} were learned from: the test score below is not a test score.**\n")
-    for split in ("test", "out_of_fold", "validation"):
-        scores = metrics.get(split)
+def _scores(metrics: Metrics) -> str:
+    lines = []
+    if metrics.leaked:
+        images = plural(metrics.leaked, "test image")
+        were = "was" if metrics.leaked == 1 else "were"
+        lines.append(f"**{images} {were} in the training set: the test score is contaminated.**\n")
+    splits = {
+        "Test": metrics.test,
+        "Out-of-fold": metrics.out_of_fold,
+        "Validation": metrics.validation,
+    }
+    for name, scores in splits.items():
         if scores:
-            said = describe(scores["accuracy"], scores["interval"], scores["n"])
-            wrong = plural(scores["n"] - scores["correct"], "error")
-            name = split.capitalize().replace("_", " ")
-            rows.append(
-                f"- {name}: {said}, {wrong}; expected calibration error "
-                f"{scores['calibration']['error']:.4f}."
+            accuracy = describe(scores.accuracy, scores.interval, scores.n)
+            lines.append(
+                f"- {name} accuracy: {accuracy}, {plural(scores.errors, 'error')}; expected "
+                f"calibration error {scores.calibration.error:.4f}."
             )
-    return "\n".join(rows) or "None: no labelled picture was kept from training."
+    return "\n".join(lines) or "None: all labelled images were used for training."

@@ -1,4 +1,4 @@
-"""Likely reasons of errors, and labels that are likely wrong, as the report shows them."""
+"""The likely reasons of errors, and the nearest training images of errors and label issues."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,129 +7,143 @@ from dataclasses import dataclass
 import numpy as np
 
 from tenfold.data.dataset import Dataset
-from tenfold.evaluation.label_issues import LabelIssue
-from tenfold.evaluation.neighbours import Nearest, Neighbourhood
-from tenfold.evaluation.reasons import (
+from tenfold.evaluation.error_reasons import (
     AMBIGUOUS,
-    NEAREST,
-    OWN_FAULT,
-    SUSPECT,
-    UNLIKE,
+    LABEL_ISSUE,
+    MODEL_ERROR,
+    NEIGHBOURS,
+    OUT_OF_DISTRIBUTION,
     TrainingBaseline,
-    baseline,
-    reasons,
+    error_reasons,
+    training_baseline,
 )
+from tenfold.evaluation.label_issues import LabelIssue
+from tenfold.evaluation.nearest_neighbours import NeighbourIndex, Neighbours
 from tenfold.evaluation.scores import percent
 from tenfold.evaluation.top_errors import TopError
-from tenfold.model.file import Model
 from tenfold.report import raster
-from tenfold.report.format import unbroken
+from tenfold.report.formatting import keep_percent_together
 from tenfold.report.report_data import ReportData, ScoredSplit
 
-MEASURED = 1000  # pictures learned from, that say what is usual: 1.5 s among 60,000
-DRAWN_SUSPECTS = 96  # label_issues.csv has them all
-OPEN_SUSPECTS = 12  # the others are folded away
+BASELINE_IMAGES = 1000  # training images that the baseline is measured on: 1.5 s among 60,000
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """The label of a picture nearby, and whether it is the answer's ("answer") or "truth"'s."""
+class NeighbourLabel:
+    """The label of a neighbour; `matches` is "predicted" or "labelled" where it is that class."""
 
-    label: str
-    side: str
+    name: str
+    matches: str
 
 
 @dataclass(frozen=True)
-class Row:
-    """The nearest pictures of one picture: side by side in one PNG, and what they are."""
+class NeighbourStrip:
+    """The nearest training images of one image: side by side in one PNG, and their labels."""
 
-    picture: str
-    neighbours: list[Neighbour]
+    image: str
+    labels: list[NeighbourLabel]
 
     @property
-    def counted(self) -> list[tuple[Neighbour, int]]:
-        """How many there are of each label, for names that have no room beneath a picture."""
-        return list(Counter(self.neighbours).items())
+    def label_counts(self) -> list[tuple[NeighbourLabel, int]]:
+        """The number of each label, for names that are too long to stand under an image."""
+        return list(Counter(self.labels).items())
 
 
 @dataclass(frozen=True, eq=False)
-class Explained:
-    """Errors with their reasons: what was usual, and the nearest pictures learned from."""
+class ExplainedErrors:
+    """Errors with their likely reasons, and the training images that these rest on."""
 
-    learned: Dataset
-    nearest: Nearest
-    usual: TrainingBaseline
+    train_set: Dataset
+    neighbours: Neighbours
+    baseline: TrainingBaseline
     reasons: list[str]
 
     @property
-    def told(self) -> list[tuple[str, int, str]]:
-        """Each reason in the order of the trial, how many errors have it, and how it is told."""
-        counted = Counter(self.reasons)
-        how = {
-            UNLIKE: "Even the nearest training picture is farther off than it is for 99 in 100 "
-            f"training pictures: less than {self.usual.near:.2f} alike.",
-            AMBIGUOUS: "The label came second, with at least half of the answer's probability.",
-            SUSPECT: "Most of the five nearest training pictures carry the answer, and the network "
-            f"is as sure of it as of 99 in 100 training pictures: {percent(self.usual.sure, 1)} or "
-            "more.",
-            OWN_FAULT: "All others.",
+    def summary(self) -> list[tuple[str, int, str]]:
+        """Each reason in the order of the tests, its number of errors, and its definition."""
+        counts = Counter(self.reasons)
+        definitions = {
+            OUT_OF_DISTRIBUTION: "The nearest training image has a similarity below "
+            f"{self.baseline.similarity:.2f}, which 99 % of the training images exceed.",
+            AMBIGUOUS: "The label is the second most probable class, with at least half of the "
+            "prediction's probability.",
+            LABEL_ISSUE: f"Most of the {NEIGHBOURS} nearest training images have the predicted "
+            f"class as their label, and the confidence is at least "
+            f"{percent(self.baseline.confidence, 1)}, as for 99 % of the training images.",
+            MODEL_ERROR: "All other errors.",
         }
-        return [(reason, counted[reason], unbroken(text)) for reason, text in how.items()]
+        return [
+            (reason, counts[reason], keep_percent_together(text))
+            for reason, text in definitions.items()
+        ]
 
 
-def explain(report_data: ReportData, shown: ScoredSplit, errors: Sequence[TopError]) -> Explained:
-    """Find the reason of each error, from the pictures learned from and the model file's answers.
+def explain_errors(
+    report_data: ReportData, scored: ScoredSplit, errors: Sequence[TopError]
+) -> ExplainedErrors:
+    """Find the likely reason of each error, from the training images and the model file.
 
     Args:
         report_data: the run.
-        shown: the answered set that the errors are in.
+        scored: the split that the errors are in.
         errors: one or more.
     """
-    held_back = report_data.validation.ids if report_data.validation else np.empty(0, np.int64)
-    rows = np.setdiff1d(np.arange(len(report_data.train)), held_back)
-    learned = report_data.train.subset(rows)
-    neighbourhood = Neighbourhood(learned.images)
-    sample = np.linspace(0, len(learned) - 1, min(MEASURED, len(learned))).astype(np.int64)
-    images = learned.images[sample]
-    answers = Model(report_data.run.model_file, report_data.recipe.threads).predict(images)
-    usual = baseline(answers.probabilities, neighbourhood.nearest(images, 1, itself=sample))
-    places = [error.index for error in errors]
-    itself = np.searchsorted(rows, shown.ids[places]) if shown.split == "out_of_fold" else None
-    nearest = neighbourhood.nearest(shown.images[places], NEAREST, itself)
-    found = reasons(errors, shown.probabilities[places], nearest, learned.require_labels(), usual)
-    return Explained(learned, nearest, usual, found)
+    held_out = report_data.validation.ids if report_data.validation else np.empty(0, np.int64)
+    train_rows = np.setdiff1d(np.arange(len(report_data.train)), held_out)
+    train_set = report_data.train.subset(train_rows)
+    index = NeighbourIndex(train_set.images)
+    sample = np.linspace(0, len(train_set) - 1, min(BASELINE_IMAGES, len(train_set)))
+    sample_rows = sample.astype(np.int64)
+    images = train_set.images[sample_rows]
+    predictions = report_data.model.predict(images)
+    baseline = training_baseline(
+        predictions.probabilities, index.query(images, 1, exclude=sample_rows)
+    )
+    rows = [error.index for error in errors]
+    is_training = scored.split == "out_of_fold"
+    itself = np.searchsorted(train_rows, scored.ids[rows]) if is_training else None
+    neighbours = index.query(scored.images[rows], NEIGHBOURS, exclude=itself)
+    reasons = error_reasons(
+        errors, scored.probabilities[rows], neighbours, train_set.require_labels(), baseline
+    )
+    return ExplainedErrors(train_set, neighbours, baseline, reasons)
 
 
-def suspects_nearby(
-    train: Dataset, judged: ScoredSplit, label_issues: Sequence[LabelIssue]
-) -> list[Row]:
-    """Show the nearest other training pictures of each issue.
+def label_issue_neighbours(
+    train_set: Dataset, scored: ScoredSplit, label_issues: Sequence[LabelIssue]
+) -> list[NeighbourStrip]:
+    """Draw the nearest other training images of each label issue.
 
     Args:
-        train: the training source.
-        judged: its pictures, answered out of fold, that the label_issues are among.
+        train_set: the training source.
+        scored: its images with out-of-fold predictions, which `label_issues` index.
         label_issues: may be none.
     """
     if not label_issues:
         return []
-    places = [issue.index for issue in label_issues]
-    nearest = Neighbourhood(train.images).nearest(
-        judged.images[places], NEAREST, itself=judged.ids[places]
+    rows = [issue.index for issue in label_issues]
+    neighbours = NeighbourIndex(train_set.images).query(
+        scored.images[rows], NEIGHBOURS, exclude=scored.ids[rows]
     )
-    return nearby(train, nearest, label_issues)
+    return neighbour_strips(train_set, neighbours, label_issues)
 
 
-def nearby(learned: Dataset, nearest: Nearest, errors: Sequence[TopError]) -> list[Row]:
-    """Show the nearest pictures of each error; `nearest` may have more of them than there are."""
-    labels, classes = learned.require_labels(), learned.classes
+def neighbour_strips(
+    train_set: Dataset, neighbours: Neighbours, errors: Sequence[TopError]
+) -> list[NeighbourStrip]:
+    """Draw the nearest training images of each error; `neighbours` may have more rows."""
+    labels, classes = train_set.require_labels(), train_set.classes
     return [
-        Row(
-            raster.data_uri(raster.png(raster.tiled(learned.images[indices], NEAREST, gap=2))),
-            [Neighbour(classes[label], _side(int(label), error)) for label in labels[indices]],
+        NeighbourStrip(
+            raster.png_uri(raster.tiled(train_set.images[indices], NEIGHBOURS, gap=2)),
+            [
+                NeighbourLabel(classes[label], _match(int(label), error))
+                for label in labels[indices]
+            ],
         )
-        for error, indices in zip(errors, nearest.indices, strict=False)
+        for error, indices in zip(errors, neighbours.indices, strict=False)
     ]
 
 
-def _side(label: int, error: TopError) -> str:
-    return {error.prediction: "answer", error.label: "truth"}.get(label, "")
+def _match(label: int, error: TopError) -> str:
+    return {error.prediction: "predicted", error.label: "labelled"}.get(label, "")

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     import polars as pl
 
 PANELS = ("loss", "accuracy")
-WIDTH = 440  # pixels of one panel: its 13-pixel text is still 10 pixels on a phone
-WRITTEN = 20  # a confusion matrix of more classes has no room for figures in its cells
+PANEL_WIDTH = 440  # pixels: its 13-pixel text is still 10 pixels on a phone
+MAX_ANNOTATED = 20  # a confusion matrix of more classes has no room for numbers in its cells
 
 
 @style()
 def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> Figure:
-    """Draw how many pictures each class has, a panel a set.
+    """Draw the number of images of each class, a panel per dataset.
 
     Args:
-        counts: for each set's name, int64 [classes].
+        counts: for each dataset's name, int64 [classes].
         classes: the name of each class.
     """
-    figure = new_figure(WIDTH * len(counts), 70 + 23 * len(classes))
+    figure = new_figure(PANEL_WIDTH * len(counts), 70 + 23 * len(classes))
     panels = figure.subplots(1, len(counts), squeeze=False)[0]
     for axes, (name, values) in zip(panels, counts.items(), strict=True):
         rows = np.arange(len(classes))
@@ -57,23 +57,22 @@ def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]
         axes.xaxis.set_major_locator(NullLocator())
         axes.spines["bottom"].set_visible(False)
         axes.grid(visible=False)
-        axes.set_title(f"{name}: {values.sum():,} pictures", pad=8)
+        axes.set_title(f"{name}: {values.sum():,} images", pad=8)
     return figure
 
 
 @style()
-def curves(history: "pl.DataFrame", panels: Sequence[str] = PANELS) -> Figure:
+def learning_curves(history: "pl.DataFrame", panels: Sequence[str] = PANELS) -> Figure:
     """Draw loss and accuracy over the epochs, and the learning rate beneath.
 
-    Both scales are stretched towards the good end, where most of the training happens: loss is on
-    a logarithmic scale, accuracy on that of its errors.
+    Both scales are logarithmic, accuracy in its errors, to resolve the end of training.
 
     Args:
         history: the columns `epoch`, `learning_rate`, `loss`, `accuracy` and, where there is
-            validation, `val_loss`, `val_accuracy`; at least a row.
+            a validation set, `val_loss`, `val_accuracy`; one row or more.
         panels: "loss", "accuracy" or both.
     """
-    figure = new_figure(WIDTH * len(panels), 380)
+    figure = new_figure(PANEL_WIDTH * len(panels), 380)
     grid = figure.subplots(
         2, len(panels), squeeze=False, sharex=True, gridspec_kw={"height_ratios": [5, 1]}
     )
@@ -89,71 +88,73 @@ def curves(history: "pl.DataFrame", panels: Sequence[str] = PANELS) -> Figure:
 def confusion_matrix(
     confusion: NDArray[np.int64], classes: Sequence[str], normalised: bool = False
 ) -> Figure:
-    """Draw a confusion matrix, rows the true classes; errors are shaded against each other.
+    """Draw a confusion matrix, rows the true classes; errors are shaded by their count.
 
     Args:
         confusion: int64 [classes, classes].
         classes: the name of each class.
-        normalised: per cent of each row in place of counts.
+        normalised: show per cent of each row instead of counts.
     """
-    shown = in_per_cent(confusion) if normalised else confusion.astype(np.float64)
+    values = row_percentages(confusion) if normalised else confusion.astype(np.float64)
     side = max(440, 110 + 42 * min(len(classes), 26))
     figure = new_figure(side, side)
     axes = figure.subplots()
-    errors = np.where(np.eye(len(classes), dtype=bool), 0, shown)
+    errors = np.where(np.eye(len(classes), dtype=bool), 0, values)
     shade = np.sqrt(errors / max(errors.max(), 1e-9))
     to_error = LinearSegmentedColormap.from_list("errors", ["#ffffff", SECOND])
     colours = to_error(shade * 0.75)
     colours[np.eye(len(classes), dtype=bool)] = (0, 0.447, 0.698, 0.16)
     axes.imshow(colours)
-    if len(classes) <= WRITTEN:
-        for (row, column), value in np.ndenumerate(shown):
+    if len(classes) <= MAX_ANNOTATED:
+        for (row, column), value in np.ndenumerate(values):
             if confusion[row, column]:
                 text = f"{value:.1f}" if normalised else f"{value:.0f}"
                 axes.text(
                     column, row, text, ha="center", va="center", fontsize=8.6, in_layout=False
                 )
-    turn = 90 if max(map(len, classes)) > 3 else 0
-    axes.set_xticks(range(len(classes)), classes, color=INK, rotation=turn)
+    rotation = 90 if max(map(len, classes)) > 3 else 0
+    axes.set_xticks(range(len(classes)), classes, color=INK, rotation=rotation)
     axes.set_yticks(range(len(classes)), classes, color=INK)
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("answer")
+    axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
-    axes.set_title("per cent of each true class" if normalised else "pictures", pad=8)
+    axes.set_title("per cent of each true class" if normalised else "number of images", pad=8)
     return figure
 
 
 @style()
-def reliability(calibration: Calibration) -> Figure:
-    """Draw how often answers are right against how sure they are, with 95 % intervals."""
-    figure = new_figure(WIDTH, 400)
+def reliability_diagram(calibration: Calibration) -> Figure:
+    """Draw accuracy against confidence for each bin, with 95 % intervals."""
+    figure = new_figure(PANEL_WIDTH, 400)
     axes = figure.subplots()
-    sure = np.array([group.confidence for group in calibration.bins])
-    right = np.array([group.accuracy for group in calibration.bins])
-    ends = np.array([wilson(round(g.n * g.accuracy), g.n) for g in calibration.bins])
-    low = max(0.0, min(sure.min(), right.min(), ends.min()))
+    confidence = np.array([group.confidence for group in calibration.bins])
+    accuracy = np.array([group.accuracy for group in calibration.bins])
+    intervals = np.array([wilson(round(g.n * g.accuracy), g.n) for g in calibration.bins])
+    low = max(0.0, min(confidence.min(), accuracy.min(), intervals.min()))
     low -= 0.04 * (1 - low)
     axes.plot([low, 1], [low, 1], color=FAINT, linewidth=1.2, linestyle=(0, (4, 3)))
-    axes.vlines(sure, ends[:, 0], ends[:, 1], color=FIRST, linewidth=1.4, alpha=0.55)
-    axes.plot(sure, right, "o", color=FIRST, markersize=6)
-    edge = 1 + 0.04 * (1 - low)
-    axes.set(xlim=(low, edge), ylim=(low, edge), aspect="equal")
-    axes.set_xlabel("how sure the answers were")
-    axes.set_ylabel("how many were right")
-    digits = 0 if low < 0.9 else 1
+    axes.vlines(
+        confidence, intervals[:, 0], intervals[:, 1], color=FIRST, linewidth=1.4, alpha=0.55
+    )
+    axes.plot(confidence, accuracy, "o", color=FIRST, markersize=6)
+    high = 1 + 0.04 * (1 - low)
+    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.set_xlabel("confidence")
+    axes.set_ylabel("accuracy")
+    decimals = 0 if low < 0.9 else 1
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
-        axis.set_major_formatter(PercentFormatter(1, digits, symbol=" %"))
+        axis.set_major_formatter(PercentFormatter(1, decimals, symbol=" %"))
     return figure
 
 
-def in_per_cent(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def row_percentages(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Give each row of a confusion matrix as per cent of its sum; an empty row stays 0."""
     sums = np.maximum(1, confusion.sum(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = np.divide(100 * confusion, sums, dtype=np.float64)
-    return shares
+    percentages: NDArray[np.float64] = np.divide(100 * confusion, sums, dtype=np.float64)
+    return percentages
 
 
 def _curve(axes: Axes, history: "pl.DataFrame", panel: str) -> None:
@@ -162,37 +163,44 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str) -> None:
         ("training", panel, FIRST, "-", "o"),
         ("validation", f"val_{panel}", SECOND, "--", "s"),
     ]
-    seen: list[NDArray[np.float64]] = []
-    for label, column, colour, dash, mark in lines:
+    drawn: list[NDArray[np.float64]] = []
+    for label, column, colour, dash, marker in lines:
         if column not in history.columns or history[column].null_count() == len(history):
             continue
         values = history[column].cast(float).to_numpy()
-        # an accuracy of 1 has no place on a scale of its errors: 0.01 % stands in for it
+        # an accuracy of 1 has no place on a logarithmic scale of errors: 0.01 % stands in for it
         heights = np.maximum(1 - values, 1e-4) if panel == "accuracy" else values
-        seen.append(heights)
+        drawn.append(heights)
         size = 4.5 if len(history) <= 40 else 0
         axes.plot(
-            history["epoch"], heights, dash, color=colour, label=label, marker=mark, markersize=size
+            history["epoch"],
+            heights,
+            dash,
+            color=colour,
+            label=label,
+            marker=marker,
+            markersize=size,
         )
     axes.set_yscale("log")
-    _few_ticks(axes, np.concatenate(seen), panel == "accuracy")
+    _set_log_ticks(axes, np.concatenate(drawn), panel == "accuracy")
     if panel == "accuracy":
         axes.invert_yaxis()
 
 
-def _few_ticks(axes: Axes, heights: NDArray[np.float64], errors: bool) -> None:
-    """Mark round values alone: 1, 2 and 5 times a power of ten, thinned where they are many."""
-    good = heights[np.isfinite(heights) & (heights > 0)]
-    low, high = (good.min() / 1.25, good.max() * 1.25) if len(good) else (0.1, 1.0)
-    ladder = [step * 10.0**power for power in range(-5, 3) for step in (1, 2, 5)]
-    ticks = [tick for tick in ladder if low <= tick <= high]
+def _set_log_ticks(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
+    """Put ticks at 1, 2 and 5 times a power of ten only, fewer where they would be many."""
+    valid = heights[np.isfinite(heights) & (heights > 0)]
+    low, high = (valid.min() / 1.25, valid.max() * 1.25) if len(valid) else (0.1, 1.0)
+    candidates = [step * 10.0**power for power in range(-5, 3) for step in (1, 2, 5)]
+    ticks = [tick for tick in candidates if low <= tick <= high]
     if len(ticks) > 8:
         ticks = [tick for tick in ticks if f"{tick:e}"[0] == "1"]
     axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_minor_locator(NullLocator())
-    write = (lambda tick, _: f"{100 - tick * 100:g} %") if errors else (lambda tick, _: f"{tick:g}")
-    axes.yaxis.set_major_formatter(FuncFormatter(write))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda tick, _: f"{100 - tick * 100:g} %" if as_accuracy else f"{tick:g}")
+    )
 
 
 def _learning_rate(axes: Axes, history: "pl.DataFrame") -> None:

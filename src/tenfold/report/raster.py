@@ -1,4 +1,4 @@
-"""Pixels as PNGs that sit inside a page."""
+"""Pixel arrays as PNGs inside a page."""
 
 import base64
 import io
@@ -10,21 +10,26 @@ from PIL import Image
 
 from tenfold.data.dataset import SIDE, Images
 
-SHEET_COLUMNS = 50
+SPRITE_COLUMNS = 50
 
 Pixels = NDArray[np.uint8]
 
 
 def png(pixels: Pixels) -> bytes:
-    """Write uint8 [h, w] as a grey PNG, [h, w, 3] in colour or [h, w, 4] with transparency."""
+    """Encode uint8 [h, w] as a grey PNG, [h, w, 3] in colour or [h, w, 4] with transparency."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
 def data_uri(content: bytes) -> str:
-    """Put a PNG into an address that needs no file."""
+    """Encode a PNG as a data URI."""
     return "data:image/png;base64," + base64.b64encode(content).decode()
+
+
+def png_uri(pixels: Pixels) -> str:
+    """Encode pixels, as `png` takes them, as a data URI."""
+    return data_uri(png(pixels))
 
 
 def tiled(tiles: Pixels, columns: int, gap: int = 1) -> Pixels:
@@ -32,7 +37,7 @@ def tiled(tiles: Pixels, columns: int, gap: int = 1) -> Pixels:
 
     Args:
         tiles: uint8 [n, h, w] or [n, h, w, 3], n >= 1.
-        columns: how many tiles a row has.
+        columns: tiles per row.
         gap: pixels.
 
     Returns:
@@ -43,39 +48,39 @@ def tiled(tiles: Pixels, columns: int, gap: int = 1) -> Pixels:
     n, height, width, _ = tiles.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    whole = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
+    canvas = np.zeros((rows * (height + gap) - gap, columns * (width + gap) - gap, 4), np.uint8)
     for index, tile in enumerate(tiles):
         top, left = index // columns * (height + gap), index % columns * (width + gap)
-        whole[top : top + height, left : left + width, :3] = tile
-        whole[top : top + height, left : left + width, 3] = 255
-    return whole
+        canvas[top : top + height, left : left + width, :3] = tile
+        canvas[top : top + height, left : left + width, 3] = 255
+    return canvas
 
 
-def sheet(images: Images) -> Pixels:
-    """Lay pictures out without gaps, `SHEET_COLUMNS` a row: one file for all of a page."""
-    rows = max(1, -(-len(images) // SHEET_COLUMNS))
-    whole = np.zeros((rows * SHEET_COLUMNS, SIDE, SIDE), np.uint8)
-    whole[: len(images)] = images
-    grid = whole.reshape(rows, SHEET_COLUMNS, SIDE, SIDE).transpose(0, 2, 1, 3)
-    return grid.reshape(rows * SIDE, SHEET_COLUMNS * SIDE)
+def sprite_sheet(images: Images) -> Pixels:
+    """Lay images out without gaps, `SPRITE_COLUMNS` per row: one PNG for all images of a page."""
+    rows = max(1, -(-len(images) // SPRITE_COLUMNS))
+    padded = np.zeros((rows * SPRITE_COLUMNS, SIDE, SIDE), np.uint8)
+    padded[: len(images)] = images
+    grid = padded.reshape(rows, SPRITE_COLUMNS, SIDE, SIDE).transpose(0, 2, 1, 3)
+    return grid.reshape(rows * SIDE, SPRITE_COLUMNS * SIDE)
 
 
-def coloured(values: NDArray[np.float32], colours: str, signed: bool) -> Pixels:
-    """Colour maps, each over its own range, so that a faint one can be seen as well.
+def coloured(values: NDArray[np.float32], colour_map: str, signed: bool) -> Pixels:
+    """Apply a colour map to arrays, each over its own range, so that a faint one is visible too.
 
     Args:
         values: float32 [n, h, w].
-        colours: the name of a matplotlib colour map.
-        signed: centre the range on zero; otherwise it starts at the least value.
+        colour_map: the name of a matplotlib colour map.
+        signed: centre the range on zero; otherwise it starts at the smallest value.
 
     Returns:
         uint8 [n, h, w, 3].
     """
     flat = np.nan_to_num(values.astype(np.float64)).reshape(len(values), -1)
-    reach = np.abs(flat).max(axis=1)
-    low = -reach if signed else flat.min(axis=1)
-    high = reach if signed else flat.max(axis=1)
+    largest = np.abs(flat).max(axis=1)
+    low = -largest if signed else flat.min(axis=1)
+    high = largest if signed else flat.max(axis=1)
     span = np.where(high > low, high - low, 1.0)
     scaled = ((flat - low[:, None]) / span[:, None]).reshape(values.shape)
-    painted: Pixels = matplotlib.colormaps[colours](scaled, bytes=True)[..., :3]
-    return painted
+    colours: Pixels = matplotlib.colormaps[colour_map](scaled, bytes=True)[..., :3]
+    return colours

@@ -1,8 +1,8 @@
-"""What a run folder holds, read once for the report and the model card."""
+"""What the report and the model card are made from: a run, as it was made or as it was read."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import Dataset, Images, Labels
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.scores import Scores, score
+from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
+from tenfold.run.records import Environment, Metrics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ScoredSplit:
-    """The answers to one labelled set of pictures, n of them.
+    """The predictions for one labelled split of n images.
 
-    `split` is "test", "out_of_fold" or "validation"; `ids` int64 [n] are the pictures' rows in
+    `split` is "test", "out_of_fold" or "validation"; `ids` int64 [n] are the images' rows in
     their source; `images` uint8 [n, 28, 28]; `labels` int64 [n]; `probabilities` float32
     [n, classes].
     """
@@ -35,29 +37,41 @@ class ScoredSplit:
 
     @property
     def name(self) -> str:
-        """The split, as it stands in a sentence."""
+        """The split, as written in a sentence."""
         return self.split.replace("_", "-")
 
     @cached_property
     def predictions(self) -> Labels:
-        """The answers, int64 [n]."""
-        answers: Labels = self.probabilities.argmax(axis=1).astype(np.int64)
-        return answers
+        """The predicted classes, int64 [n]."""
+        predictions: Labels = self.probabilities.argmax(axis=1).astype(np.int64)
+        return predictions
 
     @cached_property
     def scores(self) -> Scores:
-        """What the answers are worth."""
+        """The scores of the predictions."""
         return score(self.labels, self.probabilities, self.classes)
 
 
 @dataclass(frozen=True, eq=False)
 class ReportData:
-    """Everything that the report tells, and the pictures that it shows."""
+    """Everything that the report is made from.
+
+    Args:
+        run: where the report and the plots go.
+        recipe: the resolved recipe.
+        environment: what the run was made of and on.
+        metrics: its scores and costs.
+        model: its model file.
+        history: the learning curves, a row an epoch; None where training stopped in the first.
+        train: the training source, before any split.
+        test, out_of_fold, validation: the predictions for each labelled split, or None.
+    """
 
     run: RunFolder
     recipe: Recipe
-    environment: dict[str, Any]
-    metrics: dict[str, Any]
+    environment: Environment
+    metrics: Metrics
+    model: Model
     history: "pl.DataFrame | None"
     train: Dataset
     test: ScoredSplit | None
@@ -65,9 +79,40 @@ class ReportData:
     validation: ScoredSplit | None
 
     @property
-    def shown(self) -> ScoredSplit | None:
-        """The set that the sections are about: test, or else out of fold, validation, or none."""
+    def scored(self) -> ScoredSplit | None:
+        """The split that the report is about: test, or else out-of-fold, validation, or none."""
         return self.test or self.out_of_fold or self.validation
+
+
+def make_report_data(
+    run: RunFolder,
+    recipe: Recipe,
+    environment: Environment,
+    metrics: Metrics,
+    model: Model,
+    history: "pl.DataFrame",
+    predictions: "pl.DataFrame",
+    train: Dataset,
+    test: Dataset | None,
+) -> ReportData:
+    """Join the parts of a run; `history` and `predictions` as the run folder has them.
+
+    Raises:
+        TenfoldError: where the images are not those of the run.
+    """
+    classes = environment.classes
+    return ReportData(
+        run=run,
+        recipe=recipe,
+        environment=environment,
+        metrics=metrics,
+        model=model,
+        history=history if len(history) else None,
+        train=train,
+        test=_scored_split(predictions, "test", test, classes),
+        out_of_fold=_scored_split(predictions, "out_of_fold", train, classes),
+        validation=_scored_split(predictions, "validation", train, classes),
+    )
 
 
 def read_report_data(run: RunFolder, train: Dataset, test: Dataset | None) -> ReportData:
@@ -75,52 +120,45 @@ def read_report_data(run: RunFolder, train: Dataset, test: Dataset | None) -> Re
 
     Args:
         run: its folder.
-        train: the set that it was trained on, before any split.
-        test: the set that it answered, where there was one.
+        train: the training source, before any split.
+        test: the test set, where there was one.
 
     Raises:
-        TenfoldError: where a file is absent or the pictures are not those of the run.
+        TenfoldError: where a file is missing or the images are not those of the run.
     """
-    environment = run.environment()
-    classes = tuple(environment["classes"])
-    table = run.predictions()
-    return ReportData(
+    recipe = run.recipe()
+    return make_report_data(
         run=run,
-        recipe=run.recipe(),
-        environment=environment,
+        recipe=recipe,
+        environment=run.environment(),
         metrics=run.metrics(),
-        history=_history(run),
+        model=Model(run.existing("model.onnx"), recipe.threads),
+        history=run.history(),
+        predictions=run.predictions(),
         train=train,
-        test=_answered(table, "test", test, classes),
-        out_of_fold=_answered(table, "out_of_fold", train, classes),
-        validation=_answered(table, "validation", train, classes),
+        test=test,
     )
 
 
-def _history(run: RunFolder) -> "pl.DataFrame | None":
-    history = run.history()
-    return history if len(history) else None  # none: stopped within the first epoch
-
-
-def _answered(
-    table: "pl.DataFrame", split: str, pictures: Dataset | None, classes: tuple[str, ...]
+def _scored_split(
+    table: "pl.DataFrame", split: str, dataset: Dataset | None, classes: tuple[str, ...]
 ) -> ScoredSplit | None:
     rows = table.filter(table["split"] == split)
     if not len(rows) or rows["label"].null_count():
         return None
     ids = rows["id"].to_numpy().astype(np.int64)
-    if pictures is None or ids.max() >= len(pictures):
-        have = "none" if pictures is None else f"{len(pictures):,}"
+    if dataset is None or ids.max() >= len(dataset):
+        received = "none" if dataset is None else f"{len(dataset):,}"
         raise TenfoldError(
-            f"the {split} pictures of the run are needed for its report, {ids.max() + 1:,} or "
-            f"more. Received: {have}"
+            f"the report needs the {split} images of the run, at least {ids.max() + 1:,}. "
+            f"Received: {received}"
         )
-    names = [f"p{index}" for index in range(len(classes))]
+    columns = [f"p{index}" for index in range(len(classes))]
     return ScoredSplit(
         split=split,
         ids=ids,
-        images=pictures.images[ids],
+        images=dataset.images[ids],
         labels=rows["label"].to_numpy().astype(np.int64),
-        probabilities=np.ascontiguousarray(rows.select(names).to_numpy(), np.float32),
+        probabilities=np.ascontiguousarray(rows.select(columns).to_numpy(), np.float32),
         classes=classes,
     )

@@ -1,4 +1,4 @@
-"""How every figure looks, and how one figure serves a notebook, a PNG and both themes of a page."""
+"""The style of every figure, and its output to Jupyter, PNG and inline SVG."""
 
 import io
 import re
@@ -28,7 +28,7 @@ STYLE = {
     "figure.facecolor": PAPER,
     "figure.dpi": DPI,
     "savefig.facecolor": PAPER,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that layout is the same everywhere
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so that layout is the same everywhere
     "font.size": 9.4,  # points: 13 pixels
     "figure.constrained_layout.h_pad": 0.08,
     "figure.constrained_layout.w_pad": 0.08,
@@ -56,7 +56,7 @@ STYLE = {
 
 
 class Chart(Figure):
-    """A figure that shows itself in a notebook, whether or not pyplot has been set up there."""
+    """A figure with a PNG representation in Jupyter, whether or not pyplot is set up there."""
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = (int(side * DPI) for side in self.get_size_inches())
@@ -66,25 +66,25 @@ class Chart(Figure):
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the report's style; as a decorator, on each function that draws."""
-    with matplotlib_style.context(STYLE, after_reset=True):  # whatever a notebook has set
+    with matplotlib_style.context(STYLE, after_reset=True):  # whatever a user has set
         yield
 
 
 def new_figure(width: int, height: int) -> Figure:
-    """Make an empty figure of that many pixels, without pyplot and its global state."""
+    """Make an empty figure of a size in pixels, without pyplot and its global state."""
     figure = Chart(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def bare(axes: Axes) -> Axes:
-    """Take ticks, grid and frame away, for pictures."""
+    """Remove ticks, grid and frame, for images."""
     axes.set_axis_off()
     return axes
 
 
 def to_png(figure: Figure) -> bytes:
-    """Draw a figure as a PNG on white, sharp enough for fine screens and print."""
+    """Render a figure as a PNG on white, sharp enough for high-density screens and print."""
     file = io.BytesIO()
     with style():
         figure.savefig(file, format="png", dpi=PNG_DPI, metadata={"Software": None})
@@ -92,12 +92,12 @@ def to_png(figure: Figure) -> bytes:
 
 
 def to_svg(figure: Figure, name: str, label: str) -> str:
-    """Draw a figure as an inline SVG whose colours follow the page's light or dark theme.
+    """Render a figure as an inline SVG whose colours follow the page's light or dark theme.
 
     Args:
-        figure: a figure of this room.
+        figure: as `new_figure` makes it.
         name: letters; keeps the SVG's ids apart from those of others on the page.
-        label: what a screen reader says of it.
+        label: its description for screen readers.
     """
     file = io.StringIO()
     with style():

@@ -1,4 +1,4 @@
-"""What a run ran on and with: machine, versions, data."""
+"""What a run is made of and on: data, machine, versions."""
 
 import os
 import platform
@@ -8,68 +8,67 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from tenfold.data.dataset import Dataset
+from tenfold.run.records import Environment, Machine, RunRequest
 
 PACKAGES = ("tenfold", "torch", "numpy", "onnx", "onnxruntime", "polars")
 
 
-def describe(train: Dataset, test: Dataset | None, device: str, leaked: int) -> dict[str, Any]:
-    """Say what a run runs on and with.
+def describe(
+    train_set: Dataset, test_set: Dataset | None, device: str, leaked: int, request: RunRequest
+) -> Environment:
+    """Describe what a run is made of and on.
 
     Args:
-        train: the pictures that are learned from, before any split.
-        test: the pictures that are answered at the end, where there are any.
-        device: the device as it will be named, "cpu" or a GPU's name.
-        leaked: how many of the test pictures are among those learned from.
-
-    Returns:
-        What `environment.json` holds.
+        train_set: the training source, before any split.
+        test_set: the test source, or None.
+        device: the processor's or the GPU's name.
+        leaked: how many test images are in the training set.
+        request: what else was asked of the run.
     """
-    return {
-        "started": now(),
-        "command": shlex.join(["tenfold", *sys.argv[1:]]) if is_command() else None,
-        "machine": machine(),
-        "device": device,
-        "versions": versions(),
-        "source": train.source,
-        "fingerprint": train.fingerprint,
-        "pictures": len(train),
-        "classes": list(train.classes),
-        "test_source": test.source if test else None,
-        "test_fingerprint": test.fingerprint if test else None,
-        "leaked": leaked,
-        "resumed": [],  # when, and what was otherwise then
-        "finished": None,
-    }
+    return Environment(
+        started=now(),
+        command=shlex.join(["tenfold", *sys.argv[1:]]) if is_command() else None,
+        machine=machine(),
+        device=device,
+        versions=versions(),
+        source=train_set.source,
+        fingerprint=train_set.fingerprint,
+        images=len(train_set),
+        classes=train_set.classes,
+        test_source=test_set.source if test_set else None,
+        test_fingerprint=test_set.fingerprint if test_set else None,
+        leaked=leaked,
+        request=request,
+    )
 
 
-def differences(then: dict[str, Any], device: str) -> list[str]:
-    """Say what is otherwise than when a run began, of what its weights may depend on.
+def differences(before: Environment, device: str) -> tuple[str, ...]:
+    """Name what differs from when a run began, of what its weights may depend on.
 
     Args:
-        then: what `describe` said.
+        before: what `describe` returned then.
         device: the device's name now.
     """
-    was = then["versions"] | {"processor": then["machine"]["cpu"], "device": then["device"]}
+    then = before.versions | {"processor": before.machine.cpu, "device": before.device}
     here = versions() | {"processor": cpu_name(), "device": device}
-    if (was["device"], device) == (was["processor"], here["processor"]):
-        del was["device"], here["device"]  # the same thing twice
-    return [
-        f"{name} {here.get(name, 'absent')} for {was.get(name, 'absent')}"
-        for name in sorted(here.keys() | was.keys())
-        if here.get(name) != was.get(name)
-    ]
+    if (then["device"], device) == (then["processor"], here["processor"]):
+        del then["device"], here["device"]  # the same thing twice
+    return tuple(
+        f"{name} {here.get(name, 'absent')} for {then.get(name, 'absent')}"
+        for name in sorted(here.keys() | then.keys())
+        if here.get(name) != then.get(name)
+    )
 
 
 def now() -> str:
-    """Give the time in UTC, as `2026-01-31T12:00:00+00:00`."""
+    """Return the time in UTC, as `2026-01-31T12:00:00+00:00`."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def process_age() -> float:
-    """Seconds since this process began; 0 where the system does not tell."""
+    """Seconds since this process began; 0 where the system does not say."""
     try:
         after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         uptime = float(Path("/proc/uptime").read_text().split()[0])
@@ -79,24 +78,24 @@ def process_age() -> float:
 
 
 def is_command() -> bool:
-    """Tell whether this process is a `tenfold` command."""
+    """Whether this process is a `tenfold` command."""
     return Path(sys.argv[0]).name in ("tenfold", "__main__.py")
 
 
-def machine() -> dict[str, Any]:
-    """Describe the computer: processor, cores that this process may use, system."""
-    return {"cpu": cpu_name(), "cores": cores(), "system": platform.platform(terse=True)}
+def machine() -> Machine:
+    """Describe this computer."""
+    return Machine(cpu_name(), cores(), platform.platform(terse=True))
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python and of the packages that decide a run's figures."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages that decide a run's figures."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def cores() -> int:
@@ -110,8 +109,8 @@ def default_threads() -> int:
     joblib's workers have it set to their part of the machine: without it the two workers of a
     search would take every core each.
     """
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores(), int(asked)) if asked.isdecimal() and int(asked) else cores()
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores(), int(limit)) if limit.isdecimal() and int(limit) else cores()
 
 
 def cpu_name() -> str:

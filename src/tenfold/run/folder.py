@@ -1,38 +1,26 @@
-"""The run folder: everything one training run leaves behind, each file whole or absent."""
+"""The run folder: the files of one training run, each whole or absent, and its lock."""
 
-import io
-import json
 import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tenfold.data.atomic import atomic_write, remove_temporary_files
 from tenfold.errors import TenfoldError
+from tenfold.run import tables
 from tenfold.run.recipe import Recipe, load_recipe
+from tenfold.run.record_files import check_format, made_by, read_record, write_record
+from tenfold.run.records import Environment, EpochRecord, Metrics
 
 if TYPE_CHECKING:
     import polars as pl
 
-
-FORMAT = 1  # of the run folder; a run that says a higher one is a newer Tenfold's
-ANSWERED = {"id", "split", "label", "prediction", "p0"}  # columns that every table of answers has
-HISTORY = (
-    "epoch",
-    "seconds",
-    "images_per_second",
-    "learning_rate",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-)
 FILES = frozenset(
     {
         "recipe.toml",
@@ -79,7 +67,9 @@ class RunFolder:
         try:
             found = {entry.name for entry in run.path.iterdir()} if run.path.exists() else set()
             if found:
-                run._empty(found, overwrite)
+                run._check_replaceable(found, overwrite)
+                with run.lock():  # first: nothing of a run that is being trained may go
+                    run._empty(found)
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TenfoldError(f"{path}: cannot make the run folder: {error.strerror}") from None
@@ -120,21 +110,20 @@ class RunFolder:
         except OSError as error:
             raise TenfoldError(f"{path}: cannot be read: {error.strerror}") from None
         if not is_run:
-            what = "is no run (it has no recipe.toml)" if exists else "does not exist"
+            what = "is not a run (it has no recipe.toml)" if exists else "does not exist"
             raise TenfoldError(f"{path}: {what}; name a folder that `tenfold train` made")
-        if (run.path / "environment.json").is_file():  # a run may be killed before it is written
-            form = run.environment().get("format", FORMAT)
-            if not isinstance(form, int) or form > FORMAT:
-                raise TenfoldError(
-                    f"{path}: was made by a newer Tenfold{run._maker()}: its format is {form!r}, "
-                    f"and this one reads up to {FORMAT}; upgrade Tenfold"
-                )
+        check_format(run.environment_file)
         return run
 
     @property
     def recipe_file(self) -> Path:
         """The resolved recipe."""
         return self.path / "recipe.toml"
+
+    @property
+    def environment_file(self) -> Path:
+        """What the run was made of and on."""
+        return self.path / "environment.json"
 
     @property
     def checkpoint_file(self) -> Path:
@@ -171,12 +160,34 @@ class RunFolder:
         """The folder of every plot as PNG; made on first use."""
         return self._folder("plots")
 
-    def part(self, place: str) -> "RunFolder":
-        """The files of one network of several, as `folds/1`; its folder is made on first use."""
-        return RunFolder(self._folder(place))
+    def subrun(self, place: str) -> "RunFolder":
+        """The files of one network of several, as `folds/1`."""
+        return RunFolder(self.path / place)
+
+    def make(self) -> Self:
+        """Make the folder, where it is absent. Raises TenfoldError where it cannot be made."""
+        self._folder("")
+        return self
+
+    def network_folder(self, recipe: Recipe, number: int) -> "RunFolder":
+        """The files of the network `number`, from 1; of a run with one network, the run's own."""
+        if recipe.networks == 1:
+            return self
+        return self.subrun(f"{'folds' if recipe.folds else 'members'}/{number}")
+
+    def checkpoint_folders(self, recipe: Recipe) -> "list[tuple[RunFolder, int]]":
+        """List the folders that hold a checkpoint, and how many networks each is of.
+
+        Networks that are trained at once have one checkpoint, in the folder of their first.
+        """
+        size, total = recipe.group_size, recipe.networks
+        return [
+            (self.network_folder(recipe, start + 1), min(size, total - start))
+            for start in range(0, total, size)
+        ]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keep other processes from training this run; a process that is killed lets it go.
 
         Raises:
@@ -213,82 +224,61 @@ class RunFolder:
         try:
             return load_recipe(self.recipe_file)
         except TenfoldError as error:
-            ours = metadata.version("tenfold")
-            maker = self._maker()
-            if maker in ("", f" {ours}"):
+            installed, maker = metadata.version("tenfold"), made_by(self.environment_file)
+            if maker in (None, installed):
                 raise
-            raise TenfoldError(f"{error} (the run is by Tenfold{maker}, this is {ours})") from None
+            raise TenfoldError(
+                f"{error} (the run was made by Tenfold {maker}; this is {installed})"
+            ) from None
 
     def write_recipe(self, recipe: Recipe) -> None:
-        """Keep the resolved recipe."""
-        self._write("recipe.toml", recipe.to_toml().encode())
+        """Write the resolved recipe."""
+        with atomic_write(self.recipe_file) as file:
+            file.write(recipe.to_toml().encode())
 
-    def environment(self) -> dict[str, Any]:
-        """Read what the run ran on and with."""
-        return self._read_json("environment.json")
+    def environment(self) -> Environment:
+        """Read what the run was made of and on."""
+        return read_record(self.existing("environment.json"), Environment)
 
-    def write_environment(self, environment: dict[str, Any]) -> None:
-        """Keep what the run runs on and with."""
-        self._write_json("environment.json", {"format": FORMAT, **environment})
+    def write_environment(self, environment: Environment) -> None:
+        """Write what the run was made of and on."""
+        write_record(self.environment_file, environment)
 
-    def metrics(self) -> dict[str, Any]:
-        """Read the scores."""
-        return self._read_json("metrics.json")
+    def metrics(self) -> Metrics:
+        """Read the scores and costs."""
+        return read_record(self.existing("metrics.json"), Metrics)
 
-    def write_metrics(self, metrics: dict[str, Any]) -> None:
-        """Keep the scores."""
-        self._write_json("metrics.json", metrics)
+    def write_metrics(self, metrics: Metrics) -> None:
+        """Write the scores and costs."""
+        write_record(self.path / "metrics.json", metrics)
 
     def history(self) -> "pl.DataFrame":
-        """Read the curves, a row an epoch."""
-        import polars as pl
+        """Read the learning curves, a row an epoch."""
+        return tables.read_history(self.existing("history.csv"))
 
-        file, schema = self.existing("history.csv"), _history_schema()
-        try:
-            table = pl.read_csv(file, schema_overrides=schema)
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            raise _damaged(file, error) from None
-        return _with_columns(file, table, schema)
-
-    def write_history(self, rows: list[dict[str, float | int | None]]) -> None:
-        """Keep the curves, a row an epoch."""
-        import polars as pl
-
-        text = pl.DataFrame(rows, schema=_history_schema()).write_csv()
-        self._write("history.csv", text.encode())
+    def write_history(self, records: Sequence[EpochRecord]) -> None:
+        """Write the learning curves, a row an epoch."""
+        tables.write_csv(self.path / "history.csv", tables.history_table(records))
 
     def predictions(self) -> "pl.DataFrame":
-        """Read the answers, a row a picture that was answered."""
-        import polars as pl
-
-        file = self.existing("predictions.parquet")
-        try:
-            table = pl.read_parquet(file)
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            raise _damaged(file, error) from None
-        return _with_columns(file, table, ANSWERED)
+        """Read the predictions, a row an image."""
+        return tables.read_predictions(self.existing("predictions.parquet"))
 
     def write_predictions(self, table: "pl.DataFrame") -> None:
-        """Keep the answers, a row a picture that was answered."""
-        content = io.BytesIO()  # straight to a full disk, polars would fail in words of its own
-        table.write_parquet(content)
-        self._write("predictions.parquet", content.getvalue())
+        """Write the predictions, a row an image."""
+        tables.write_parquet(self.path / "predictions.parquet", table)
 
     def label_issues(self) -> "pl.DataFrame":
-        """Read the labels that are likely wrong, the most likely wrong first."""
-        import polars as pl
-
-        texts = {"given": pl.String, "likely": pl.String}  # class names, also where they are digits
-        return pl.read_csv(self.existing("label_issues.csv"), schema_overrides=texts)
+        """Read the labels that are likely wrong, the most likely first."""
+        return tables.read_label_issues(self.existing("label_issues.csv"))
 
     def write_label_issues(self, table: "pl.DataFrame") -> None:
-        """Keep the labels that are likely wrong, the most likely wrong first."""
-        self._write("label_issues.csv", table.write_csv().encode())
+        """Write the labels that are likely wrong, the most likely first."""
+        tables.write_csv(self.label_issues_file, table)
 
-    def _empty(self, found: set[str], overwrite: bool) -> None:
-        """Remove a run's own files, where that was asked for and nothing else lies there."""
-        begun = {name for name in found if not name.startswith(".")} == {"environment.json"}
-        if not {"recipe.toml", "environment.json"} <= found and not begun:
+    def _check_replaceable(self, found: set[str], overwrite: bool) -> None:
+        """Raise TenfoldError unless there is a run, and nothing else, that may be replaced."""
+        if "environment.json" not in found:
             raise TenfoldError(f"{self.path}: exists and is not a run; name another folder")
         if not overwrite:
             raise TenfoldError(
@@ -301,10 +291,18 @@ class RunFolder:
                 f"{self.path}: holds more than a run ({strange[0]!r}), so it is not replaced; move "
                 "that away, or name another folder"
             )
+
+    def _empty(self, found: set[str]) -> None:
+        """Remove a run's own files, the recipe first: what is left half-way is not a run.
+
+        `environment.json` goes last, so that the rest can still be told for a run's.
+        """
         self.remove_temporary_files()
-        for name in found & FILES:
+        order = ("recipe.toml", *sorted(FILES - {"recipe.toml", "environment.json"}))
+        for name in (*order, "environment.json"):
             entry = self.path / name
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            if name in found:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _become_latest(self) -> None:
         """Point `latest`, beside the run, at it."""
@@ -326,57 +324,10 @@ class RunFolder:
         return folder
 
     def existing(self, name: str) -> Path:
-        """Give the path of one of its files. Raises TenfoldError where it is not there."""
+        """Return the path of one of its files. Raises TenfoldError where it is absent."""
         file = self.path / name
         if not file.is_file():
             raise TenfoldError(
                 f"{file}: is not there; the run has not come that far, or lost the file"
             )
         return file
-
-    def _maker(self) -> str:
-        """Name the version that made the run, after a space; "" where that is not known."""
-        file = self.path / "environment.json"
-        versions = self.environment().get("versions") if file.is_file() else None
-        return (
-            f" {versions['tenfold']}"
-            if isinstance(versions, dict) and "tenfold" in versions
-            else ""
-        )
-
-    def _read_json(self, name: str) -> dict[str, Any]:
-        file = self.existing(name)
-        try:
-            value = json.loads(file.read_bytes())
-        except OSError as error:
-            raise TenfoldError(f"{file}: cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise TenfoldError(f"{file}: is cut or damaged, no valid JSON: {error}") from None
-        if not isinstance(value, dict):
-            raise TenfoldError(f"{file}: must hold an object. Received: {type(value).__name__}")
-        return value
-
-    def _write_json(self, name: str, value: dict[str, Any]) -> None:
-        self._write(name, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
-
-    def _write(self, name: str, content: bytes) -> None:
-        with atomic_write(self.path / name) as file:
-            file.write(content)
-
-
-def _damaged(file: Path, error: BaseException) -> TenfoldError:
-    reason = str(error).splitlines()[0]
-    return TenfoldError(f"{file}: is cut or damaged: {reason}; copy the run again, or train anew")
-
-
-def _with_columns(file: Path, table: "pl.DataFrame", names: Iterable[str]) -> "pl.DataFrame":
-    missing = [name for name in sorted(names) if name not in table.columns]
-    if missing:
-        raise TenfoldError(f"{file}: is no table of a run: it has no column {missing[0]!r}")
-    return table
-
-
-def _history_schema() -> "dict[str, type[pl.DataType]]":
-    import polars as pl
-
-    return {name: pl.Int64 if name == "epoch" else pl.Float64 for name in HISTORY}

@@ -1,6 +1,7 @@
 """The layers of a recipe's network: what each takes, and how they may follow one another."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -12,77 +13,129 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
+def doc(text: str) -> Meta:
+    """Describe a key of a recipe; `tenfold.run.recipe_reference` lists the descriptions."""
+    return Meta(description=text)
+
+
 class Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="layer"):
-    """One step of the network; the first takes pictures [n, 1, 28, 28] in 0-1."""
+    """A layer of the network; the first takes images [n, 1, 28, 28] in 0-1."""
+
+    takes: ClassVar[Literal["maps", "vectors", "any"]] = "any"  # [n, c, h, w], or [n, c] once flat
+
+    def fault(self, before: "Sequence[Layer]") -> str | None:
+        """Say why it cannot stand behind the layers `before`; None where it can."""
+        return None
 
 
 class Crop(Layer, frozen=True, tag="crop"):
-    """Keep the middle `size` x `size` pixels."""
+    """Crop the centre of the image."""
 
-    size: Count
+    takes: ClassVar = "maps"
+
+    size: Annotated[Count, doc("height and width that remain, in pixels")]
 
 
 class Conv(Layer, frozen=True, tag="conv"):
-    """Convolve with `filters` filters of `kernel_size` x `kernel_size`."""
+    """2D convolution."""
 
-    filters: Count
-    kernel_size: Count
-    stride: Count = 1
-    padding: Literal["same", "valid"] = "same"
-    bias: bool = True
+    takes: ClassVar = "maps"
+
+    filters: Annotated[Count, doc("number of output channels")]
+    kernel_size: Annotated[Count, doc("height and width of the kernel; odd with `same` padding")]
+    stride: Annotated[Count, doc("stride in both directions")] = 1
+    padding: Annotated[
+        Literal["same", "valid"], doc("zero padding that keeps the size at stride 1, or none")
+    ] = "same"
+    bias: Annotated[bool, doc("add a bias to each channel")] = True
+
+    def fault(self, before: Sequence[Layer]) -> str | None:
+        """Say why it cannot stand behind the layers `before`; None where it can."""
+        return _even(self.kernel_size) if self.padding == "same" else None
 
 
 class Whiten(Layer, frozen=True, tag="whiten"):
-    """Convolve with the main directions of the pictures' own patches, and their opposites.
+    """Fixed whitening convolution: principal components of image patches, and their negatives.
 
-    The first layer but for a crop; it is found from the training pictures and learns nothing.
+    Must be the first layer, or follow only crops. It is computed from the training images and has
+    no trainable parameters.
     """
 
-    filters: Annotated[int, Meta(ge=2, multiple_of=2)]
-    kernel_size: Count
-    stride: Count = 1
+    takes: ClassVar = "maps"
+
+    filters: Annotated[
+        int,
+        Meta(ge=2, multiple_of=2),
+        doc("number of output channels; at most twice `kernel_size` squared"),
+    ]
+    kernel_size: Annotated[Count, doc("height and width of the patches; odd")]
+    stride: Annotated[Count, doc("stride in both directions")] = 1
+
+    def fault(self, before: Sequence[Layer]) -> str | None:
+        """Say why it cannot stand behind the layers `before`; None where it can."""
+        most = 2 * self.kernel_size**2
+        if not all(isinstance(layer, Crop) for layer in before):
+            return "must be the first, or behind a crop"
+        if self.filters > most:
+            return (
+                f"patches of {self.kernel_size} x {self.kernel_size} have at most {most} filters. "
+                f"Received: {self.filters}"
+            )
+        return _even(self.kernel_size)
 
 
 class BatchNorm(Layer, frozen=True, tag="batch_norm"):
-    """Normalise each channel; `momentum` is the newest batch's weight in the running mean."""
+    """Batch normalisation of each channel."""
 
-    momentum: Annotated[float, Meta(gt=0, le=1)] = 0.1
+    takes: ClassVar = "maps"
+
+    momentum: Annotated[
+        float, Meta(gt=0, le=1), doc("weight of the newest batch in the running mean and variance")
+    ] = 0.1
 
 
 class Relu(Layer, frozen=True, tag="relu"):
-    """max(x, 0)."""
+    """Rectified linear unit, max(x, 0)."""
 
 
 class Gelu(Layer, frozen=True, tag="gelu"):
-    """x times the standard normal's cumulative probability of x, in the tanh approximation."""
+    """Gaussian error linear unit, in the tanh approximation."""
 
 
 class MaxPool(Layer, frozen=True, tag="max_pool"):
-    """Take the largest value of each `pool_size` x `pool_size` window; windows do not overlap."""
+    """Max pooling over windows that do not overlap."""
 
-    pool_size: Count = 2
+    takes: ClassVar = "maps"
+
+    pool_size: Annotated[Count, doc("height, width and stride of the window")] = 2
 
 
 class Dropout(Layer, frozen=True, tag="dropout"):
-    """Silence this share of the values while training."""
+    """Dropout: zero values at random during training."""
 
-    rate: Share
+    rate: Annotated[Share, doc("fraction of the values that is zeroed")]
 
 
 class Flatten(Layer, frozen=True, tag="flatten"):
-    """Lay channels, rows and columns out in one row."""
+    """Flatten channels, rows and columns into one vector."""
+
+    takes: ClassVar = "maps"
 
 
 class Dense(Layer, frozen=True, tag="dense"):
-    """Connect every value to each of `units` units."""
+    """Fully connected layer."""
 
-    units: Count
+    takes: ClassVar = "vectors"
+
+    units: Annotated[Count, doc("number of output units")]
 
 
 class Output(Layer, frozen=True, tag="output"):
-    """Connect every value to one unit a class; their softmax is the answer. Always the last."""
+    """Fully connected layer with one unit per class, followed by softmax. Always the last layer."""
 
-    scale: Positive = 1.0
+    takes: ClassVar = "vectors"
+
+    scale: Annotated[Positive, doc("factor on the logits before the softmax")] = 1.0
 
 
 AnyLayer = (
@@ -105,26 +158,17 @@ def check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
         raise TenfoldError(f"recipe {where}: the network must end in its one 'output' layer")
     flat = False
     for number, layer in enumerate(layers, 1):
-        kind = type(layer).__struct_config__.tag
-        if flat and isinstance(layer, Crop | Conv | Whiten | MaxPool | BatchNorm | Flatten):
-            raise TenfoldError(f"recipe {where}: layer {number} ({kind}) comes after 'flatten'")
-        if not flat and isinstance(layer, Dense | Output):
-            raise TenfoldError(f"recipe {where}: layer {number} ({kind}) needs 'flatten' before it")
-        if isinstance(layer, Whiten):
-            if not all(isinstance(before, Crop) for before in layers[: number - 1]):
-                raise TenfoldError(
-                    f"recipe {where}: layer {number} (whiten) must be the first, or behind a crop"
-                )
-            if layer.filters > 2 * layer.kernel_size**2:
-                raise TenfoldError(
-                    f"recipe {where}: layer {number} (whiten): patches of {layer.kernel_size} x "
-                    f"{layer.kernel_size} have at most {2 * layer.kernel_size**2} filters. "
-                    f"Received: {layer.filters}"
-                )
-        same = isinstance(layer, Whiten) or (isinstance(layer, Conv) and layer.padding == "same")
-        if isinstance(layer, Conv | Whiten) and same and layer.kernel_size % 2 == 0:
-            raise TenfoldError(
-                f"recipe {where}: layer {number} ({kind}): 'same' padding needs an odd size. "
-                f"Received: {layer.kernel_size}"
-            )
+        what = f"recipe {where}: layer {number} ({type(layer).__struct_config__.tag})"
+        if flat and layer.takes == "maps":
+            raise TenfoldError(f"{what} comes after 'flatten'")
+        if not flat and layer.takes == "vectors":
+            raise TenfoldError(f"{what} needs 'flatten' before it")
+        if fault := layer.fault(layers[: number - 1]):
+            raise TenfoldError(f"{what}: {fault}")
         flat = flat or isinstance(layer, Flatten)
+
+
+def _even(kernel_size: int) -> str | None:
+    if kernel_size % 2:
+        return None
+    return f"'same' padding needs an odd kernel_size. Received: {kernel_size}"

@@ -4,7 +4,6 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,136 +12,149 @@ import tomli_w
 from msgspec import Meta, Struct
 
 from tenfold.errors import TenfoldError
-from tenfold.run.layers import AnyLayer, Count, NotNegative, Positive, Share, check_network
-
-
-class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a training picture may be changed, each time anew and never mirrored; 0 is not at all."""
-
-    rotation: NotNegative = 0.0  # degrees to either side
-    zoom: Share = 0.0  # 0.1: from 0.9 to 1.1 times
-    zoom_axes: Literal["each", "both"] = "each"  # a factor for each axis, or one for both
-    shift: Share = 0.0  # share of width and of height, to either side
-    shear: NotNegative = 0.0  # degrees to either side
-    fill: Literal["nearest", "background"] = "background"  # what comes in at the border
-    fade: Share = 0.0  # last share of the steps, over which fewer and fewer pictures are changed
-    stretch: Share = 0.0  # share of the pictures whose digit is made as broad as high, or partly so
-    elastic: NotNegative = 0.0  # pixels by which parts are bent away, one standard deviation
-    stroke_width: Annotated[float, Meta(ge=0, le=1)] = (
-        0.0  # pixels wider or narrower on either side
-    )
-    neighbour: Share = 0.0  # share of the pictures with part of another digit at a side
-    line: Share = 0.0  # share of the pictures with a line across
-    outline: Share = 0.0  # share of the pictures whose strokes become their outlines
-    band: Share = 0.0  # share of the pictures with a band in which ink and paper change places
-    # Each of what follows is done to the share `probability` of the pictures, by up to so much.
-    probability: Annotated[float, Meta(ge=0, le=1)] = 0.3
-    crop_edge: Share = 0.0  # of the way from a 20-pixel digit's edge to its middle
-    contrast: Share = 0.0  # share of the ink's strength taken away
-    background: Share = 0.0  # of full ink, uneven over the picture
-    blur: NotNegative = 0.0  # pixels, one standard deviation
-    noise: NotNegative = 0.0  # of full ink, one standard deviation
-    specks: Share = 0.0  # share of the pixels that turn black or white
-    jpeg: Share = 0.0  # of full ink, to which the cosine transform of a block is rounded
-
-
-class Negatives(Struct, frozen=True, forbid_unknown_fields=True):
-    """Pictures of what is no digit, made up anew in each step, on which all classes are equal."""
-
-    share: Annotated[float, Meta(ge=0, le=1)] = 0.0  # so many beside each picture of a batch
-    weight: NotNegative = 1.0  # of their loss beside that of the digits
+from tenfold.run.augmentation import Augmentation, Negatives
+from tenfold.run.layers import AnyLayer, Count, NotNegative, Positive, Share, check_network, doc
+from tenfold.run.recipes import recipe_names as recipe_names
+from tenfold.run.recipes import recipe_text
 
 
 class RMSprop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rmsprop"):
-    """RMSprop as Keras 3 computes it: epsilon inside the root."""
+    """RMSprop as Keras 3 computes it, with epsilon inside the root."""
 
-    learning_rate: Positive = 0.001
-    rho: Share = 0.9
-    epsilon: Positive = 1e-7
+    learning_rate: Annotated[Positive, doc("learning rate")] = 0.001
+    rho: Annotated[Share, doc("decay of the running mean of squared gradients")] = 0.9
+    epsilon: Annotated[Positive, doc("added for numerical stability")] = 1e-7
 
 
 class SGD(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="sgd"):
     """Stochastic gradient descent with momentum."""
 
-    learning_rate: Positive = 0.01
-    momentum: Share = 0.0
-    nesterov: bool = False
-    weight_decay: NotNegative = 0.0
+    learning_rate: Annotated[Positive, doc("learning rate")] = 0.01
+    momentum: Annotated[Share, doc("momentum")] = 0.0
+    nesterov: Annotated[bool, doc("use Nesterov momentum")] = False
+    weight_decay: Annotated[NotNegative, doc("weight decay (L2)")] = 0.0
 
 
 class AdamW(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="adamw"):
     """Adam with decoupled weight decay."""
 
-    learning_rate: Positive = 0.001
-    beta1: Share = 0.9
-    beta2: Share = 0.999
-    weight_decay: NotNegative = 0.0
+    learning_rate: Annotated[Positive, doc("learning rate")] = 0.001
+    beta1: Annotated[Share, doc("decay of the running mean of gradients")] = 0.9
+    beta2: Annotated[Share, doc("decay of the running mean of squared gradients")] = 0.999
+    weight_decay: Annotated[NotNegative, doc("decoupled weight decay")] = 0.0
 
 
 class Muon(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="muon"):
     """Muon (orthogonalised momentum) on all filters but the first layer's; AdamW on the rest."""
 
-    learning_rate: Positive = 0.02
-    momentum: Share = 0.9
-    newton_schulz_steps: Count = 3
-    adamw_learning_rate: Positive = 0.003
-    weight_decay: NotNegative = 0.0
+    learning_rate: Annotated[Positive, doc("learning rate of the filters that Muon updates")] = 0.02
+    momentum: Annotated[Share, doc("momentum")] = 0.9
+    newton_schulz_steps: Annotated[Count, doc("iterations of the orthogonalisation")] = 3
+    adamw_learning_rate: Annotated[Positive, doc("learning rate of all other parameters")] = 0.003
+    weight_decay: Annotated[NotNegative, doc("decoupled weight decay of both optimisers")] = 0.0
 
 
 class Constant(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="constant"):
-    """The learning rate stays as it is."""
+    """Constant learning rate."""
 
 
 class Plateau(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="plateau"):
-    """Multiply the learning rate by `factor` when validation accuracy has not risen for a while."""
+    """Multiply the learning rate by `factor` when validation accuracy stops improving."""
 
-    patience: Count = 3
-    factor: Share = 0.5
-    min_learning_rate: NotNegative = 0.0
-    min_delta: NotNegative = 1e-4
+    patience: Annotated[Count, doc("epochs without improvement before the rate is reduced")] = 3
+    factor: Annotated[Share, doc("factor on the learning rate")] = 0.5
+    min_learning_rate: Annotated[NotNegative, doc("lower bound of the learning rate")] = 0.0
+    min_delta: Annotated[NotNegative, doc("smallest rise of accuracy that counts")] = 1e-4
 
 
 class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="linear"):
-    """Rise from zero over the first `warmup` of all steps, then fall linearly to zero."""
+    """Linear warm-up from zero, then linear decay to zero."""
 
-    warmup: Share = 0.1
+    warmup: Annotated[Share, doc("fraction of all steps spent in the warm-up")] = 0.1
+
+
+AnyOptimiser = RMSprop | SGD | AdamW | Muon
+AnySchedule = Constant | Plateau | Linear
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every choice of a training run; the same recipe, data and machine give the same weights."""
 
-    name: str
-    description: str = ""
-    epochs: Count
-    steps: Annotated[int, Meta(ge=0)] = 0  # 0: as many as the epochs have
-    batch_size: Count
-    val_fraction: Share = 0.0
-    split: Literal["stratified", "notebook", "writer", "random"] = "stratified"
-    folds: Annotated[int, Meta(ge=0)] = 0  # so many networks, each trained without a fold
-    members: Annotated[int, Meta(ge=1)] = 1  # so many networks on the same pictures, averaged
-    parallel_members: Annotated[int, Meta(ge=0)] = 0  # in one step; 0: all on a GPU, else one
-    label_smoothing: Share = 0.0
-    initialisation: Literal["glorot", "he", "dirac"] = "glorot"
-    test_time_shift: Annotated[int, Meta(ge=0, le=4)] = 0  # pixels; 1 averages over 5 views
-    reject_fraction: Annotated[float, Meta(ge=0, le=0.5)] = (
-        0.0  # share of held-back pictures; 0: uncalibrated
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    threads: Annotated[int, Meta(ge=0)] = 0  # 0: every core
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    seed: Annotated[int, Meta(ge=0, lt=2**31)] = 0
-    network: tuple[AnyLayer, ...]
-    augmentation: Augmentation = Augmentation()
-    # Share of the 1, 4, 7 and 9 that are written as outside America: flag and foot, bar, curl.
-    writing_styles: Share = 0.0
-    negatives: Negatives = Negatives()
-    optimiser: RMSprop | SGD | AdamW | Muon
-    schedule: Constant | Plateau | Linear = Constant()
+    name: Annotated[str, doc("name of the recipe; new run folders are named after it")]
+    description: Annotated[str, doc("one line for the reader")] = ""
+    epochs: Annotated[Count, doc("passes over the training set")]
+    steps: Annotated[int, Meta(ge=0), doc("optimiser steps; 0: as many as `epochs` need")] = 0
+    batch_size: Annotated[Count, doc("images per optimiser step")]
+    val_fraction: Annotated[Share, doc("fraction of the source held back for validation")] = 0.0
+    split: Annotated[
+        Literal["stratified", "notebook", "writer", "random"],
+        doc(
+            "how validation images or folds are drawn: per class, as the Kaggle notebook does, by "
+            "writer, or uniformly"
+        ),
+    ] = "stratified"
+    folds: Annotated[
+        int, Meta(ge=0), doc("cross-validation: number of networks, each trained without one fold")
+    ] = 0
+    members: Annotated[
+        int, Meta(ge=1), doc("ensemble: number of networks trained on all images and averaged")
+    ] = 1
+    parallel_members: Annotated[
+        int, Meta(ge=0), doc("members trained in one step; 0: all on a GPU, one on a CPU")
+    ] = 0
+    label_smoothing: Annotated[Share, doc("label smoothing of the cross-entropy")] = 0.0
+    initialisation: Annotated[
+        Literal["glorot", "he", "dirac"],
+        doc(
+            "initial weights: Glorot uniform, He normal, or He normal with identity filters (dirac)"
+        ),
+    ] = "glorot"
+    test_time_shift: Annotated[
+        int,
+        Meta(ge=0, le=4),
+        doc("test-time augmentation where confidence is below 0.8: pixels to shift 5 views by"),
+    ] = 0
+    reject_fraction: Annotated[
+        float,
+        Meta(ge=0, le=0.5),
+        doc("calibrate on validation images and reject this fraction of them; 0: no calibration"),
+    ] = 0.0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], doc("precision of the forward and backward pass")
+    ] = "auto"
+    threads: Annotated[int, Meta(ge=0), doc("CPU threads; 0: every core")] = 0
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], doc("device; auto: a GPU where there is one")
+    ] = "auto"
+    seed: Annotated[
+        int,
+        Meta(ge=0, lt=2**31),
+        doc("random seed for initialisation, shuffling, augmentation and the split"),
+    ] = 0
+    network: Annotated[tuple[AnyLayer, ...], doc("the layers, first to last")]
+    augmentation: Annotated[Augmentation, doc("changes to training images")] = Augmentation()
+    writing_styles: Annotated[
+        Share,
+        doc(
+            "fraction of the 1, 4, 7 and 9 redrawn in other writing styles: 1 with flag and foot, "
+            "crossed 7, curled 9, short-stemmed 4"
+        ),
+    ] = 0.0
+    negatives: Annotated[Negatives, doc("synthetic non-digits")] = Negatives()
+    optimiser: Annotated[AnyOptimiser, doc("the optimiser, by its `name`")]
+    schedule: Annotated[
+        Constant | Plateau | Linear, doc("the learning-rate schedule, by its `name`")
+    ] = Constant()
 
     @property
     def networks(self) -> int:
         """How many networks it trains: one a fold, or one a member."""
         return self.folds or self.members
+
+    @property
+    def group_size(self) -> int:
+        """How many networks of a resolved recipe are trained at once."""
+        return self.parallel_members if self.members > 1 else 1
 
     def to_toml(self) -> str:
         """Write the recipe as TOML that `load_recipe` reads back to an equal recipe."""
@@ -152,11 +164,6 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         tables = {key: value for key, value in table.items() if isinstance(value, dict)}
         rows = ",\n".join(f"    {_inline(layer)}" for layer in layers)
         return f"{tomli_w.dumps(head)}\nnetwork = [\n{rows},\n]\n\n{tomli_w.dumps(tables)}"
-
-
-def recipe_names() -> list[str]:
-    """Name the recipes that come with the package."""
-    return sorted(Path(str(entry)).stem for entry in _folder().iterdir() if entry.name[0] != "_")
 
 
 def load_recipe(name: str | Path | Recipe, settings: Iterable[str] = ()) -> Recipe:
@@ -189,7 +196,7 @@ def parse_recipe(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         recipe = msgspec.convert(table, Recipe)
     except msgspec.ValidationError as error:
         raise TenfoldError(f"recipe {where}: {_explain(str(error))}") from None
-    check_network(where, recipe.network)
+    _check(where, recipe)
     return recipe
 
 
@@ -197,18 +204,31 @@ def change(recipe: Recipe, **values: Any) -> Recipe:
     """Return the recipe with other top-level values, checked like those of a file."""
     table = msgspec.to_builtins(recipe) | values
     try:
-        return msgspec.convert(table, Recipe)
+        changed = msgspec.convert(table, Recipe)
     except msgspec.ValidationError as error:
         raise TenfoldError(f"recipe {recipe.name}: {_explain(str(error))}") from None
+    _check(recipe.name, changed)
+    return changed
 
 
-def _folder() -> Any:  # importlib's Traversable moved between versions
-    return resources.files("tenfold.run") / "recipes"
+def _check(where: str, recipe: Recipe) -> None:
+    """Raise TenfoldError where values do not go together."""
+    check_network(where, recipe.network)
+    if recipe.folds and recipe.members > 1:
+        raise TenfoldError(
+            f"recipe {where}: --folds and --members both say how many networks; give one. "
+            f"Received: {recipe.folds} folds, {recipe.members} members"
+        )
+    if recipe.folds and recipe.reject_fraction:
+        raise TenfoldError(
+            f"recipe {where}: --folds leaves no images that no network was trained on, to choose "
+            "the rejection threshold on; give --set reject_fraction=0"
+        )
 
 
 def _read(name: str | Path) -> tuple[str, str]:
     if str(name) in recipe_names():
-        return str(name), (_folder() / f"{name}.toml").read_text("utf-8")
+        return str(name), recipe_text(str(name))
     path = Path(name)
     if path.is_file():
         try:
@@ -259,8 +279,8 @@ def _homes() -> dict[str, str]:
         "network": AnyLayer.__args__,
         "augmentation": (Augmentation,),
         "negatives": (Negatives,),
-        "schedule": (Plateau, Linear),
-        "optimiser": (RMSprop, SGD, AdamW, Muon),
+        "schedule": AnySchedule.__args__,
+        "optimiser": AnyOptimiser.__args__,
     }
     homes = {
         name: f"{table}.{name}"

@@ -1,1 +1,1 @@
-"""The page to draw on, and what it asks."""
+"""The local web page to draw on, and its server."""

@@ -1,4 +1,4 @@
-"""What every request passes: who may ask, how much may be sent, what the answer forbids a page."""
+"""Middleware for every request: checks host, origin and size, and sets security headers."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -14,41 +14,41 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",  # a newer Tenfold is a newer page at once
+    "Cache-Control": "no-cache",  # so that an upgrade of Tenfold shows its new page at once
 }
 
 
 class Guard:
-    """Refuses other websites and bodies that are too large, and sets the headers of every answer.
+    """Rejects other websites and too large bodies, and sets the headers of every response.
 
-    A website that a person visits can make the browser ask a server on loopback. Its own name
-    stands in `Origin` then, or, where it lets that name point to 127.0.0.1, in `Host`. A bare
-    address cannot be made to point elsewhere, so it is always let through.
+    A website that a person visits can make the browser send requests to a server on loopback. Its
+    own name is in `Origin` then, or, where that name resolves to 127.0.0.1 (DNS rebinding), in
+    `Host`. A bare address cannot be rebound, so it is always allowed.
 
     Args:
-        app: what answers.
-        host: the name that the server was told to listen on.
-        most_bytes: the largest body for each path; none may be sent elsewhere.
+        app: the application to protect.
+        host: the name that the server listens on.
+        max_bytes: the largest body for each path, in bytes; 0 for all other paths.
     """
 
-    def __init__(self, app: ASGIApp, host: str, most_bytes: dict[str, int]) -> None:
+    def __init__(self, app: ASGIApp, host: str, max_bytes: dict[str, int]) -> None:
         self._app = app
         self._names = {"localhost", host.lower()}
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        left = most = self._most_bytes.get(scope["path"], 0)
+        left = limit = self._max_bytes.get(scope["path"], 0)
 
         async def receive_bounded() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
-                raise HTTPException(413, too_large(most))
+                raise HTTPException(413, too_large(limit))
             return message
 
         async def send_guarded(message: Message) -> None:
@@ -56,22 +56,26 @@ class Guard:
                 MutableHeaders(scope=message).update(HEADERS)
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope), most)
-        answer = JSONResponse({"error": refusal[1]}, refusal[0]) if refusal else self._app
-        await answer(scope, receive_bounded, send_guarded)
+        rejection = self._rejection(Headers(scope=scope), limit)
+        app = JSONResponse({"error": rejection[1]}, rejection[0]) if rejection else self._app
+        await app(scope, receive_bounded, send_guarded)
 
-    def _refusal(self, headers: Headers, most: int) -> tuple[int, str] | None:
+    def _rejection(self, headers: Headers, limit: int) -> tuple[int, str] | None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._is_ours(host):
-            return 403, f"the host {host[:100]!r} is not this server's; use its address or --host"
+        if not self._is_allowed(host):
+            return (
+                403,
+                "unknown host; open the page by its address, or name the host with --host. "
+                f"Received: {host[:100]!r}",
+            )
         if origin is not None and urlsplit(origin).netloc != host:
-            return 403, f"only this server's own page may ask. Received: {origin[:100]!r}"
+            return 403, f"requests from other websites are rejected. Received: {origin[:100]!r}"
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > most:
-            return 413, too_large(most)
+        if not length.isdecimal() or int(length) > limit:
+            return 413, too_large(limit)
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_allowed(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
             if name in self._names:
@@ -82,6 +86,6 @@ class Guard:
         return True
 
 
-def too_large(most: int) -> str:
-    """Say how much may be sent, in one line."""
-    return f"at most {most:,} bytes can be sent here; send a smaller picture, or fewer strokes"
+def too_large(limit: int) -> str:
+    """Describe the limit in one line."""
+    return f"the limit is {limit:,} bytes; send a smaller image, or fewer strokes"

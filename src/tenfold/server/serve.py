@@ -1,4 +1,4 @@
-"""Listen, say where, and answer until Ctrl-C."""
+"""Run the server until Ctrl-C."""
 
 import errno
 import socket
@@ -10,29 +10,29 @@ from tenfold.model.reader import Reader
 from tenfold.server.app import create_app
 
 BACKLOG = 128
-LAST_SECONDS = 3  # for requests under way at the end
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+SHUTDOWN_SECONDS = 3  # for pending requests
+ALL_INTERFACES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port, before anything else is done.
+    """Bind a port, before a model is loaded.
 
     Args:
         host: a name or an address.
-        port: 0 for any that is free.
+        port: 0 for any free port.
 
     Raises:
-        TenfoldError: where that cannot be had.
+        TenfoldError: where the port is in use or the host cannot be bound.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, *_, address = found[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, address = addresses[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise TenfoldError(
-                f"--port: {port} on {host} is taken; stop what listens there, or choose another "
-                "port (0: any that is free)"
+                f"--port: {port} on {host} is in use; stop the program that listens there, or "
+                "choose another port (0: any free port)"
             ) from None
         raise TenfoldError(
             f"--host, --port: cannot listen on {host}, port {port}: {error.strerror or error}"
@@ -40,12 +40,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(reader: Reader, listener: socket.socket, host: str) -> None:
-    """Answer until Ctrl-C; prints one line with the page's address.
+    """Serve until Ctrl-C; prints one line with the address of the page.
 
     Args:
-        reader: what reads.
-        listener: what `listen` gave.
-        host: the name that it was given.
+        reader: reads the digits.
+        listener: as `listen` returns it.
+        host: the host that `listen` was given.
     """
     config = uvicorn.Config(
         create_app(reader, host),
@@ -53,19 +53,19 @@ def serve(reader: Reader, listener: socket.socket, host: str) -> None:
         ws="none",
         log_level="error",
         server_header=False,
-        timeout_graceful_shutdown=LAST_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     try:
-        print(f"Draw at {_address(listener, host)} (Ctrl-C ends it)", flush=True)
+        print(f"Draw at {_address(listener, host)} (Ctrl-C stops it)", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn has ended in good order, and hands the signal on
+    except KeyboardInterrupt:  # uvicorn has shut down, and raises the signal again
         pass
     finally:
         listener.close()
 
 
 def _address(listener: socket.socket, host: str) -> str:
-    name = ANYWHERE.get(host, host)
+    name = ALL_INTERFACES.get(host, host)
     shown = f"[{name}]" if ":" in name else name
-    everywhere = ", and at this machine's other addresses" if host in ANYWHERE else ""
-    return f"http://{shown}:{listener.getsockname()[1]}{everywhere}"
+    others = ", and at this machine's other addresses" if host in ALL_INTERFACES else ""
+    return f"http://{shown}:{listener.getsockname()[1]}{others}"

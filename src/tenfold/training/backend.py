@@ -1,73 +1,109 @@
-"""Settle what a recipe leaves to the machine: device, precision, threads."""
+"""The device: what a recipe leaves to the machine, and how to compute on it."""
 
 import ctypes
 import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import torch
 
 from tenfold.errors import TenfoldError
 from tenfold.run import environment
 from tenfold.run.recipe import Plateau, Recipe, change
+from tenfold.training.layers import unstackable
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A device, set up for a recipe.
+
+    Args:
+        device: where everything is computed.
+        dtype: what convolutions and matrix products are computed in: float32 or bfloat16.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+
+    @classmethod
+    def prepare(cls, recipe: Recipe) -> "Backend":
+        """Set the process up for a resolved recipe."""
+        torch.set_num_threads(recipe.threads)
+        if sys.platform == "linux":
+            _keep_freed_memory()
+        return cls(torch.device(recipe.device), getattr(torch, recipe.precision))
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether an operation is done when its call returns: on the CPU."""
+        return self.device.type == "cpu"
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was given."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Compute within in `dtype` what gains by it."""
+        enabled = self.dtype == torch.bfloat16
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
 
 def resolve(recipe: Recipe) -> Recipe:
     """Replace every `auto` of a recipe by what this machine offers.
 
     Raises:
-        TenfoldError: where the recipe asks for a device that is not there, or for members at once
-            that must learn one after another.
+        TenfoldError: where the recipe wants a device that is absent, or wants to train members at
+            once that must be trained one after another.
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     device = recipe.device
     if device == "auto":
         device = "cuda" if cuda else "mps" if mps else "cpu"
     if (device == "cuda" and not cuda) or (device == "mps" and not mps):
-        found = "cuda" if cuda else "mps" if mps else "cpu alone"
-        raise TenfoldError(f"--device {device}: torch finds no such device here, but {found}")
+        available = "cuda" if cuda else "mps" if mps else "cpu only"
+        raise TenfoldError(f"--device {device}: not available here. Available: {available}")
     precision = recipe.precision
     if precision == "auto":
         # Without the instructions bfloat16 is emulated: 0.9 GFLOP/s, float32 110 (Zen 3).
-        quick = device == "cuda" or (device == "cpu" and environment.cpu_has_bfloat16())
-        precision = "bfloat16" if quick else "float32"
-    threads = recipe.threads or environment.default_threads()
-    at_once = _members_at_once(recipe, device)
+        native = device == "cuda" or (device == "cpu" and environment.cpu_has_bfloat16())
+        precision = "bfloat16" if native else "float32"
     return change(
-        recipe, device=device, precision=precision, threads=threads, parallel_members=at_once
+        recipe,
+        device=device,
+        precision=precision,
+        threads=recipe.threads or environment.default_threads(),
+        parallel_members=_parallel_members(recipe, device),
     )
 
 
-def _members_at_once(recipe: Recipe, device: str) -> int:
-    """Settle how many members learn in one step; a schedule that watches them wants each alone."""
-    apart = isinstance(recipe.schedule, Plateau) or recipe.negatives.share > 0
-    if recipe.parallel_members > 1 and apart:
+def _parallel_members(recipe: Recipe, device: str) -> int:
+    """Decide how many members to train in one step."""
+    if recipe.members == 1:
+        return 1
+    reason = None
+    if isinstance(recipe.schedule, Plateau):
+        reason = "the plateau schedule watches the validation accuracy of each"
+    elif recipe.negatives.share > 0:
+        reason = "the recipe has negatives"
+    elif layer := unstackable(recipe.network):
+        reason = f"{layer} cannot be stacked"
+    if recipe.parallel_members > 1 and reason:
         raise TenfoldError(
-            f"recipe {recipe.name}: members cannot learn at once where the schedule watches "
-            "validation, or where there are negatives; give --set parallel_members=1. Received: "
-            f"{recipe.parallel_members}"
+            f"recipe {recipe.name}: members cannot be trained at once: {reason}; give --set "
+            f"parallel_members=1. Received: {recipe.parallel_members}"
         )
-    together = device == "cuda" and recipe.members > 1 and not apart
+    together = device == "cuda" and reason is None
     return recipe.parallel_members or (recipe.members if together else 1)
 
 
-def prepare(recipe: Recipe) -> torch.device:
-    """Set the process up for a resolved recipe and return its device."""
-    torch.set_num_threads(recipe.threads)
-    if sys.platform == "linux":
-        _keep_freed_memory()
-    return torch.device(recipe.device)
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until a GPU has done what it was given; a CPU has."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
 def device_name(device: str) -> str:
-    """Name a device as a person would: the processor's or the GPU's name."""
-    return torch.cuda.get_device_name() if device == "cuda" else environment.cpu_name()
+    """Return the name of the processor or the GPU."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{environment.cpu_name()} GPU" if device == "mps" else environment.cpu_name()
 
 
 def _keep_freed_memory() -> None:

@@ -1,11 +1,18 @@
-"""What a network says of pictures, as they come and outside training."""
+"""Predict with networks: logits, and probabilities as the model file gives them."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tenfold.data.dataset import Images
+from tenfold.data.dataset import SIDE, Images
+from tenfold.training.network import Network
+
+TTA_THRESHOLD = 0.8  # where the first confidence is below it, shifted views are averaged in
+
+Probabilities = NDArray[np.float32]
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -14,19 +21,76 @@ def to_float(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def forward(
-    network: nn.Module, images: Images, device: torch.device, batch: int = 256
+def predict_logits(
+    network: nn.Module, images: Images, device: torch.device, batch_size: int = 256
 ) -> NDArray[np.float32]:
-    """Answer pictures uint8 [n, 28, 28] in float32; return logits float32 [n, classes]."""
+    """Return the logits of images uint8 [n, 28, 28], float32 [n, classes], in evaluation mode."""
     was_training = network.training
     network.eval()
-    parts = [
+    batches = [
         network(
-            to_float(torch.tensor(images[start : start + batch], device=device)).contiguous(
+            to_float(torch.tensor(images[start : start + batch_size], device=device)).contiguous(
                 memory_format=torch.channels_last
             )
         ).cpu()
-        for start in range(0, len(images), batch)
+        for start in range(0, len(images), batch_size)
     ]
     network.train(was_training)
-    return torch.cat(parts).numpy()
+    return torch.cat(batches).numpy()
+
+
+def predict_probabilities(
+    networks: Sequence[Network], images: Images, shift: int = 0, temperature: float = 1.0
+) -> Probabilities:
+    """Return the networks' mean probabilities, test-time augmentation included.
+
+    Args:
+        networks: trained networks; at least one.
+        images: uint8 [n, 28, 28].
+        shift: pixels; where the mean's confidence is below `TTA_THRESHOLD`, it is averaged with
+            that of four views shifted by so much. 0: never.
+        temperature: what logits are divided by.
+
+    Returns:
+        float32 [n, classes].
+    """
+    first = predict_single_view(networks, images, temperature)
+    return average_shifted_views(networks, images, first, shift, temperature)
+
+
+def predict_single_view(
+    networks: Sequence[Network], images: Images, temperature: float = 1.0
+) -> Probabilities:
+    """Return the networks' mean probabilities of the images as they are, float32 [n, classes]."""
+    members = []
+    for network in networks:
+        device = next(network.parameters()).device
+        logits = torch.from_numpy(predict_logits(network, np.ascontiguousarray(images), device))
+        members.append(torch.softmax(logits / temperature, dim=1))
+    probabilities: Probabilities = torch.stack(members).mean(dim=0).numpy()
+    return probabilities
+
+
+def average_shifted_views(
+    networks: Sequence[Network],
+    images: Images,
+    first: Probabilities,
+    shift: int,
+    temperature: float,
+) -> Probabilities:
+    """Average shifted views into the unsure rows of `first`, float32 [n, classes]."""
+    probabilities = first.copy()
+    unsure = first.max(axis=1) < TTA_THRESHOLD
+    if shift and unsure.any():
+        padded = np.pad(images[unsure], ((0, 0), (shift, shift), (shift, shift)))
+        views = [
+            padded[:, top : top + SIDE, left : left + SIDE] for top, left in view_corners(shift)
+        ]
+        shifted = [predict_single_view(networks, view, temperature) for view in views]
+        probabilities[unsure] = np.mean([first[unsure], *shifted], axis=0)
+    return probabilities
+
+
+def view_corners(shift: int) -> list[tuple[int, int]]:
+    """Return where the four shifted views begin in an image padded by `shift`: row, column."""
+    return [(0, shift), (2 * shift, shift), (shift, 0), (shift, 2 * shift)]

@@ -1,4 +1,4 @@
-"""Make up pictures that show no digit: strokes, letters, shapes and noise, spoilt digits.
+"""Make up images that show no digit: strokes, letters, shapes and noise, spoilt digits.
 
 None is taken from anywhere: letters are skeletons written down here, the rest is drawn at random.
 A network that learns to be unsure of them is unsure of other such things too (Hendrycks et al.
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tenfold.data.dataset import SIDE
+from tenfold.training.augment.draws import draw_strokes, uniform
 
 # Places on a grid of 5 columns and 7 rows, column then row, a word a stroke. Letters that are
 # digits to many hands (O o D l I S s Z z B b G g q y) are not among them.
@@ -83,7 +84,7 @@ HALVED = (2, 3, 5, 8)  # half a 0, 4, 6, 7 or 9 is often a 1
 def make_negatives(
     images: Tensor, labels: Tensor, count: int, generator: torch.Generator
 ) -> Tensor:
-    """Make up pictures without a digit: of scribbles, letters and shapes three times as many.
+    """Make up images without a digit: of scribbles, letters and shapes three times as many.
 
     Args:
         images: float [n, 1, 28, 28] in 0-1, digits to spoil.
@@ -92,7 +93,7 @@ def make_negatives(
         generator: the source of the draws, on the same device.
 
     Returns:
-        float [m, 1, 28, 28] in 0-1; m is `count`, less where no picture is fit to be spoilt.
+        float [m, 1, 28, 28] in 0-1; m is `count`, less where no image is fit to be spoilt.
     """
     each = -(-count // 13)
     made = [
@@ -104,56 +105,43 @@ def make_negatives(
         _shapes(3 * each, generator),
         _noise(each, generator),
     ]
-    whole = torch.cat([pictures.to(images.device) for pictures in made])
+    whole = torch.cat([part.to(images.device) for part in made])
     order = torch.randperm(len(whole), generator=generator, device=images.device)
     return whole[order[:count]]
 
 
-def rand(generator: torch.Generator, *size: int) -> Tensor:
-    """Draw numbers in 0-1, on the generator's device."""
-    return torch.rand(*size, generator=generator, device=generator.device)
-
-
-def _places(among: int, count: int, generator: torch.Generator) -> Tensor:
+def _choose(among: int, count: int, generator: torch.Generator) -> Tensor:
     return torch.randint(among, (count,), generator=generator, device=generator.device)
 
 
-def stroked(points: Tensor, width: Tensor) -> Tensor:
-    """Draw points [n, p, 2] (x, y in pixels) with pens of `width` [n, 1] pixels."""
-    line = torch.arange(SIDE, device=points.device) + 0.5
-    places = torch.cartesian_prod(line, line).flip(1)
-    away = torch.cdist(places.expand(len(points), -1, -1), points).amin(2)
-    return (width / 2 + 0.5 - away).clamp(0, 1).view(-1, 1, SIDE, SIDE)
-
-
 def _pens(count: int, generator: torch.Generator) -> Tensor:
-    return 1.2 + 3 * rand(generator, count, 1)
+    return 1.2 + 3 * uniform(generator, count, 1)
 
 
 def _scribbles(count: int, generator: torch.Generator) -> Tensor:
     """Draw a pen's wandering: round, straight, or in loops; dense or loose."""
-    turns = int(5 + 14 * rand(generator, 1).item())
+    turns = int(5 + 14 * uniform(generator, 1).item())
     third = count // 3
-    corners = 4 + (SIDE - 8) * rand(generator, count - third, 2, 1, turns)
+    corners = 4 + (SIDE - 8) * uniform(generator, count - third, 2, 1, turns)
     loose = [
         functional.interpolate(corners[part], (1, 3 * POINTS), mode=mode, align_corners=True)
         for part, mode in ((slice(0, third), "bicubic"), (slice(third, None), "bilinear"))
     ]
     path = torch.cat([*(part[:, :, 0] for part in loose), _loops(third, generator)])
-    return stroked(path.transpose(1, 2).clamp(3, SIDE - 3), _pens(count, generator) * 0.8)
+    return draw_strokes(path.transpose(1, 2).clamp(3, SIDE - 3), _pens(count, generator) * 0.8)
 
 
 def _loops(count: int, generator: torch.Generator) -> Tensor:
     """Add up circular movements of a hand that also drifts, [n, 2, 3 POINTS], in 20 x 20 pixels."""
     waves = 4
     along = torch.linspace(0, 1, 3 * POINTS, device=generator.device)
-    speed = 2 + 5 * rand(generator, count, 2, waves, 1)
-    phase = rand(generator, count, 2, waves, 1)
-    size = rand(generator, count, 2, waves, 1) / speed.sqrt()
+    speed = 2 + 5 * uniform(generator, count, 2, waves, 1)
+    phase = uniform(generator, count, 2, waves, 1)
+    size = uniform(generator, count, 2, waves, 1) / speed.sqrt()
     path = (size * (2 * math.pi * (speed * along + phase)).sin()).sum(2)
     path = path - path.amin(2, keepdim=True)
     # No slimmer than three to five: a bar is a 1.
-    sides = 18 * (0.6 + 0.4 * rand(generator, count, 2, 1))
+    sides = 18 * (0.6 + 0.4 * uniform(generator, count, 2, 1))
     drawn: Tensor = (path / path.amax(2, keepdim=True).clamp(min=1e-3) - 0.5) * sides
     return SIDE / 2 + drawn
 
@@ -161,10 +149,12 @@ def _loops(count: int, generator: torch.Generator) -> Tensor:
 def _letters(count: int, generator: torch.Generator) -> Tensor:
     """Draw skeletons of letters and signs, bent, and of any breadth."""
     known = _skeletons().to(generator.device)
-    chosen = known[_places(len(known), count, generator)]
-    size = torch.stack([9 + 10 * rand(generator, count), 16 + 5 * rand(generator, count)], dim=1)
-    size = torch.where(rand(generator, count, 1) < 0.1, size.flip(1), size)
-    return stroked(SIDE / 2 + (chosen - 0.5) * size[:, None], _pens(count, generator))
+    chosen = known[_choose(len(known), count, generator)]
+    size = torch.stack(
+        [9 + 10 * uniform(generator, count), 16 + 5 * uniform(generator, count)], dim=1
+    )
+    size = torch.where(uniform(generator, count, 1) < 0.1, size.flip(1), size)
+    return draw_strokes(SIDE / 2 + (chosen - 0.5) * size[:, None], _pens(count, generator))
 
 
 @functools.cache
@@ -204,11 +194,11 @@ def _rounded(stroke: Tensor, times: int) -> Tensor:
 def _some(
     images: Tensor, labels: Tensor, wanted: tuple[int, ...], count: int, generator: torch.Generator
 ) -> Tensor:
-    """Draw `count` pictures of some digits; none where there are none."""
+    """Draw `count` images of some digits; none where there are none."""
     fitting = images[torch.isin(labels, torch.tensor(wanted, device=labels.device))]
     if not len(fitting):
         return fitting
-    return fitting[_places(len(fitting), count, generator)]
+    return fitting[_choose(len(fitting), count, generator)]
 
 
 def _turned(images: Tensor, labels: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -229,12 +219,12 @@ def _pairs(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Squeeze two digits into one box, side by side."""
     both = []
     for side in (0.36, -0.36):
-        chosen = images[_places(len(images), count, generator)]
+        chosen = images[_choose(len(images), count, generator)]
         matrix = torch.zeros(count, 2, 3, device=images.device)
-        narrow, low = 1.6 + 0.8 * rand(generator, count), 1 + 0.8 * rand(generator, count)
+        narrow, low = 1.6 + 0.8 * uniform(generator, count), 1 + 0.8 * uniform(generator, count)
         matrix[:, 0, 0], matrix[:, 1, 1] = narrow, low
-        matrix[:, 0, 2] = narrow * (side + 0.1 * (rand(generator, count) - 0.5))
-        matrix[:, 1, 2] = low * 0.2 * (rand(generator, count) - 0.5)
+        matrix[:, 0, 2] = narrow * (side + 0.1 * (uniform(generator, count) - 0.5))
+        matrix[:, 1, 2] = low * 0.2 * (uniform(generator, count) - 0.5)
         grid = functional.affine_grid(matrix, [count, 1, SIDE, SIDE], align_corners=False)
         both.append(functional.grid_sample(chosen, grid, align_corners=False))
     return torch.maximum(*both)
@@ -244,14 +234,14 @@ def _halves(images: Tensor, labels: Tensor, count: int, generator: torch.Generat
     """Cut a digit through its middle and keep one side."""
     some = _some(images, labels, HALVED, count, generator)
     line = torch.arange(SIDE, device=images.device) - (SIDE - 1) / 2
-    angle = rand(generator, len(some), 1, 1, 1) * 2 * math.pi
+    angle = uniform(generator, len(some), 1, 1, 1) * 2 * math.pi
     away = line.view(1, 1, 1, -1) * angle.cos() + line.view(1, 1, -1, 1) * angle.sin()
-    return some * (away > 3 * rand(generator, len(some), 1, 1, 1) - 1.5)
+    return some * (away > 3 * uniform(generator, len(some), 1, 1, 1) - 1.5)
 
 
 def _field(count: int, cells: int, generator: torch.Generator) -> Tensor:
     """Draw a field in 0-1 that varies over so many cells a side, [n, 1, 28, 28]."""
-    coarse = rand(generator, count, 1, cells, cells)
+    coarse = uniform(generator, count, 1, cells, cells)
     return functional.interpolate(coarse, (SIDE, SIDE), mode="bicubic", align_corners=False).clamp(
         0, 1
     )
@@ -260,12 +250,12 @@ def _field(count: int, cells: int, generator: torch.Generator) -> Tensor:
 def _shapes(count: int, generator: torch.Generator) -> Tensor:
     """Fill blobs, stars and outlines that are the same left and right, evenly or with a texture."""
     third = count // 3
-    blobs = _field(third, 5, generator) - 0.35 - 0.3 * rand(generator, third, 1, 1, 1)
+    blobs = _field(third, 5, generator) - 0.35 - 0.3 * uniform(generator, third, 1, 1, 1)
     both = [blobs, _stars(third, generator), _even_outlines(count - 2 * third, generator)]
     filled = (torch.cat(both) * 12 + 0.5).clamp(0, 1)
-    rough = rand(generator, count, 1, 1, 1)
+    rough = uniform(generator, count, 1, 1, 1)
     whole = filled * (1 - rough * _field(count, 9, generator))
-    # One half as the outline of a picture's ink comes in: solid, and in a box of 20 x 20.
+    # One half as the outline of an image's ink comes in: solid, and in a box of 20 x 20.
     solid = functional.interpolate(filled[::2], (20, 20), mode="area")
     whole[::2] = functional.pad(solid, (4, 4, 4, 4))
     return whole
@@ -273,11 +263,13 @@ def _shapes(count: int, generator: torch.Generator) -> Tensor:
 
 def _stars(count: int, generator: torch.Generator) -> Tensor:
     """Draw polygons about the middle: how far each pixel lies within, in half sides."""
-    corners = int(5 + 6 * rand(generator, 1).item())
+    corners = int(5 + 6 * uniform(generator, 1).item())
     line = (torch.arange(SIDE, device=generator.device) + 0.5) * 2 / SIDE - 1
     rows, columns = torch.meshgrid(line, line, indexing="ij")
-    turn = (torch.atan2(rows, columns) / (2 * math.pi) + rand(generator, count, 1, 1)) % 1 * corners
-    reach = 0.2 + 0.8 * rand(generator, count, corners)
+    turn = (
+        (torch.atan2(rows, columns) / (2 * math.pi) + uniform(generator, count, 1, 1)) % 1 * corners
+    )
+    reach = 0.2 + 0.8 * uniform(generator, count, corners)
     before = turn.long() % corners
     one, other = (
         reach.gather(1, place.flatten(1)).view(turn.shape)
@@ -289,17 +281,17 @@ def _stars(count: int, generator: torch.Generator) -> Tensor:
 def _even_outlines(count: int, generator: torch.Generator) -> Tensor:
     """Draw outlines that are the same left and right, some hollow, some slit as trousers are."""
     breadth = functional.interpolate(
-        rand(generator, count, 1, 5), SIDE, mode="linear", align_corners=True
+        uniform(generator, count, 1, 5), SIDE, mode="linear", align_corners=True
     )
     # Half of them are as slim and as even as trousers: much ink, but no pen drew it.
-    slim = (0.22 + 0.25 * rand(generator, count, 1, 1)) * (0.7 + 0.6 * breadth)
-    breadth = torch.where(rand(generator, count, 1, 1) < 0.5, slim, breadth)
+    slim = (0.22 + 0.25 * uniform(generator, count, 1, 1)) * (0.7 + 0.6 * breadth)
+    breadth = torch.where(uniform(generator, count, 1, 1) < 0.5, slim, breadth)
     line = (torch.arange(SIDE, device=generator.device) + 0.5) * 2 / SIDE - 1
     across, down = line.abs().view(1, 1, 1, -1), line.view(1, 1, -1, 1)
     outlines = breadth.view(-1, 1, SIDE, 1) - across
-    kind = rand(generator, count, 1, 1, 1)
+    kind = uniform(generator, count, 1, 1, 1)
     outlines = torch.where(kind < 0.2, 0.12 - (outlines - 0.12).abs(), outlines)
-    begins, wide = rand(generator, 2, count, 1, 1, 1)
+    begins, wide = uniform(generator, 2, count, 1, 1, 1)
     slit = across - 0.3 * wide * (down - begins + 0.7).clamp(min=0)
     return torch.where(
         (kind > 0.7) & (down > begins - 0.7), torch.minimum(outlines, slit), outlines
@@ -307,11 +299,11 @@ def _even_outlines(count: int, generator: torch.Generator) -> Tensor:
 
 
 def _noise(count: int, generator: torch.Generator) -> Tensor:
-    """Fill pictures with noise, fine or coarse, of any strength, down to blank ones."""
+    """Fill images with noise, fine or coarse, of any strength, down to blank ones."""
     each = -(-count // 4)
-    strength = rand(generator, each, 1, 1, 1)
-    specks = (rand(generator, each, 1, SIDE, SIDE) < 0.3 * strength).float()
-    fine = rand(generator, each, 1, SIDE, SIDE) * strength
+    strength = uniform(generator, each, 1, 1, 1)
+    specks = (uniform(generator, each, 1, SIDE, SIDE) < 0.3 * strength).float()
+    fine = uniform(generator, each, 1, SIDE, SIDE) * strength
     coarse = _field(each, 12, generator) * strength
     blank = _field(each, 3, generator) * strength * 0.5
     return torch.cat([specks, fine, coarse, blank])[:count]

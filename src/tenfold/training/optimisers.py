@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar, assert_never
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +25,13 @@ class Optimiser:
     rate: float
     state: dict[str, list[Tensor]] = field(init=False)
     rate_on_device: Tensor = field(init=False)
-    KEPT: ClassVar[Sequence[str]] = ()
+    STATE_NAMES: ClassVar[Sequence[str]] = ()
 
     def __post_init__(self) -> None:
         # laid out in memory as its weight is, or the same sums take another order
         self.state = {
             name: [torch.zeros_like(weight, requires_grad=False) for weight in self.weights]
-            for name in self.KEPT
+            for name in self.STATE_NAMES
         }
         # Read where the weights are: a captured step would repeat what it has read of the host.
         self.rate_on_device = torch.tensor(self.rate, device=self.weights[0].device)
@@ -69,7 +69,7 @@ class KerasRMSprop(Optimiser):
 
     rho: float
     epsilon: float
-    KEPT = ("square",)
+    STATE_NAMES = ("square",)
 
     def _step(self, gradients: list[Tensor]) -> None:
         squares = self.state["square"]
@@ -87,7 +87,7 @@ class SGD(Optimiser):
     momentum: float
     nesterov: bool
     weight_decay: float
-    KEPT = ("momentum",)
+    STATE_NAMES = ("momentum",)
 
     def _step(self, gradients: list[Tensor]) -> None:
         if self.weight_decay:
@@ -104,7 +104,7 @@ class AdamW(Optimiser):
 
     betas: tuple[float, float]
     weight_decay: float
-    KEPT = ("exp_avg", "exp_avg_sq")
+    STATE_NAMES = ("exp_avg", "exp_avg_sq")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -145,9 +145,10 @@ class Muon(Optimiser):
 
     momentum: float
     newton_schulz_steps: int
+    weight_decay: float = 0.0
     members: int = 1
     dtype: torch.dtype | None = None
-    KEPT = ("momentum",)
+    STATE_NAMES = ("momentum",)
 
     def _step(self, gradients: list[Tensor]) -> None:
         ahead = _with_momentum(self.state["momentum"], gradients, self.momentum)
@@ -155,6 +156,8 @@ class Muon(Optimiser):
         steps = self._orthogonal(matrices)
         for weight, matrix, step in zip(self.weights, matrices, steps, strict=True):
             scale = max(1.0, matrix.shape[1] / matrix.shape[2]) ** 0.5
+            if self.weight_decay:  # decoupled, as AdamW's
+                weight.mul_(1 - self.rate_on_device * self.weight_decay)
             last = weight.permute(0, 2, 3, 1)
             last.sub_(step.reshape(last.shape).to(last.dtype) * (self.rate_on_device * scale))
 
@@ -224,34 +227,45 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
 
 
 def make_optimisers(
-    network: nn.Module, how: Any, members: int = 1, dtype: torch.dtype | None = None
+    network: nn.Module,
+    config: recipes.AnyOptimiser,
+    members: int = 1,
+    dtype: torch.dtype | None = None,
 ) -> list[Optimiser]:
     """Make what the recipe's `optimiser` table asks for: one optimiser, or Muon and its AdamW.
 
     Args:
         network: what is to learn; weights that want no gradient do not.
-        how: the table.
+        config: the table.
         members: how many networks it is, stacked.
         dtype: what Muon's matrices are made orthogonal in; None for that of the weights.
     """
     weights: list[Tensor] = [one for one in network.parameters() if one.requires_grad]
-    rate = how.learning_rate
-    match how:
+    rate = config.learning_rate
+    match config:
         case recipes.RMSprop():
-            return [KerasRMSprop(weights, rate, how.rho, how.epsilon)]
+            return [KerasRMSprop(weights, rate, config.rho, config.epsilon)]
         case recipes.SGD():
-            return [SGD(weights, rate, how.momentum, how.nesterov, how.weight_decay)]
+            return [SGD(weights, rate, config.momentum, config.nesterov, config.weight_decay)]
         case recipes.AdamW():
-            return [AdamW(weights, rate, (how.beta1, how.beta2), how.weight_decay)]
+            return [AdamW(weights, rate, (config.beta1, config.beta2), config.weight_decay)]
         case recipes.Muon():
             filters = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]
             chosen = {id(weight) for weight in filters}
             rest = [weight for weight in weights if id(weight) not in chosen]
-            adamw = AdamW(rest, how.adamw_learning_rate, (0.9, 0.99), how.weight_decay)
+            adamw = AdamW(rest, config.adamw_learning_rate, (0.9, 0.99), config.weight_decay)
             if not filters:
                 return [adamw]
             return [
-                Muon(filters, rate, how.momentum, how.newton_schulz_steps, members, dtype),
+                Muon(
+                    filters,
+                    rate,
+                    config.momentum,
+                    config.newton_schulz_steps,
+                    config.weight_decay,
+                    members,
+                    dtype,
+                ),
                 adamw,
             ]
-    raise TypeError(type(how).__name__)
+    assert_never(config)

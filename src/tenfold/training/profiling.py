@@ -1,54 +1,39 @@
-"""Where the time of a training goes, and what the machine could do at best."""
+"""Where the time of training goes, and what the machine could do at best."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
-from typing import Any
 
 import torch
 
-from tenfold.training.backend import synchronize
-from tenfold.training.trainer import Trainer
+from tenfold.training.backend import Backend
 
-# What the steps of a Trainer are made of, by the method that does it.
-PARTS = {
-    "_moved": "augmentation",
-    "_answers": "forward",
-    "_backward": "backward",
-    "_update": "optimiser",
-    "_validate": "validation",
-}
-SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}  # of the matrices: 20-100 ms a product
+MATRIX_SIDE = {"cpu": 2048, "mps": 4096, "cuda": 8192}  # of the matrices: 20-100 ms a product
 PRODUCTS = 5
 
 
-def watch_parts(trainer: Trainer) -> dict[str, float]:
-    """Have a trainer measure its own parts from here on; nothing of what it computes changes.
+class PhaseTimer:
+    """Sums up the seconds of each phase of training: `step.PHASES`, and validation.
 
-    A GPU is waited for behind each part, so that its time is found where it arose, and its steps
-    are not captured; that makes the whole slower.
+    A GPU is waited for behind each phase, so that its time is found where it arose, and steps are
+    not captured; that makes the whole slower. Nothing of what is computed changes.
 
-    Returns:
-        The seconds of each part so far, which grow as it trains.
+    Attributes:
+        seconds: of each phase so far.
     """
-    trainer.use_cuda_graph = False
-    seconds = dict.fromkeys(PARTS.values(), 0.0)
-    for method, part in PARTS.items():
-        setattr(trainer, method, _timed(getattr(trainer, method), part, seconds, trainer.device))
-    return seconds
 
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
 
-def _timed(
-    method: Callable[..., Any], part: str, seconds: dict[str, float], device: torch.device
-) -> Callable[..., Any]:
-    def timed(*values: Any) -> Any:
-        began = time.perf_counter()
-        result = method(*values)
-        synchronize(device)
-        seconds[part] += time.perf_counter() - began
-        return result
-
-    return timed
+    @contextmanager
+    def phase(self, name: str, backend: Backend) -> Iterator[None]:
+        """Count the time spent within as a phase's."""
+        started = time.perf_counter()
+        yield
+        backend.synchronize()
+        elapsed = time.perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + elapsed
 
 
 def peak_flops(precision: str, device: str = "cpu") -> float:
@@ -61,12 +46,13 @@ def peak_flops(precision: str, device: str = "cpu") -> float:
     Returns:
         The median of five products of square matrices; a multiply-add is two operations.
     """
-    side, where = SIDE[device], torch.device(device)
-    matrix = torch.rand(side, side, device=where).to(getattr(torch, precision))
+    side = MATRIX_SIDE[device]
+    backend = Backend(torch.device(device), getattr(torch, precision))
+    matrix = torch.rand(side, side, device=backend.device).to(backend.dtype)
     times = []
-    for _ in range(PRODUCTS + 1):  # the first one allocates and chooses its way
-        began = time.perf_counter()
+    for _ in range(PRODUCTS + 1):  # the first one allocates and chooses its kernel
+        started = time.perf_counter()
         matrix @ matrix
-        synchronize(where)
-        times.append(time.perf_counter() - began)
+        backend.synchronize()
+        times.append(time.perf_counter() - started)
     return 2 * side**3 / median(times[1:])

@@ -32,7 +32,7 @@ def quantise(content: bytes, sample: Images) -> bytes:
 
     Args:
         content: a model file of Tenfold's.
-        sample: uint8 [n, 28, 28], training pictures to calibrate on; a thousand are enough.
+        sample: uint8 [n, 28, 28], training images to calibrate on; a thousand are enough.
 
     Returns:
         The content of the new file; what the old one says of itself is kept.
@@ -45,7 +45,7 @@ def quantise(content: bytes, sample: Images) -> bytes:
         quantize_static(
             str(source),
             str(target),
-            _Pictures(sample),
+            _Images(sample),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MaxPool"],
             nodes_to_exclude=dense,
@@ -57,7 +57,7 @@ def quantise(content: bytes, sample: Images) -> bytes:
         return target.read_bytes()
 
 
-class _Pictures(CalibrationDataReader):  # type: ignore[misc]
+class _Images(CalibrationDataReader):  # type: ignore[misc]
     """Hands the sample to the calibrator, a batch at a time."""
 
     def __init__(self, sample: Images) -> None:

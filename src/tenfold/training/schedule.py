@@ -1,48 +1,60 @@
-"""How the learning rate and the augmentation change: by the step, or by what validation says."""
+"""How the learning rate and augmentation change over training."""
 
 from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tenfold.run import recipe as recipes
 
 
-def step_factor(how: recipes.Constant | recipes.Plateau | recipes.Linear, share: float) -> float:
-    """Give the factor on the learning rate once this share (0-1) of all steps is done."""
-    if not isinstance(how, recipes.Linear):
+def learning_rate_factor(schedule: recipes.AnySchedule, done: float) -> float:
+    """Return the factor on the learning rate when the share `done` (0-1) of all steps is done."""
+    if not isinstance(schedule, recipes.Linear):
         return 1.0
-    if share < how.warmup:
-        return share / how.warmup
-    return (1.0 - share) / (1.0 - how.warmup)
+    if done < schedule.warmup:
+        return done / schedule.warmup
+    return (1.0 - done) / (1.0 - schedule.warmup)
 
 
-def augmented_share(fade: float, share: float) -> float:
-    """Give the share (0-1) of the pictures to augment once this share (0-1) of all steps is done.
+def augment_fraction(fade: float, done: float) -> float:
+    """Return the share (0-1) of images to augment when the share `done` of all steps is done.
 
     It is 1 until the last `fade` of the steps, and falls to 0 over those.
     """
-    return min(1.0, (1.0 - share) / fade) if fade else 1.0
+    return min(1.0, (1.0 - done) / fade) if fade else 1.0
+
+
+class PlateauState(Struct):
+    """What the plateau schedule remembers: learning rate, best accuracy, epochs without a rise.
+
+    `best` is -1 before the first epoch.
+    """
+
+    rate: float
+    best: float = -1.0
+    waited: int = 0
 
 
 @dataclass
-class PlateauAnnealer:
-    """Lower the rate when validation accuracy stands still, as Keras's ReduceLROnPlateau does.
+class ReduceOnPlateau:
+    """Lower the learning rate when validation accuracy stands still, as Keras's ReduceLROnPlateau.
 
     Args:
-        how: patience in epochs, factor, smallest rate, smallest rise that counts.
-        rate: the learning rate to begin with.
+        config: patience in epochs, factor, smallest rate, smallest rise that counts.
+        state: what it remembers from epoch to epoch.
     """
 
-    how: recipes.Plateau
-    rate: float
-    best: float = float("-inf")
-    waited: int = 0
+    config: recipes.Plateau
+    state: PlateauState
 
     def after_epoch(self, accuracy: float) -> float:
         """Take an epoch's validation accuracy (0-1); return the next epoch's learning rate."""
-        if accuracy > self.best + self.how.min_delta:
-            self.best, self.waited = accuracy, 0
-            return self.rate
-        self.waited += 1
-        if self.waited >= self.how.patience and self.rate > self.how.min_learning_rate:
-            self.rate = max(self.rate * self.how.factor, self.how.min_learning_rate)
-            self.waited = 0
-        return self.rate
+        config, state = self.config, self.state
+        if accuracy > state.best + config.min_delta:
+            state.best, state.waited = accuracy, 0
+            return state.rate
+        state.waited += 1
+        if state.waited >= config.patience and state.rate > config.min_learning_rate:
+            state.rate = max(state.rate * config.factor, config.min_learning_rate)
+            state.waited = 0
+        return state.rate

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tenfold.data.dataset import SIDE
-from tenfold.training.negatives import rand, stroked
+from tenfold.training.augment.draws import draw_strokes, uniform
 
 POINTS = 24  # along an added stroke
 INKED = 0.3
@@ -17,20 +17,20 @@ HEIGHT = 20  # pixels of the longer side, of MNIST's 28
 
 
 def vary_writing_style(
-    images: Tensor, labels: Tensor, share: float, generator: torch.Generator
+    images: Tensor, labels: Tensor, fraction: float, generator: torch.Generator
 ) -> Tensor:
-    """Change the habit of a share of the 1, 4, 7 and 9.
+    """Rewrite a fraction of the 1, 4, 7 and 9 in a style that is common outside America.
 
     Args:
         images: float [n, 1, 28, 28] in 0-1.
         labels: int64 [n], which digits they are.
-        share: of the digits that can be written otherwise, 0-1.
+        fraction: of those digits to rewrite, 0-1.
         generator: the source of the draws, on the same device.
 
     Returns:
         float [n, 1, 28, 28] in 0-1; the changed ones fit 20 x 20 anew, by centre of mass.
     """
-    chosen = rand(generator, len(images)) < share
+    chosen = uniform(generator, len(images)) < fraction
     images = images.clone()
     for label, change in ((1, _one), (4, _four), (7, _seven), (9, _nine)):
         which = torch.nonzero(chosen & (labels == label)).flatten()
@@ -41,7 +41,7 @@ def vary_writing_style(
 
 def _one(images: Tensor, generator: torch.Generator) -> Tensor:
     """Add a flag at the upper end, a foot at the lower end, or both."""
-    kind = rand(generator, len(images), 1, 1, 1)
+    kind = uniform(generator, len(images), 1, 1, 1)
     flagged = torch.where(kind < 0.85, _flag(images, generator), torch.zeros_like(images))
     footed = torch.where(kind > 0.65, _foot(images, generator), torch.zeros_like(images))
     return torch.maximum(images, torch.maximum(flagged, footed))
@@ -71,7 +71,7 @@ def _seven(images: Tensor, generator: torch.Generator) -> Tensor:
     """Cross the stem with a bar."""
     count, tall = len(images), _extent(images)
     top, bottom = _ends(images)
-    height = top[:, 1] + (bottom - top)[:, 1] * (0.4 + 0.35 * rand(generator, count))
+    height = top[:, 1] + (bottom - top)[:, 1] * (0.4 + 0.35 * uniform(generator, count))
     row = height.round().long().clamp(0, SIDE - 1)
     ink = images[torch.arange(count, device=images.device), 0, row]
     middle = torch.stack([_mean_place(ink), height], 1)
@@ -112,12 +112,12 @@ def _four(images: Tensor, generator: torch.Generator) -> Tensor:
     usual = (split * open_rows).sum(1) / open_rows.sum(1).clamp(min=1)
     border = torch.where(open_rows, split.float(), usual[:, None] - 0.5)
     pen = _pen(images)
-    kept = bar - pen / 2 - rand(generator, count, 1) * 0.5 * (bar - top)
+    kept = bar - pen / 2 - uniform(generator, count, 1) * 0.5 * (bar - top)
     gone = (rows >= border[..., None]) & (rows.view(1, -1, 1) < kept[..., None])
-    short = bottom - rand(generator, count, 1) * 0.5 * (bottom - bar - pen / 2).clamp(min=0)
+    short = bottom - uniform(generator, count, 1) * 0.5 * (bottom - bar - pen / 2).clamp(min=0)
     gone |= rows.view(1, -1, 1) > short[..., None]
     changed = images * ~gone[:, None]
-    lean = rand(generator, count, 1) * 0.9
+    lean = uniform(generator, count, 1) * 0.9
     # Two resamplings have softened the pen.
     changed = (1.5 * _leaning(changed, bar.float(), lean) - 0.2).clamp(0, 1)
     return torch.where(fit.view(-1, 1, 1, 1), changed, images)
@@ -130,7 +130,7 @@ def _leaning(images: Tensor, bar: Tensor, lean: Tensor) -> Tensor:
     grid = functional.affine_grid(still, [count, 1, SIDE, SIDE], align_corners=False).clone()
     rows = torch.arange(SIDE, device=images.device)
     by = lean * (bar - rows).clamp(min=0)
-    # Half of it goes to what lies below, so that the whole stays within the picture.
+    # Half of it goes to what lies below, so that the whole stays within the image.
     by = by - by.amax(1, keepdim=True) / 2
     grid[..., 0] -= by[..., None] * 2 / SIDE
     return functional.grid_sample(images, grid, align_corners=False)
@@ -144,7 +144,7 @@ def _curve(
     first = torch.lerp(start[:, None], control[:, None], along)
     second = torch.lerp(control[:, None], end[:, None], along)
     width = _pen(images) * _between(0.8, 1.3, len(images), generator)
-    return stroked(torch.lerp(first, second, along), width)
+    return draw_strokes(torch.lerp(first, second, along), width)
 
 
 def _pen(images: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def _extent(images: Tensor) -> Tensor:
 
 
 def _between(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * rand(generator, count, 1)
+    return low + (high - low) * uniform(generator, count, 1)
 
 
 def _sideways(far: Tensor, generator: torch.Generator) -> Tensor:
@@ -201,7 +201,7 @@ def _fitted(images: Tensor) -> Tensor:
     y = (images[:, 0].sum(2) * places).sum(1) / mass
     matrix = torch.zeros(len(images), 2, 3, device=images.device)
     matrix[:, 0, 0] = matrix[:, 1, 1] = size
-    # The box must stay within the picture, however lopsided the ink.
+    # The box must stay within the image, however lopsided the ink.
     for axis, (centre, lines) in enumerate(((x, inked.any(1)), (y, inked.any(2)))):
         low = lines.float().argmax(1)
         high = SIDE - lines.flip(1).float().argmax(1)

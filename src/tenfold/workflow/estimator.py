@@ -1,4 +1,4 @@
-"""Tenfold as scikit-learn has its classifiers: in pipelines, cross-validation and searches."""
+"""A scikit-learn classifier: for pipelines, cross-validation and searches."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -19,39 +20,40 @@ from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
 from tenfold.data.pixels import to_images
 from tenfold.data.split import split
 from tenfold.errors import TenfoldError
+from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model, Predictions, open_model
 from tenfold.run.recipe import Recipe, change, load_recipe, parse_recipe
+from tenfold.workflow.runs.plan import PARITY_IMAGES
 
-PARITY_IMAGES = 1000  # on which the model file is held to the network
-SHAPE = f"X must be pictures of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE}, {SIDE}]"
+SHAPE = f"X must be images of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE}, {SIDE}]"
 
 
 class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """A network as a scikit-learn classifier.
 
-    Pictures are [n, 784], [n, 28, 28] or [n, 28, 28, 1], ink high on a background of 0: whole
+    Images are [n, 784], [n, 28, 28] or [n, 28, 28, 1], ink high on a background of 0: whole
     numbers 0-255, or floats 0-1 or 0-255 (0-1 where none is above 1). Labels are whatever NumPy can
-    sort. Training is that of `tenfold.train`, without a run folder; answers come from the model
+    sort. Training is that of `tenfold.train`, without a run folder; predictions come from the model
     file's graph, so that predicting needs no torch. There are no sample weights.
 
     Args:
         recipe: a recipe's name or file, or a Recipe.
-        epochs: passes over the pictures; None for the recipe's.
+        epochs: passes over the training set; None for the recipe's.
         settings: a change to the recipe, as "batch_size=64", or several of them.
-        val_fraction: the share (0-1) of the pictures held back to score each epoch on; None for the
+        val_fraction: the share (0-1) of the images held back to score each epoch on; None for the
             recipe's, which is 0 for `quick`.
         random_state: the seed; None for the recipe's, so that a fit can always be repeated.
-        threads: threads to train and to answer with; None for every core, or as many as
+        threads: threads to train and to predict with; None for every core, or as many as
             OMP_NUM_THREADS says, as in the workers of `n_jobs`.
         device: "auto", "cpu", "cuda" or "mps" to train on; None for the recipe's.
         verbose: show progress on stderr.
 
     Attributes:
         classes_: the labels [classes], sorted, with their dtype.
-        n_features_in_: 784, also where pictures came as [n, 28, 28].
+        n_features_in_: 784, also where images came as [n, 28, 28].
         history_: a dict an epoch, as `history.csv` has its rows; none after `load`.
         recipe_: the resolved Recipe.
-        model_: the Model that answers.
+        model_: the Model that predicts.
 
     Example:
         >>> clf = DigitClassifier(epochs=3).fit(digits.images, digits.labels)
@@ -79,6 +81,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.device = device
         self.verbose = verbose
 
+    @missing_extra_named("DigitClassifier.fit")
     def fit(self, X: Any, y: Any) -> Self:
         """Train anew.
 
@@ -96,34 +99,34 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if len(self.classes_) == 1:
             raise ValueError(
                 f"y has one class only, {self.classes_.tolist()[0]!r}, and there is nothing to "
-                "tell apart; give pictures of two classes or more"
+                "tell apart; give images of two classes or more"
             )
         try:
             names = tuple(map(str, self.classes_.tolist()))
-            self._train(Dataset(_pictures(X), labels.astype(np.int64), names, "X, y"))
+            self._fit(Dataset(_images(X), labels.astype(np.int64), names, "X, y"))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Answer pictures: labels [n], of the dtype of `classes_`.
+        """Predict the labels of images, [n], of the dtype of `classes_`.
 
         Raises:
             NotFittedError: before `fit`.
-            ValueError: where pictures are not what they must be.
+            ValueError: where X is not images.
         """
-        answers = self._answers(X)
-        labels: NDArray[Any] = self.classes_[answers.labels]
+        predictions = self._predictions(X)
+        labels: NDArray[Any] = self.classes_[predictions.labels]
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
-        """Give the probability of each class, float32 [n, classes] in the order of `classes_`.
+        """Return the probability of each class, float32 [n, classes] in the order of `classes_`.
 
         Raises:
             NotFittedError: before `fit`.
-            ValueError: where pictures are not what they must be.
+            ValueError: where X is not images.
         """
-        return self._answers(X).probabilities
+        return self._predictions(X).probabilities
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file, ONNX, which `load`, `tenfold predict` and any ONNX runtime take.
@@ -160,11 +163,10 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         tags.input_tags.positive_only = True
         return tags
 
-    def _train(self, digits: Dataset) -> None:
+    def _fit(self, dataset: Dataset) -> None:
         from tenfold.training.backend import resolve
-        from tenfold.training.confidence import fit_confidence
-        from tenfold.training.onnx_export import to_onnx
-        from tenfold.training.trainer import Trainer
+        from tenfold.training.fit import fit
+        from tenfold.training.onnx_export import export_onnx
         from tenfold.workflow.runs.progress import show_progress
 
         recipe = resolve(self._chosen())
@@ -173,27 +175,18 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 f"the estimator trains one network; tenfold.train has folds and members. Received: "
                 f"folds={recipe.folds}, members={recipe.members}"
             )
-        parts = split(digits, recipe.val_fraction, recipe.split, recipe.seed)
-        pictures = digits.subset(parts.train)
-        held_back = digits.subset(parts.validation) if len(parts.validation) else None
-        trainer = Trainer(recipe, pictures, held_back)
-        with show_progress() if self.verbose else nullcontext() as watch:
-            trainer.run(watch)
-        if trainer.interrupted:  # a search that is stopped must not go on with half a network
+        parts = split(dataset, recipe.val_fraction, recipe.split, recipe.seed)
+        train_set = dataset.subset(parts.train)
+        val_set = dataset.subset(parts.validation) if len(parts.validation) else None
+        with show_progress() if self.verbose else nullcontext() as display:
+            fitted = fit(recipe, train_set, val_set, [display] if display else [])
+        if fitted.interrupted:  # a search that is stopped must not go on with half a network
             raise KeyboardInterrupt
-        sample = (held_back or pictures).images[:PARITY_IMAGES]
-        content, *_ = to_onnx(
-            trainer.trained(),
-            recipe,
-            pictures.classes,
-            pictures.fingerprint,
-            pictures.hashes,
-            sample,
-            fit_confidence(trainer.trained(), recipe, held_back),
-            self.classes_,
-        )
-        self.history_, self.recipe_ = trainer.history, recipe
-        self.model_ = Model(content, recipe.threads if self.threads else 0)
+        sample = (val_set or train_set).images[:PARITY_IMAGES]
+        exported = export_onnx(fitted.networks, recipe, train_set, val_set, sample, self.classes_)
+        self.history_ = [msgspec.to_builtins(record) for record in fitted.history]
+        self.recipe_ = recipe
+        self.model_ = Model(exported.content, recipe.threads if self.threads else 0)
 
     def _chosen(self) -> Recipe:
         seed = self.random_state
@@ -215,17 +208,17 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         settings = [self.settings] if isinstance(self.settings, str) else self.settings
         return change(load_recipe(self.recipe, settings), **named)
 
-    def _answers(self, X: Any) -> Predictions:
+    def _predictions(self, X: Any) -> Predictions:
         check_is_fitted(self)
         X = validate_data(self, _flat(X), reset=False)
         try:
-            return self.model_.predict(_pictures(X))
+            return self.model_.predict(_images(X))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
 
 
 def _flat(X: Any) -> Any:
-    """Lay pictures out as scikit-learn has its rows, and leave every table to its own checks."""
+    """Flatten images to scikit-learn's rows, and leave every table to its own checks."""
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) < 3:
         return X
@@ -234,7 +227,7 @@ def _flat(X: Any) -> Any:
     return np.asarray(X).reshape(-1, PIXELS)
 
 
-def _pictures(X: NDArray[Any]) -> Images:
+def _images(X: NDArray[Any]) -> Images:
     if X.shape[1] != PIXELS:
         raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
     images, _ = to_images(X, "X")

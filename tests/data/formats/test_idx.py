@@ -7,53 +7,54 @@ import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.export import export
+from tenfold.data.dataset_export import export_dataset
+from tenfold.data.pixels import FRACTION_NOTE
 from tenfold.data.source import load
 
-Refusal = Callable[[str | Path], str]
+LoadError = Callable[..., None]
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
-def pack(array: np.ndarray, code: int = 8, kind: str = ">u1") -> bytes:
-    head = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
-    return head + array.astype(kind).tobytes()
+def idx_bytes(array: np.ndarray, code: int = 8, dtype: str = ">u1") -> bytes:
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+    return header + array.astype(dtype).tobytes()
 
 
 @pytest.fixture
-def folder(tmp_path: Path, few: Dataset) -> Path:
-    """Pictures and labels, training and test, as MNIST is distributed."""
-    for prefix, part in (("train", few), ("t10k", few.subset(np.arange(5)))):
-        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(pack(part.images))
-        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(pack(part.require_labels()))
+def folder(tmp_path: Path, small_set: Dataset) -> Path:
+    """Images and labels, training and test, as MNIST is distributed."""
+    for prefix, part in (("train", small_set), ("t10k", small_set.subset(np.arange(5)))):
+        (tmp_path / f"{prefix}-images-idx3-ubyte").write_bytes(idx_bytes(part.images))
+        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_bytes(part.require_labels()))
     return tmp_path
 
 
-def test_labels_are_found_beside_the_pictures(folder: Path, few: Dataset) -> None:
-    assert load(folder / "train-images-idx3-ubyte").fingerprint == few.fingerprint
+def test_labels_are_found_beside_the_images(folder: Path, small_set: Dataset) -> None:
+    assert load(folder / "train-images-idx3-ubyte").fingerprint == small_set.fingerprint
 
 
-@pytest.mark.parametrize("packed", ["images-idx3", "labels-idx1"])
-def test_either_file_may_be_gzip(folder: Path, few: Dataset, packed: str) -> None:
-    path = folder / f"train-{packed}-ubyte"
+@pytest.mark.parametrize("compressed", ["images-idx3", "labels-idx1"])
+def test_either_file_may_be_gzip(folder: Path, small_set: Dataset, compressed: str) -> None:
+    path = folder / f"train-{compressed}-ubyte"
     path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
-    (pictures,) = folder.glob("train-images*")
-    assert load(pictures).fingerprint == few.fingerprint
+    (images,) = folder.glob("train-images*")
+    assert load(images).fingerprint == small_set.fingerprint
 
 
-def test_knows_the_spelling_with_a_dot(folder: Path, few: Dataset) -> None:
+def test_reads_names_spelt_with_a_dot(folder: Path, small_set: Dataset) -> None:
     for name in ("images-idx3", "labels-idx1"):
         (folder / f"train-{name}-ubyte").rename(folder / f"train-{name.replace('-', '.')}-ubyte")
-    assert load(folder / "train-images.idx3-ubyte").fingerprint == few.fingerprint
+    assert load(folder / "train-images.idx3-ubyte").fingerprint == small_set.fingerprint
 
 
 def test_a_folder_gives_the_training_part_and_names_its_test_part(
-    folder: Path, few: Dataset
+    folder: Path, small_set: Dataset
 ) -> None:
-    digits = load(folder)
-    assert digits.fingerprint == few.fingerprint
-    assert digits.test_source == f"{folder}:test"
+    dataset = load(folder)
+    assert dataset.fingerprint == small_set.fingerprint
+    assert dataset.test_source == f"{folder}:test"
     assert len(load(f"{folder}:test")) == 5
     assert load(f"{folder}:test").test_source is None
 
@@ -66,96 +67,93 @@ def test_fashion_mnist_is_read_by_the_name_of_its_folder() -> None:
     assert len(load(str(clothes.test_source))) == 10_000
 
 
-def test_without_labels_beside_them_pictures_have_none(folder: Path) -> None:
+def test_without_a_file_of_labels_images_have_none(folder: Path) -> None:
     (folder / "train-labels-idx1-ubyte").unlink()
-    digits = load(folder / "train-images-idx3-ubyte")
-    assert digits.labels is None
-    assert digits.notes == ("no labels lie beside them",)
+    dataset = load(folder / "train-images-idx3-ubyte")
+    assert dataset.labels is None
+    (note,) = dataset.notes
+    assert "labels" in note
 
 
-def test_fractions_become_bytes_and_it_is_said(tmp_path: Path, few: Dataset) -> None:
-    path = tmp_path / "pictures"
-    path.write_bytes(pack(few.images / 255, 13, ">f4"))
-    digits = load(path)
-    assert np.array_equal(digits.images, few.images)
-    assert "fractions 0-1" in digits.notes[0]
+def test_fractions_are_converted_with_a_note(tmp_path: Path, small_set: Dataset) -> None:
+    path = tmp_path / "images"
+    path.write_bytes(idx_bytes(small_set.images / 255, 13, ">f4"))
+    dataset = load(path)
+    assert np.array_equal(dataset.images, small_set.images)
+    assert dataset.notes[0] == FRACTION_NOTE
 
 
-def test_names_of_classes_come_back(tmp_path: Path, few: Dataset) -> None:
-    letters = Dataset(few.images, few.labels, tuple("zyxwvutsrq"))
-    paths = export(letters, tmp_path, format="idx")
+def test_names_of_classes_come_back(tmp_path: Path, small_set: Dataset) -> None:
+    letters = Dataset(small_set.images, small_set.labels, tuple("zyxwvutsrq"))
+    paths = export_dataset(letters, tmp_path, format="idx")
     assert [path.name for path in paths][-1] == "data-classes.json"
     assert load(paths[0]).fingerprint == letters.fingerprint
 
 
-def test_refuses_names_that_are_no_list(tmp_path: Path, few: Dataset, refusal: Refusal) -> None:
-    paths = export(Dataset(few.images, few.labels, tuple("zyxwvutsrq")), tmp_path, format="idx")
-    for content, wanted in ((b"[1, 2]", "must be a JSON list"), (b"zyx", "is no JSON list")):
+def test_rejects_class_names_that_are_no_list(
+    tmp_path: Path, small_set: Dataset, load_error: LoadError
+) -> None:
+    paths = export_dataset(
+        Dataset(small_set.images, small_set.labels, tuple("zyxwvutsrq")), tmp_path, format="idx"
+    )
+    for content in (b"[1, 2]", b"zyx"):
         paths[-1].write_bytes(content)
-        assert f"data-classes.json: {wanted}" in refusal(paths[0])
+        load_error(paths[0], "data-classes.json: ", "JSON list")
     paths[-1].write_bytes(b'["a"]')
-    assert "labels must be indices 0-0 into the 1 classes" in refusal(paths[0])
+    load_error(paths[0], "0-0", "1 classes")
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"])
-def test_refuses_a_file_that_is_cut_short(folder: Path, name: str, refusal: Refusal) -> None:
+def test_rejects_a_truncated_file(folder: Path, name: str, load_error: LoadError) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes()[:-3])
-    message = refusal(folder / "train-images-idx3-ubyte")
-    assert f"{path}: is cut short; download or copy it again" in message
+    load_error(folder / "train-images-idx3-ubyte", f"{path}: is truncated", "Received: ")
 
 
-def test_refuses_a_wrong_magic(folder: Path, refusal: Refusal) -> None:
+def test_rejects_a_wrong_magic(folder: Path, load_error: LoadError) -> None:
     path = folder / "train-images-idx3-ubyte"
     path.write_bytes(b"\0\1" + path.read_bytes()[2:])
-    assert f"{path}: is not IDX, which begins 00 00 08 03" in refusal(path)
-    assert "Received: 00 01 08 03" in refusal(path)
+    load_error(path, path, "IDX", "00 00 08 03", "Received: 00 01 08 03")
 
 
-def test_refuses_bytes_behind_the_end(folder: Path, refusal: Refusal) -> None:
+def test_rejects_bytes_after_the_end(folder: Path, load_error: LoadError) -> None:
     path = folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes() + b"\0")
-    assert "goes on after the 15,680 bytes that its head tells of" in refusal(path)
+    load_error(path, path, "15,680 bytes")
 
 
-def test_refuses_counts_that_differ(folder: Path, refusal: Refusal) -> None:
-    (folder / "train-labels-idx1-ubyte").write_bytes(pack(np.arange(10)))
-    message = refusal(folder)
-    assert "train-labels-idx1-ubyte: there must be as many labels as pictures" in message
-    assert "Received: 10 labels, 20 pictures" in message
+def test_rejects_counts_that_differ(folder: Path, load_error: LoadError) -> None:
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx_bytes(np.arange(10)))
+    load_error(folder, "train-labels-idx1-ubyte: ", "Received: 10 labels, 20 images")
 
 
-def test_refuses_labels_in_the_place_of_pictures(folder: Path, refusal: Refusal) -> None:
-    assert "holds labels; name the file of the pictures" in refusal(
-        folder / "train-labels-idx1-ubyte"
-    )
+def test_rejects_a_file_of_labels_as_the_source(folder: Path, load_error: LoadError) -> None:
+    path = folder / "train-labels-idx1-ubyte"
+    load_error(path, path, "labels", "train-images-idx3-ubyte")
 
 
-def test_refuses_a_folder_in_the_place_of_labels(folder: Path, refusal: Refusal) -> None:
+def test_rejects_a_folder_in_the_place_of_labels(folder: Path, load_error: LoadError) -> None:
     labels = folder / "train-labels-idx1-ubyte"
     labels.unlink()
     labels.mkdir()
-    assert f"{labels}: cannot be read: Is a directory" in refusal(
-        folder / "train-images-idx3-ubyte"
-    )
+    load_error(folder / "train-images-idx3-ubyte", f"{labels}: cannot be read: Is a directory")
 
 
-def test_refuses_a_head_that_tells_of_terabytes(tmp_path: Path, refusal: Refusal) -> None:
-    path = tmp_path / "pictures"
+def test_rejects_a_header_that_declares_terabytes(tmp_path: Path, load_error: LoadError) -> None:
+    path = tmp_path / "images"
     path.write_bytes(struct.pack(">BBBB3I", 0, 0, 8, 3, 1 << 31, 28, 28))
-    assert "more than 4 GiB, and is refused" in refusal(path)
+    load_error(path, "4 GiB", "Received: [2147483648, 28, 28]")
 
 
 @pytest.mark.parametrize("shape", [(20, 32, 32), (20, 2352), (0, 28, 28)])
-def test_refuses_other_sizes(tmp_path: Path, shape: tuple[int, ...], refusal: Refusal) -> None:
-    path = tmp_path / "pictures"
-    path.write_bytes(pack(np.zeros(shape, np.uint8)))
-    assert ("holds no pictures" if shape[0] == 0 else f"Received: {list(shape)}") in refusal(path)
+def test_rejects_other_sizes(tmp_path: Path, shape: tuple[int, ...], load_error: LoadError) -> None:
+    path = tmp_path / "images"
+    path.write_bytes(idx_bytes(np.zeros(shape, np.uint8)))
+    load_error(path, path, "no images" if shape[0] == 0 else f"Received: {list(shape)}")
 
 
-def test_several_training_sets_ask_which(folder: Path, refusal: Refusal) -> None:
+def test_rejects_several_training_sets_and_names_them(folder: Path, load_error: LoadError) -> None:
     more = folder / "letters-train-images-idx3-ubyte"
     more.write_bytes((folder / "train-images-idx3-ubyte").read_bytes())
-    message = refusal(folder)
-    assert "holds several sets, letters-train-images-idx3-ubyte, train-images-idx3-ubyte" in message
-    assert f"{folder}:letters-train-images-idx3-ubyte" in message
+    names = "letters-train-images-idx3-ubyte, train-images-idx3-ubyte"
+    load_error(folder, names, f"{folder}:letters-train-images-idx3-ubyte")

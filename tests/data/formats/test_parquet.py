@@ -1,25 +1,28 @@
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.formats import parquet
+from tenfold.data.pixels import FRACTION_NOTE
 from tenfold.data.source import load
 
-Refusal = Callable[[str | Path], str]
-Save = Callable[[dict[str, object]], Path]
+LoadError = Callable[..., None]
+Save = Callable[[Mapping[str, object]], Path]
 
 
 @pytest.fixture
 def save(tmp_path: Path) -> Save:
-    def save(columns: dict[str, object]) -> Path:
-        path = tmp_path / "digits"  # told by its bytes
+    def save(columns: Mapping[str, object]) -> Path:
+        path = tmp_path / "digits"  # no suffix: the format is detected from the contents
         pl.DataFrame(columns).write_parquet(path)
         return path
 
@@ -27,103 +30,110 @@ def save(tmp_path: Path) -> Save:
 
 
 @pytest.fixture
-def flat(few: Dataset) -> dict[str, object]:
-    pixels = {f"pixel{i}": column for i, column in enumerate(few.images.reshape(20, -1).T)}
-    return {**pixels, "class": few.require_labels()}
+def flat(small_set: Dataset) -> dict[str, NDArray[Any]]:
+    pixels = {f"pixel{i}": column for i, column in enumerate(small_set.images.reshape(20, -1).T)}
+    return {**pixels, "class": small_set.require_labels()}
 
 
-def png(picture: np.ndarray) -> bytes:
+def png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
+    Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
 
 
 @pytest.fixture
-def hugging(few: Dataset) -> dict[str, object]:
-    pictures = [{"bytes": png(picture), "path": None} for picture in few.images]
-    return {"image": pictures, "label": few.require_labels()}
+def huggingface(small_set: Dataset) -> dict[str, object]:
+    images = [{"bytes": png(image), "path": None} for image in small_set.images]
+    return {"image": images, "label": small_set.require_labels()}
 
 
 def test_reads_flat_columns_wherever_the_label_is(
-    save: Save, flat: dict[str, object], few: Dataset
+    save: Save, flat: dict[str, NDArray[Any]], small_set: Dataset
 ) -> None:
-    digits = load(save(flat))
-    assert digits.fingerprint == few.fingerprint
-    assert digits.notes == ("the label is column 785, 'class'",)
+    dataset = load(save(flat))
+    assert dataset.fingerprint == small_set.fingerprint
+    (note,) = dataset.notes
+    assert "column 785, 'class'" in note
 
 
-def test_reads_fractions(save: Save, flat: dict[str, object], few: Dataset) -> None:
-    columns = {n: c / 255 if n != "class" else c for n, c in flat.items()}  # type: ignore[operator]
-    digits = load(save(columns))
-    assert digits.fingerprint == few.fingerprint
-    assert "fractions 0-1" in digits.notes[1]
+def test_reads_fractions(save: Save, flat: dict[str, NDArray[Any]], small_set: Dataset) -> None:
+    columns = {n: c / 255 if n != "class" else c for n, c in flat.items()}
+    dataset = load(save(columns))
+    assert dataset.fingerprint == small_set.fingerprint
+    assert dataset.notes[1] == FRACTION_NOTE
 
 
-def test_reads_pictures_as_hugging_face_has_them(
-    save: Save, hugging: dict[str, object], few: Dataset
+def test_reads_images_as_hugging_face_stores_them(
+    save: Save, huggingface: dict[str, object], small_set: Dataset
 ) -> None:
-    assert load(save(hugging)).fingerprint == few.fingerprint
+    assert load(save(huggingface)).fingerprint == small_set.fingerprint
 
 
-def test_reads_names_as_labels(save: Save, hugging: dict[str, object], few: Dataset) -> None:
-    hugging["label"] = [f"n{label}" for label in few.require_labels()]
-    digits = load(save(hugging))
-    assert [digits.classes[label] for label in digits.require_labels()] == hugging["label"]
-
-
-def test_refuses_a_missing_label(save: Save, hugging: dict[str, object], refusal: Refusal) -> None:
-    hugging["label"] = [*range(10), None, *range(9)]
-    assert "column 'label', row 10: the label is missing" in refusal(save(hugging))
-
-
-def test_refuses_a_missing_pixel(save: Save, flat: dict[str, object], refusal: Refusal) -> None:
-    flat["pixel9"] = [1, None, *[0] * 18]
-    assert "column 'pixel9', row 1 is empty" in refusal(save(flat))
-
-
-def test_refuses_a_picture_that_is_none(
-    save: Save, hugging: dict[str, object], few: Dataset, refusal: Refusal
+def test_reads_names_as_labels(
+    save: Save, huggingface: dict[str, object], small_set: Dataset
 ) -> None:
-    pictures = [png(picture) for picture in few.images]
-    path = save({"image": [*pictures[:-1], pictures[-1][:60]]})
-    assert "column 'image', row 19: the picture is damaged or cut short" in refusal(path)
-    path = save({"image": [pictures[0], None]})
-    assert "column 'image', row 1: the picture is missing" in refusal(path)
+    huggingface["label"] = [f"n{label}" for label in small_set.require_labels()]
+    dataset = load(save(huggingface))
+    assert [dataset.classes[label] for label in dataset.require_labels()] == huggingface["label"]
 
 
-def test_refuses_text_in_a_pixel_column(
-    save: Save, flat: dict[str, object], refusal: Refusal
+def test_rejects_a_missing_label(
+    save: Save, huggingface: dict[str, object], load_error: LoadError
 ) -> None:
-    flat["pixel3"] = ["x"] * 20
-    assert "column 'pixel3' must hold numbers. Received: String" in refusal(save(flat))
+    huggingface["label"] = [*range(10), None, *range(9)]
+    load_error(save(huggingface), "column 'label', row 10: ")
 
 
-def test_refuses_other_columns(save: Save, refusal: Refusal) -> None:
-    assert "Received: 2 columns, 'a,b'" in refusal(save({"a": [1], "b": [2]}))
+def test_rejects_a_missing_pixel(
+    save: Save, flat: dict[str, NDArray[Any]], load_error: LoadError
+) -> None:
+    load_error(save({**flat, "pixel9": [1, None, *[0] * 18]}), "column 'pixel9', row 1 is empty")
 
 
-def test_refuses_a_file_that_is_cut_short(
-    save: Save, flat: dict[str, object], refusal: Refusal
+def test_rejects_a_damaged_or_missing_image(
+    save: Save, huggingface: dict[str, object], small_set: Dataset, load_error: LoadError
+) -> None:
+    images = [png(image) for image in small_set.images]
+    path = save({"image": [*images[:-1], images[-1][:60]]})
+    load_error(path, "column 'image', row 19: ", "damaged")
+    path = save({"image": [images[0], None]})
+    load_error(path, "column 'image', row 1: ", "missing")
+
+
+def test_rejects_text_in_a_pixel_column(
+    save: Save, flat: dict[str, NDArray[Any]], load_error: LoadError
+) -> None:
+    load_error(save({**flat, "pixel3": ["x"] * 20}), "column 'pixel3' ", "Received: String")
+
+
+def test_rejects_other_columns(save: Save, load_error: LoadError) -> None:
+    load_error(save({"a": [1], "b": [2]}), "Received: 2 columns, 'a,b'")
+
+
+def test_rejects_a_truncated_file(
+    save: Save, flat: dict[str, NDArray[Any]], load_error: LoadError
 ) -> None:
     path = save(flat)
     path.write_bytes(path.read_bytes()[:-50])
-    assert f"{path}: is no Parquet, or damaged" in refusal(path)
+    load_error(path, f"{path}: ", "damaged")
 
 
-def test_refuses_a_bomb(save: Save, refusal: Refusal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rejects_a_decompression_bomb(
+    save: Save, load_error: LoadError, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(parquet, "RATIO_COUNTS_FROM", 1 << 20)
     path = save({"pixel0": np.zeros(1_000_000, np.uint8)})
-    assert "tell of 1,000,000 rows, and are refused" in refusal(path)
+    load_error(path, path, "1,000,000 rows", "rejected")
 
 
-def test_refuses_a_table_without_rows(save: Save, refusal: Refusal) -> None:
-    assert "holds no pictures" in refusal(save({"image": [], "label": []}))
+def test_rejects_a_table_without_rows(save: Save, load_error: LoadError) -> None:
+    load_error(save({"image": [], "label": []}), "no images")
 
 
 def test_a_panic_of_the_reader_is_one_line_and_prints_nothing(
     save: Save,
-    hugging: dict[str, object],
-    refusal: Refusal,
+    huggingface: dict[str, object],
+    load_error: LoadError,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -131,8 +141,8 @@ def test_a_panic_of_the_reader_is_one_line_and_prints_nothing(
         os.write(2, b"thread panicked at\nstack backtrace:\n")
         raise pl.exceptions.PanicException("assertion failed")
 
-    path = save(hugging)
+    path = save(huggingface)
     monkeypatch.setattr(pl, "read_parquet", panic)
-    assert f"{path}: is no Parquet, or damaged (assertion failed)" in refusal(path)
+    load_error(path, f"{path}: ", "assertion failed")
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"

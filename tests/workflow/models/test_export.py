@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 
@@ -10,50 +9,49 @@ from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
 from tenfold.training.quantise import quantise
-from tenfold.workflow.models.bench import BATCHES, bench
+from tenfold.workflow.models.bench import BATCH_SIZES, bench
 from tenfold.workflow.models.export import export
 
 
-def test_eight_bits_answer_as_32_do_in_a_smaller_file(
-    trained: RunFolder, digits: Dataset, questions: Dataset
+def test_eight_bits_predict_as_32_do_in_a_smaller_file(
+    trained_run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
-    model = Model(trained.model_file)
-    small = Model(quantise(model.content, digits.images[:500]))
+    model = Model(trained_run.model_file)
+    small = Model(quantise(model.content, train_set.images[:500]))
     assert len(small.content) < 0.75 * len(model.content)
-    same = small.predict(questions.images).labels == model.predict(questions.images).labels
+    same = small.predict(test_set.images).labels == model.predict(test_set.images).labels
     assert same.mean() >= 0.98
     assert small.classes == model.classes
-    assert len(small.seen(digits)) == len(model.seen(digits))
+    assert len(small.training_overlap(train_set)) == len(model.training_overlap(train_set))
 
 
-def test_the_convolutions_are_in_whole_numbers(trained: RunFolder, digits: Dataset) -> None:
-    content = quantise(Model(trained.model_file).content, digits.images[:250])
+def test_the_convolutions_are_in_whole_numbers(trained_run: RunFolder, train_set: Dataset) -> None:
+    content = quantise(Model(trained_run.model_file).content, train_set.images[:250])
     kinds = {init.name: init.data_type for init in onnx.load_from_string(content).graph.initializer}
     assert onnx.TensorProto.INT8 in kinds.values()
 
 
-def test_exports_a_copy_and_overwrites_nothing(trained: RunFolder, tmp_path: Path) -> None:
+def test_exports_a_copy_and_overwrites_nothing(trained_run: RunFolder, tmp_path: Path) -> None:
     out = tmp_path / "model.onnx"
-    said = export(trained.path, out)
-    assert out.read_bytes() == trained.model_file.read_bytes()
-    assert said.compared == 0
-    with pytest.raises(TenfoldError, match="is there already"):
-        export(trained.path, out)
+    exported = export(trained_run.path, out)
+    assert out.read_bytes() == trained_run.model_file.read_bytes()
+    assert exported.compared == 0
+    with pytest.raises(TenfoldError, match=r"model\.onnx: .*--overwrite"):
+        export(trained_run.path, out)
 
 
-def test_int8_needs_the_training_pictures(trained: RunFolder, tmp_path: Path) -> None:
-    with pytest.raises(TenfoldError):  # the run was made from a set in memory
-        export(trained.path, tmp_path / "model.onnx", int8=True)
+def test_int8_needs_the_training_images(trained_run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(TenfoldError, match="mnist: was an array in memory"):
+        export(trained_run.path, tmp_path / "model.onnx", int8=True)
     assert not list(tmp_path.iterdir())
 
 
-def test_bench_measures_every_size_and_a_start(trained: RunFolder) -> None:
-    measured = bench(trained.path, threads=1)
-    assert [pace.batch for pace in measured.paces] == list(BATCHES)
-    assert all(pace.repetitions >= 5 for pace in measured.paces)
-    for pace in measured.paces:
-        assert pace.images_per_second == pytest.approx(pace.batch / pace.latency)
-    assert measured.bytes == trained.model_file.stat().st_size
-    assert f"{measured.start:.2f} s" in str(measured)
-    assert np.isfinite(measured.start)
-    assert len(load("mnist:test")) >= max(BATCHES)
+def test_bench_times_every_batch_size_and_a_first_prediction(trained_run: RunFolder) -> None:
+    measured = bench(trained_run.path, threads=1)
+    assert [timing.batch_size for timing in measured.timings] == list(BATCH_SIZES)
+    assert all(timing.repetitions >= 5 for timing in measured.timings)
+    for timing in measured.timings:
+        assert timing.images_per_second == pytest.approx(timing.batch_size / timing.latency)
+    assert measured.bytes == trained_run.model_file.stat().st_size
+    assert f"{measured.first_prediction:.2f} s" in str(measured)
+    assert len(load("mnist:test")) >= max(BATCH_SIZES)

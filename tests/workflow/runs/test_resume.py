@@ -4,20 +4,26 @@ import random
 import resource
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
-from benchmarks.kills import differences, killed, left_alone, small_run
+from benchmarks.reliability.kill_resume import (
+    differences,
+    small_run,
+    train_uninterrupted,
+    train_with_kills,
+)
 
 from tenfold.cli import main
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
-from tenfold.training.checkpoint import read
+from tenfold.training import state
 from tenfold.training.trainer import Trainer
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
@@ -26,140 +32,143 @@ Arguments = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def how(tmp_path_factory: pytest.TempPathFactory, digits: Dataset, questions: Dataset) -> Arguments:
-    """The arguments of a training of 300 digits from tables, without a report."""
-    some, few = digits.subset(np.arange(300)), questions.subset(np.arange(100))
+def arguments(
+    tmp_path_factory: pytest.TempPathFactory, train_set: Dataset, test_set: Dataset
+) -> Arguments:
+    """The arguments of a training of 300 images from tables, without a report."""
+    some, few = train_set.subset(np.arange(300)), test_set.subset(np.arange(100))
     return small_run(tmp_path_factory.mktemp("tables"), some, few, epochs=4, report=False)
 
 
 @pytest.fixture(scope="module")
-def cut(
-    tmp_path_factory: pytest.TempPathFactory, how: Arguments, digits: Dataset
+def interrupted(
+    tmp_path_factory: pytest.TempPathFactory, arguments: Arguments, train_set: Dataset
 ) -> tuple[RunFolder, RunFolder]:
     """A run that failed after its second epoch, and one that never did."""
     folder = tmp_path_factory.mktemp("cut")
-    whole = train(**how, out=folder / "whole").folder
+    uninterrupted = train(**arguments, out=folder / "whole").folder
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Trainer, "epoch", only(2, Trainer.epoch))
+        patch.setattr(Trainer, "train_epoch", only(2, Trainer.train_epoch))
         with pytest.raises(SystemExit):
-            train(**how, out=folder / "run", submission=folder / "answers.csv")
-    return RunFolder(folder / "run"), whole
+            train(**arguments, out=folder / "run", submission=folder / "submission.csv")
+    return RunFolder(folder / "run"), uninterrupted
 
 
-def only(epochs: int, epoch: Any) -> Any:
-    """Let a trainer take so many epochs and no more."""
+def only(
+    epochs: int, train_epoch: Callable[[Trainer], None], error: type[BaseException] = SystemExit
+) -> Callable[[Trainer], None]:
+    """Let a trainer train so many epochs and no more."""
 
     def limited(trainer: Trainer) -> None:
-        if len(trainer.history) == epochs:
-            raise SystemExit
-        epoch(trainer)
+        if len(trainer.progress.history) == epochs:
+            raise error
+        train_epoch(trainer)
 
     return limited
 
 
 @pytest.fixture
-def run(cut: tuple[RunFolder, RunFolder], tmp_path: Path) -> RunFolder:
-    """A copy of the run that was cut short, for a test to go on with."""
-    return RunFolder(Path(shutil.copytree(cut[0].path, tmp_path / "run")))
+def run(interrupted: tuple[RunFolder, RunFolder], tmp_path: Path) -> RunFolder:
+    """A copy of the run that was cut short, for a test to resume."""
+    return RunFolder(Path(shutil.copytree(interrupted[0].path, tmp_path / "run")))
 
 
-def test_killed_at_any_instant_a_run_ends_as_one_left_alone(how: Arguments, tmp_path: Path) -> None:
-    alone, seconds = left_alone(tmp_path / "alone", how)
+def test_killed_at_any_instant_a_run_ends_as_one_never_stopped(
+    arguments: Arguments, tmp_path: Path
+) -> None:
+    alone, seconds = train_uninterrupted(tmp_path / "alone", arguments)
     draw, kills, while_writing = random.Random(), 0, True
     while kills < 5:
         run = tmp_path / f"run after {kills}"
-        kills += killed(run, how, draw, seconds, while_writing)
+        kills += train_with_kills(run, arguments, draw, seconds, while_writing)
         assert differences(RunFolder(run), alone) == []
         while_writing = False
 
 
-def test_everything_that_was_asked_for_is_finished_from_another_folder(
+def test_a_run_is_finished_from_another_folder(
     run: RunFolder,
-    cut: tuple[RunFolder, RunFolder],
+    interrupted: tuple[RunFolder, RunFolder],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    answers = cut[0].path.parent / "answers.csv"
+    submission = interrupted[0].path.parent / "submission.csv"
     assert main(["resume", str(run.path)]) == 0
-    assert run.submission_file.read_bytes() == answers.read_bytes()
+    assert run.submission_file.read_bytes() == submission.read_bytes()
     run.submission_file.unlink()
-    assert differences(run, cut[1]) == []
+    assert differences(run, interrupted[1]) == []
     assert not run.report_file.exists()  # --no-report
-    answers.unlink()
+    submission.unlink()
 
 
 def test_a_finished_run_is_left_as_it_is(
-    cut: tuple[RunFolder, RunFolder], capsys: pytest.CaptureFixture[str]
+    interrupted: tuple[RunFolder, RunFolder], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = cut[1]
-    before = {path: path.stat().st_mtime_ns for path in whole.path.rglob("*")}
-    assert main(["resume", str(whole.path)]) == 0
+    uninterrupted = interrupted[1]
+    before = {path: path.stat().st_mtime_ns for path in uninterrupted.path.rglob("*")}
+    assert main(["resume", str(uninterrupted.path)]) == 0
     captured = capsys.readouterr()
-    assert "is finished" in captured.err
+    assert "already finished" in captured.err
     assert "test accuracy" in captured.out
-    assert {path: path.stat().st_mtime_ns for path in whole.path.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in uninterrupted.path.rglob("*")} == before
 
 
-def test_an_interrupted_run_is_finished_off_and_can_go_on(
-    how: Arguments,
-    cut: tuple[RunFolder, RunFolder],
+def test_an_interrupted_run_is_scored_and_can_be_resumed(
+    arguments: Arguments,
+    interrupted: tuple[RunFolder, RunFolder],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupt(trainer: Trainer) -> None:
-        if len(trainer.history) == 1:
-            raise KeyboardInterrupt
-        epoch(trainer)
-
     with monkeypatch.context() as patch:
-        epoch = Trainer.epoch
-        patch.setattr(Trainer, "epoch", interrupt)
-        stopped = train(**how, out=tmp_path / "run")
+        one_epoch = only(1, Trainer.train_epoch, KeyboardInterrupt)
+        patch.setattr(Trainer, "train_epoch", one_epoch)
+        stopped = train(**arguments, out=tmp_path / "run")
     assert stopped.metrics["training"]["interrupted"]
-    assert f"`tenfold resume {tmp_path / 'run'}` goes on" in str(stopped)
+    assert f"`tenfold resume {tmp_path / 'run'}`" in str(stopped)
     done = resume(stopped)
     assert not done.metrics["training"]["interrupted"]
-    assert differences(done.folder, cut[1]) == []
+    assert differences(done.folder, interrupted[1]) == []
 
 
-def test_ctrl_c_before_there_is_anything_to_finish_says_how_to_go_on(
-    how: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_ctrl_c_before_the_first_step_says_how_to_resume(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(trainer: Trainer) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Trainer, "epoch", interrupt)
-    with pytest.raises(KeyboardInterrupt, match=r"stopped; `tenfold resume .*run` goes on"):
-        train(**how, out=tmp_path / "run")
+    monkeypatch.setattr(Trainer, "train_epoch", interrupt)
+    with pytest.raises(KeyboardInterrupt, match=r"stopped; `tenfold resume .*run`"):
+        train(**arguments, out=tmp_path / "run")
 
 
-def test_other_versions_are_said_and_noted_and_it_goes_on(
+def test_other_versions_are_said_and_recorded_and_training_resumes(
     run: RunFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = run.environment()
-    said["versions"]["torch"] = "1.0"
-    run.write_environment(said)
+    environment = run.environment()
+    versions = environment.versions | {"torch": "1.0"}
+    run.write_environment(msgspec.structs.replace(environment, versions=versions))
     resume(run.path, progress=False, threads=2)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert "for 1.0, threads 2 for 1: its weights will not be, to the bit" in lines[0]
-    assert "threads 2 for 1" in run.environment()["resumed"][0]["differs"]
+    differs = (f"torch {environment.versions['torch']} for 1.0", "threads 2 for 1")
+    assert ", ".join(differs) in lines[0]
+    (resumption,) = run.environment().resumed
+    assert resumption.differs == differs
     assert run.recipe().threads == 2
 
 
-def test_pictures_that_changed_or_went_are_said(
-    run: RunFolder, how: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_images_that_changed_or_are_gone_are_named(
+    run: RunFolder, arguments: Arguments, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table, moved = Path(how["source"]), tmp_path / "moved.csv"
+    table, moved = Path(arguments["source"]), tmp_path / "moved.csv"
     table.rename(moved)
     try:
         assert main(["resume", str(run.path)]) == 1
         gone = capsys.readouterr().err
-        assert "train.csv' is neither a file" in gone
+        assert str(table) in gone
         assert "--source" in gone
-        shutil.copy(how["test"], table)
+        shutil.copy(arguments["test"], table)
         assert main(["resume", str(run.path)]) == 1
         assert "is no longer the set" in capsys.readouterr().err
         assert main(["resume", str(run.path), "--source", str(moved)]) == 0
@@ -167,64 +176,58 @@ def test_pictures_that_changed_or_went_are_said(
         moved.replace(table)
 
 
-def test_pictures_from_memory_must_be_given_again(
-    run: RunFolder, digits: Dataset, cut: tuple[RunFolder, RunFolder]
+def test_images_from_memory_must_be_given_again(
+    run: RunFolder, train_set: Dataset, interrupted: tuple[RunFolder, RunFolder]
 ) -> None:
-    said = run.environment()
-    said["asked"]["in_memory"], said["source"] = ["source"], "memory"
-    run.write_environment(said)
-    with pytest.raises(TenfoldError, match=r"were pictures in memory.*resume\(run, source="):
+    environment = run.environment()
+    request = msgspec.structs.replace(environment.request, in_memory=("source",))
+    run.write_environment(msgspec.structs.replace(environment, source="memory", request=request))
+    with pytest.raises(TenfoldError, match=r"in memory.*resume\(run, source="):
         resume(run.path)
-    done = resume(run.path, source=digits.subset(np.arange(300)), progress=False)
+    done = resume(run.path, source=train_set.subset(np.arange(300)), progress=False)
     done.folder.submission_file.unlink()
-    assert differences(done.folder, cut[1]) == []
+    assert differences(done.folder, interrupted[1]) == []
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
-        (lambda content: content[:-1000], "is no whole checkpoint"),
+        (lambda content: content[:-1000], "is not a whole checkpoint"),
         (lambda content: content[:-9] + b"\0" + content[-8:], "its bytes are not those"),
-        (lambda content: b"", "is no whole checkpoint"),
+        (lambda content: b"", "is not a whole checkpoint"),
         (lambda content: content.replace(b'"format":"1"', b'"format":"7"'), "a newer Tenfold"),
     ],
 )
-def test_a_damaged_checkpoint_is_said(spoil: Any, said: str, run: RunFolder) -> None:
+def test_a_damaged_checkpoint_is_named(
+    spoil: Callable[[bytes], bytes], message: str, run: RunFolder
+) -> None:
     file = run.checkpoint_file
     file.write_bytes(spoil(file.read_bytes()))
-    with pytest.raises(TenfoldError, match=said) as caught:
+    with pytest.raises(TenfoldError, match=message) as caught:
         resume(run.path)
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_of_another_recipe_is_said(run: RunFolder) -> None:
+def test_a_checkpoint_of_another_recipe_is_refused(run: RunFolder) -> None:
     text = run.recipe_file.read_text()
     run.recipe_file.write_text(text.replace("label_smoothing = 0.1", "label_smoothing = 0.2"))
-    with pytest.raises(TenfoldError, match=r"another training run \(its choices differ\)"):
+    with pytest.raises(TenfoldError, match=r"another training run \(its recipe differs\)"):
         resume(run.path)
 
 
 def test_without_a_checkpoint_it_begins_at_the_beginning(
-    run: RunFolder, cut: tuple[RunFolder, RunFolder]
+    run: RunFolder, interrupted: tuple[RunFolder, RunFolder]
 ) -> None:
     run.checkpoint_file.unlink()
     (run.path / ".checkpoint.safetensors.0123abcd.tmp").write_bytes(b"half")
     resume(run.path, progress=False)
     run.submission_file.unlink()
-    assert differences(run, cut[1]) == []
+    assert differences(run, interrupted[1]) == []
 
 
 def test_two_processes_do_not_train_the_same_run(run: RunFolder) -> None:
-    with run.held(), pytest.raises(TenfoldError, match="another process is training this run"):
-        resume(run.path)
-
-
-def test_a_run_of_an_older_tenfold_is_said(run: RunFolder) -> None:
-    said = run.environment()
-    del said["asked"]
-    run.write_environment(said)
-    with pytest.raises(TenfoldError, match="an older Tenfold began it"):
+    with run.lock(), pytest.raises(TenfoldError, match="another process is training this run"):
         resume(run.path)
 
 
@@ -237,7 +240,7 @@ def file_limit() -> Iterator[Any]:
 
 
 def test_a_checkpoint_that_does_not_fit_the_disk_leaves_the_one_before(
-    run: RunFolder, cut: tuple[RunFolder, RunFolder], file_limit: Any
+    run: RunFolder, interrupted: tuple[RunFolder, RunFolder], file_limit: Any
 ) -> None:
     before = run.checkpoint_file.read_bytes()
     file_limit(len(before) // 2)
@@ -248,7 +251,7 @@ def test_a_checkpoint_that_does_not_fit_the_disk_leaves_the_one_before(
     assert not list(run.path.glob(".*.tmp"))
     resume(run.path, progress=False)
     run.submission_file.unlink()
-    assert differences(run, cut[1]) == []
+    assert differences(run, interrupted[1]) == []
 
 
 @pytest.fixture
@@ -273,37 +276,37 @@ def disk(tmp_path: Path) -> Iterator[Any]:
         subprocess.run(["umount", place], capture_output=True, check=False)
 
 
-def test_a_full_disk_and_a_read_only_one_are_said(
-    cut: tuple[RunFolder, RunFolder], disk: Any, capsys: pytest.CaptureFixture[str]
+def test_a_full_disk_and_a_read_only_one_are_named(
+    interrupted: tuple[RunFolder, RunFolder], disk: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = sum(file.stat().st_size for file in cut[0].path.rglob("*"))
+    size = sum(file.stat().st_size for file in interrupted[0].path.rglob("*"))
     place = disk(f"size={size + 200_000}")
-    run = RunFolder(Path(shutil.copytree(cut[0].path, place / "run")))
+    run = RunFolder(Path(shutil.copytree(interrupted[0].path, place / "run")))
     before = run.checkpoint_file.read_bytes()
     for options, reason in (("", "No space left on device"), ("remount,ro", "Read-only file")):
         if options:
             disk(options)
         assert main(["resume", str(run.path)]) == 1
-        said = capsys.readouterr().err.splitlines()
-        assert [line for line in said if line.startswith("tenfold:")] == said[-1:]
-        assert f"cannot be written: {reason}" in said[-1]
+        lines = capsys.readouterr().err.splitlines()
+        assert [line for line in lines if line.startswith("tenfold:")] == lines[-1:]
+        assert f"cannot be written: {reason}" in lines[-1]
         assert run.checkpoint_file.read_bytes() == before
-        assert read(run.checkpoint_file)[1]["step"] > 0
+        assert state.load(run.checkpoint_file).progress.step > 0
 
 
-def test_where_the_recipe_is_there_is_everything_that_resuming_needs(
-    how: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_recipe_is_written_after_everything_else_that_resuming_needs(
+    arguments: Arguments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = RunFolder.write_recipe
 
     def last(folder: RunFolder, recipe: Recipe) -> None:
-        assert folder.environment()["asked"]["report"] is False
+        assert folder.environment().request.report is False
         write(folder, recipe)
         raise SystemExit
 
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "write_recipe", last)
         with pytest.raises(SystemExit):
-            train(**how | {"epochs": 1}, out=tmp_path / "run")
+            train(**arguments | {"epochs": 1}, out=tmp_path / "run")
     done = resume(tmp_path / "run", progress=False)
     assert done.metrics["training"]["epochs"] == 1

@@ -20,12 +20,15 @@ from tenfold.workflow.runs.train import train
 CURVES = ("learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
-def tracked(track: str, tiny: DigitClassifier, digits: Dataset, out: Path) -> Run:
+def tracked(
+    track: Any, tiny: DigitClassifier, train_set: Dataset, out: Path, folds: int | None = None
+) -> Run:
     return train(
-        digits.subset(np.arange(300)),
+        train_set.subset(np.arange(300)),
         settings=tiny.settings,
         epochs=2,
         val_fraction=0.2,
+        folds=folds,
         report=False,
         out=out,
         progress=False,
@@ -51,12 +54,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
 
 
 def test_tensorboard_gets_curves_scores_recipe_and_where_the_run_is(
-    tiny: DigitClassifier, digits: Dataset, tmp_path: Path
+    tiny: DigitClassifier, train_set: Dataset, tmp_path: Path
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-    run = tracked("tensorboard", tiny, digits, tmp_path / "run")
+    run = tracked("tensorboard", tiny, train_set, tmp_path / "run")
     events = EventAccumulator(str(run.folder.path / "tensorboard"))
     events.Reload()
     for name in CURVES:
@@ -77,10 +80,30 @@ def test_tensorboard_gets_curves_scores_recipe_and_where_the_run_is(
     assert list(run.folder.path.iterdir()) == []
 
 
-def test_mlflow_gets_curves_scores_recipe_and_files(
-    tiny: DigitClassifier, digits: Dataset, store: Callable[[], Any], tmp_path: Path
+def test_each_network_of_a_run_of_folds_has_curves_of_its_own(
+    tiny: DigitClassifier, train_set: Dataset, tmp_path: Path
 ) -> None:
-    run = tracked("mlflow", tiny, digits, tmp_path / "first")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = tracked("tensorboard", tiny, train_set, tmp_path / "run", folds=2)
+    events = EventAccumulator(str(run.folder.path / "tensorboard"))
+    events.Reload()
+    for number in (1, 2):
+        history = run.folder.network_folder(run.recipe, number).history()
+        points = [(event.step, event.value) for event in events.Scalars(f"network-{number}/loss")]
+        assert points == [
+            (1, pytest.approx(history["loss"][0])),
+            (2, pytest.approx(history["loss"][1])),
+        ]
+    assert "loss" not in events.Tags()["scalars"]
+    (final,) = events.Scalars("final/out_of_fold_accuracy")
+    assert final.value == pytest.approx(run.accuracy)
+
+
+def test_mlflow_gets_curves_scores_recipe_and_files(
+    tiny: DigitClassifier, train_set: Dataset, store: Callable[[], Any], tmp_path: Path
+) -> None:
+    run = tracked("mlflow", tiny, train_set, tmp_path / "first")
     client = store()
     experiment = client.get_experiment_by_name("tenfold").experiment_id
     (kept,) = client.search_runs([experiment])
@@ -108,7 +131,7 @@ def test_mlflow_gets_curves_scores_recipe_and_files(
 
 def test_a_run_that_fails_is_marked_as_failed_at_mlflow(
     tiny: DigitClassifier,
-    digits: Dataset,
+    train_set: Dataset,
     store: Callable[[], Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -116,53 +139,52 @@ def test_a_run_that_fails_is_marked_as_failed_at_mlflow(
     def diverged(trainer: Trainer) -> None:
         raise TenfoldError("the loss became nan in epoch 1")
 
-    monkeypatch.setattr(Trainer, "epoch", diverged)
+    monkeypatch.setattr(Trainer, "train_epoch", diverged)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
     with pytest.raises(TenfoldError, match="the loss became nan"):
-        tracked("mlflow", tiny, digits, tmp_path / "run")
+        tracked("mlflow", tiny, train_set, tmp_path / "run")
     client = store()
     (kept,) = client.search_runs([client.get_experiment_by_name("mine").experiment_id])
     assert kept.info.status == "FAILED"
 
 
-def test_a_tracker_that_breaks_is_said_once_and_stops_no_training(
+def test_a_tracker_that_fails_is_named_once_and_stops_no_training(
     tiny: DigitClassifier,
-    digits: Dataset,
+    train_set: Dataset,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def full(tracker: TensorBoard, figures: dict[str, float], epoch: int) -> None:
+    def full(tracker: TensorBoard, values: dict[str, float], epoch: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(TensorBoard, "log", full)
-    run = tracked("tensorboard", tiny, digits, tmp_path / "run")
-    said = capsys.readouterr().err
-    assert said == "TensorBoard: [Errno 28] No space left on device; the run goes on without it\n"
+    run = tracked("tensorboard", tiny, train_set, tmp_path / "run")
+    message = capsys.readouterr().err
+    assert message.startswith("TensorBoard: [Errno 28] No space left on device")
+    assert message.count("\n") == 1
     assert len(run.history) == 2
 
 
-def test_a_tracker_that_cannot_be_is_refused_before_anything_is_made(
-    tiny: DigitClassifier, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_tracker_that_cannot_be_used_is_refused_before_anything_is_made(
+    tiny: DigitClassifier, train_set: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    with pytest.raises(
-        TenfoldError, match="'tensorbord' is no tracker; did you mean 'tensorboard'"
-    ):
-        tracked("tensorbord", tiny, digits, out)
+    with pytest.raises(TenfoldError, match=r"'tensorbord' .*did you mean 'tensorboard'"):
+        tracked("tensorbord", tiny, train_set, out)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(
         TenfoldError, match=r"--track mlflow: http://127.0.0.1:9 cannot be used"
     ) as caught:
-        tracked("mlflow", tiny, digits, out)
+        tracked("mlflow", tiny, train_set, out)
     assert "\n" not in str(caught.value)
     for name in ("mlflow", "tensorboard"):
         monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(TenfoldError, match=rf"{name} is not installed; .*tenfold\[track\]"):
-            tracked(name, tiny, digits, out)
+        with pytest.raises(TenfoldError, match=rf"tenfold\[track\].*{name}.* is not installed"):
+            tracked(name, tiny, train_set, out)
     assert not out.exists()
 
 

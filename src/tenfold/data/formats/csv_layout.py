@@ -1,4 +1,4 @@
-"""Which columns of a table are pixels and which is the label: by their names, or by evidence."""
+"""Detect which columns of a table are pixels and which is the label, by name or by evidence."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ from tenfold.data.dataset import PIXELS, SIDE
 from tenfold.errors import TenfoldError
 
 LABEL_NAMES = {"label", "labels", "class", "classes", "y", "target", "digit", "category"}
-_ROW_NAMES = {"", "id", "index", "imageid", "unnamed: 0"}
+_ROW_NUMBER_NAMES = {"", "id", "index", "imageid", "unnamed: 0"}
 
 _NUMBER = re.compile(
     r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)|", re.IGNORECASE
@@ -21,12 +21,12 @@ _NUMBER = re.compile(
 _DECIMAL = re.compile(r"[+-]?([0-9]*\.[0-9]|[0-9.]+e|nan|inf).*", re.IGNORECASE)
 # On 30 and more rows of MNIST and Fashion-MNIST the label explains 1.2 times as much as the next
 # column, 1.4-1.8 times on 130. Without a label among the columns, as where all rows are of one
-# class, the best pixel reached 1.3 times the next one, and none of those stood at an end.
-LEAST_ROWS = 30
-LEAD, LEAD_INSIDE = 1.15, 1.4
-MOST_EVIDENCE_ROWS = 200
-# A label has few values beside its rows; a pixel of the middle of the digits has over a hundred.
-_MOST_VALUES = 100
+# class, the best pixel reached 1.3 times the next one, and none of those was the first or last.
+MIN_EVIDENCE_ROWS = 30
+MIN_LEAD, MIN_LEAD_INSIDE = 1.15, 1.4
+MAX_EVIDENCE_ROWS = 200
+# A label has few values for its rows; a pixel in the middle of the digits has over a hundred.
+_MAX_VALUES = 100
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Layout:
     """How the columns of a table are laid out.
 
     Args:
-        names: of all columns, to tell errors with; their numbers from 1 where they have none.
+        names: of all columns, for errors; their numbers from 1 where they have none.
         label: the index of the label's column, or None where there is none.
         header: whether the first line has the names.
         decimal: whether the pixels are written as decimal numbers.
-        notes: what was decided and by which evidence, a sentence each.
+        notes: what was detected and by which evidence, a sentence each.
     """
 
     names: tuple[str, ...]
@@ -48,72 +48,74 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def layout_of(first: list[str], rows: list[list[str]], source: str) -> Layout:
-    """Find the layout of a table from its first line and some rows after it.
+def find_layout(first: list[str], rows: list[list[str]], source: str) -> Layout:
+    """Detect the layout of a table from its first line and some rows after it.
 
     Args:
         first: the cells of the first line.
         rows: the cells of rows that follow, for evidence.
-        source: the name to tell errors with.
+        source: the name used in errors.
 
     Raises:
         TenfoldError: where the columns are not 784 pixels and at most one label, or not in order.
     """
     named = _is_header(first)
-    # 0, 0.1, 0.2, ...: pandas took a row for names, and made them differ
-    spoilt = not named and bool(rows) and _decimals(first) > 1 and not _decimals(rows[0])
-    names = tuple(first) if named else tuple(str(place + 1) for place in range(len(first)))
+    # 0, 0.1, 0.2, ...: pandas took a row for a header, and made its names unique
+    mangled = not named and bool(rows) and _count_decimals(first) > 1
+    mangled = mangled and not _count_decimals(rows[0])
+    names = tuple(first) if named else tuple(str(index + 1) for index in range(len(first)))
     notes: tuple[str, ...] = ()
-    if spoilt:
-        notes = ("the first line, a row that was made into names, was passed over",)
+    if mangled:
+        notes = ("the first line, a row that was mangled into column names, was skipped",)
     elif not named:
         rows = [first, *rows]
         notes = ("the table has no header",)
-    decimals = bool(rows) and _decimals(rows[0]) > 1
+    decimal = bool(rows) and _count_decimals(rows[0]) > 1
     label = label_column(names) if named else None
     count = len(names) - (label is not None)
-    if named and names[0].lower() in _ROW_NAMES and count == PIXELS + 1:
+    if named and names[0].lower() in _ROW_NUMBER_NAMES and count == PIXELS + 1:
         raise TenfoldError(
             f"{source}: column 1, {names[0]!r}, numbers the rows; leave it out, so that "
-            f"{PIXELS} pixels stay"
+            f"{PIXELS} pixels remain"
         )
     if label is None and count == PIXELS + 1:
         label, evidence = _label_by_evidence(rows)
-        notes = (*notes, f"column {label + 1} is taken for the label: {evidence}")
+        notes = (*notes, f"column {label + 1} is used as the label: {evidence}")
     elif count != PIXELS:
-        raise _wrong_count(count, names, named, source)
+        raise _count_error(count, names, named, source)
     if named:
         pixels = [name for index, name in enumerate(names) if index != label]
         fault = order_fault(pixels)
         if fault is not None:
-            place = fault[0] + (label is not None and label <= fault[0])
+            column = fault[0] + (label is not None and label <= fault[0])
             raise TenfoldError(
-                f"{source}: header, column {place + 1} must be {fault[1]}; put the columns in "
-                f"order. Received: {names[place][:40]!r}"
+                f"{source}: header, column {column + 1} must be {fault[1]}; put the columns in "
+                f"order. Received: {names[column][:40]!r}"
             )
         if label is not None and label > 0 and not notes:
             notes = (f"the label is column {label + 1}, {names[label][:40]!r}",)
-    return Layout(names, label, named or spoilt, decimals, notes)
+    return Layout(names, label, named or mangled, decimal, notes)
 
 
 def label_column(names: tuple[str, ...]) -> int | None:
-    """Find the column that is named as labels are, or alone unlike the others at an end."""
-    known = [index for index, name in enumerate(names) if name.lower() in LABEL_NAMES]
-    if len(known) == 1:
-        return known[0]
+    """Find the column named as labels are, or the one first or last whose name is unlike others."""
+    labels = [index for index, name in enumerate(names) if name.lower() in LABEL_NAMES]
+    if len(labels) == 1:
+        return labels[0]
     if len(names) == PIXELS + 1:
         stems = [re.sub(r"[0-9]+", "0", name) for name in names]
-        usual = Counter(stems).most_common(1)[0]
-        odd = [index for index, stem in enumerate(stems) if stem != usual[0]]
-        if len(odd) == 1 and odd[0] in (0, PIXELS) and names[odd[0]].lower() not in _ROW_NAMES:
-            return odd[0]
+        common = Counter(stems).most_common(1)[0]
+        others = [index for index, stem in enumerate(stems) if stem != common[0]]
+        is_row_number = len(others) == 1 and names[others[0]].lower() in _ROW_NUMBER_NAMES
+        if len(others) == 1 and others[0] in (0, PIXELS) and not is_row_number:
+            return others[0]
     return None
 
 
 def order_fault(names: list[str]) -> tuple[int, str] | None:
     """Find the first of 784 pixel columns that is out of order, and what it should be named.
 
-    Known are a common stem with numbers that go up by one, and `1x1`, `1x2`, ..., `28x28`.
+    Valid are a common stem with numbers that go up by one, and `1x1`, `1x2`, ..., `28x28`.
     """
     grid = re.fullmatch(r"(.*?)([01])(x|_|,)([01])", names[0])
     if grid and grid[2] == grid[4] and re.fullmatch(r".*?[0-9]+\D+[0-9]+", names[1]):
@@ -130,16 +132,21 @@ def order_fault(names: list[str]) -> tuple[int, str] | None:
     # pixel001 is as good as pixel1
     pairs = zip(names, wanted, strict=True)
     return next(
-        ((index, right) for index, (name, right) in enumerate(pairs) if _bare(name) != right), None
+        (
+            (index, right)
+            for index, (name, right) in enumerate(pairs)
+            if _without_leading_zeros(name) != right
+        ),
+        None,
     )
 
 
-def _bare(name: str) -> str:
+def _without_leading_zeros(name: str) -> str:
     return re.sub(r"(?<![0-9])0+(?=[0-9])", "", name)
 
 
 def _is_header(cells: list[str]) -> bool:
-    """Say whether the first line has names rather than a picture."""
+    """Return whether the first line has names rather than an image."""
     if sum(_NUMBER.fullmatch(cell) is None for cell in cells) > 1:
         return True
     numbers = [int(cell) if re.fullmatch(r"[0-9]{1,9}", cell) else -1 for cell in cells]
@@ -147,15 +154,15 @@ def _is_header(cells: list[str]) -> bool:
     return steps >= PIXELS - 2
 
 
-def _decimals(cells: list[str]) -> int:
+def _count_decimals(cells: list[str]) -> int:
     return sum(_DECIMAL.fullmatch(cell) is not None for cell in cells)
 
 
-def _wrong_count(count: int, names: tuple[str, ...], header: bool, source: str) -> TenfoldError:
+def _count_error(count: int, names: tuple[str, ...], header: bool, source: str) -> TenfoldError:
     if count in (3 * PIXELS, 3 * PIXELS + 1):
         return TenfoldError(
-            f"{source}: has {count:,} columns, three for each pixel of 28x28 in colour; make them "
-            f"grey first, to {PIXELS}"
+            f"{source}: has {count:,} columns, three for each pixel of 28x28 in colour; convert "
+            f"them to greyscale first, {PIXELS} columns"
         )
     if count < 100:
         return TenfoldError(
@@ -163,30 +170,30 @@ def _wrong_count(count: int, names: tuple[str, ...], header: bool, source: str) 
             f"row of {PIXELS} pixels, with a label or without. Received: {count} columns, "
             f"{','.join(names)[:40]!r}"
         )
-    named = f", pixel0-pixel{PIXELS - 1} ({SIDE} x {SIDE})" if header else " and at most one label"
-    return TenfoldError(f"{source}: needs {PIXELS} pixel columns{named}. Received: {count:,}")
+    which = f", pixel0-pixel{PIXELS - 1} ({SIDE} x {SIDE})" if header else " and at most one label"
+    return TenfoldError(f"{source}: needs {PIXELS} pixel columns{which}. Received: {count:,}")
 
 
 def _label_by_evidence(rows: list[list[str]]) -> tuple[int, str]:
-    """Choose the label's column among 785; return it and why."""
-    rows = [row for row in rows if len(row) == PIXELS + 1][:MOST_EVIDENCE_ROWS]
+    """Choose the label's column among 785; return its index and the evidence."""
+    rows = [row for row in rows if len(row) == PIXELS + 1][:MAX_EVIDENCE_ROWS]
     texts = [
         index
         for index in range(PIXELS + 1)
         if any(_NUMBER.fullmatch(row[index]) is None for row in rows)
     ]
     if len(texts) == 1:
-        return texts[0], "it alone holds text"
-    if not texts and len(rows) >= LEAST_ROWS:
-        explained = _explained(np.array([[_value(cell) for cell in row] for row in rows]))
+        return texts[0], "it is the only one with text"
+    if not texts and len(rows) >= MIN_EVIDENCE_ROWS:
+        explained = _explained_variance(np.array([[_value(cell) for cell in row] for row in rows]))
         best, second = np.argsort(-explained)[:2]
         lead = explained[best] / max(explained[second], 1e-9)
-        if explained[best] > 0 and lead >= (LEAD if best in (0, PIXELS) else LEAD_INSIDE):
+        if explained[best] > 0 and lead >= (MIN_LEAD if best in (0, PIXELS) else MIN_LEAD_INSIDE):
             return int(best), (
-                f"its values explain {100 * explained[best]:.0f} % of how {len(rows)} pictures "
-                f"differ, those of no other column more than {100 * explained[second]:.0f} %"
+                f"its values explain {100 * explained[best]:.0f} % of the variance of {len(rows)} "
+                f"images, those of no other column more than {100 * explained[second]:.0f} %"
             )
-    return 0, "by custom, for its values do not tell it from pixels"
+    return 0, "by convention, since its values do not distinguish it from pixels"
 
 
 def _value(cell: str) -> float:
@@ -194,10 +201,10 @@ def _value(cell: str) -> float:
     return number if abs(number) < 1e9 else 0.0
 
 
-def _explained(table: NDArray[np.float64]) -> NDArray[np.float64]:
+def _explained_variance(table: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, for each column, what share of the others' variance its values explain (epsilon^2).
 
-    Pictures of one class are alike, so grouping by the label explains much; adjusted for how many
+    Images of one class are alike, so grouping by the label explains much; adjusted for how many
     groups there are, grouping by a pixel explains little. Columns with too many values get 0.
     """
     count, columns = table.shape
@@ -206,21 +213,22 @@ def _explained(table: NDArray[np.float64]) -> NDArray[np.float64]:
     shares = np.zeros(columns)
     for column in range(columns):
         values, group = np.unique(table[:, column], return_inverse=True)
-        if not 2 <= len(values) <= min(_MOST_VALUES, count // 2):
+        if not 2 <= len(values) <= min(_MAX_VALUES, count // 2):
             continue
-        member = np.zeros((len(values), count))
-        member[group, np.arange(count)] = 1
-        between = ((member @ centred) ** 2 / member.sum(axis=1, keepdims=True)).sum(axis=0)
-        between_all = between.sum() - between[column]
-        all_of_it = total.sum() - total[column]
-        if all_of_it > 0:
-            within = (all_of_it - between_all) / (count - len(values))
-            shares[column] = (between_all - (len(values) - 1) * within) / all_of_it
+        membership = np.zeros((len(values), count))
+        membership[group, np.arange(count)] = 1
+        sums = membership @ centred
+        between = (sums**2 / membership.sum(axis=1, keepdims=True)).sum(axis=0)
+        between_others = between.sum() - between[column]
+        total_others = total.sum() - total[column]
+        if total_others > 0:
+            within = (total_others - between_others) / (count - len(values))
+            shares[column] = (between_others - (len(values) - 1) * within) / total_others
     return shares
 
 
-def cells_of(line: bytes) -> list[str]:
-    """Part a line into its cells. Raises ValueError or csv.Error where it is no line of a CSV."""
+def split_line(line: bytes) -> list[str]:
+    """Split a line into its cells. Raises ValueError or csv.Error where it is no line of a CSV."""
     text = line.decode("utf-8-sig").rstrip("\r\n")
     if "\0" in text:
         raise ValueError("a zero byte")

@@ -14,28 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
-from tenfold.data.formats.csv_layout import MOST_EVIDENCE_ROWS, Layout, cells_of, layout_of
+from tenfold.data.formats.csv_layout import MAX_EVIDENCE_ROWS, Layout, find_layout, split_line
 from tenfold.data.pixels import named_labels, other_classes, to_images
 from tenfold.errors import TenfoldError
 
-# Of blocks of 64 kB to 2 MB those of 512 kB to 1 MB were fastest: Kaggle's in 0.12 s for 0.26.
+# Of blocks of 64 kB to 2 MB those of 512 kB to 1 MB were fastest: Kaggle's in 0.12 s, not 0.26.
 BLOCK_BYTES = 768 << 10
-MOST_THREADS = 4  # numpy lets the others run; more would wait for Python itself
-# A row of 785 quoted cells with spaces has 8 kB; the rest is room.
-MOST_LINE_BYTES = 1 << 20
+MAX_THREADS = 4  # NumPy releases the GIL; more would wait for Python itself
+# A row of 785 quoted cells with spaces has 8 kB; the rest is a margin.
+MAX_LINE_BYTES = 1 << 20
 
 _DECIMAL = re.compile(
     r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(\.[0-9]*)?e[+-]?[0-9]+|nan|inf)", re.IGNORECASE
 )
 _WHOLE_DECIMAL = re.compile(r"[0-9]{1,18}\.0*")
-_COMMA, _LINE_FEED, _RETURN, _ZERO = (np.uint8(ord(sign)) for sign in (",", "\n", "\r", "0"))
+_COMMA, _LINE_FEED, _RETURN, _ZERO = (np.uint8(code) for code in b",\n\r0")
 _NUMBERS = [str(number) for number in range(256)]
 
 Table = NDArray[np.uint8] | NDArray[np.float32]
 
 
 class ByteStream(Protocol):
-    """What a table is read from: `read` gives at most that many bytes, and none at the end."""
+    """What a table is read from: `read` returns at most `size` bytes, and none at the end."""
 
     source: str
 
@@ -44,11 +44,11 @@ class ByteStream(Protocol):
 
 
 def read_csv(stream: ByteStream, source: str) -> Dataset:
-    """Read a table of digits, a row a picture, checking every value.
+    """Read a table of images, a row each, checking every value.
 
-    Numpy turns whole blocks of text into pixels by arithmetic on bytes, a few blocks at once; one
-    in which anything is unusual goes cell by cell through Python's `csv`, which alone decides what
-    is an error. Polars, into uint8 columns, takes about twice the time and the memory.
+    NumPy converts whole blocks of text to pixels by arithmetic on bytes, a few blocks at once; a
+    block in which anything is unusual goes cell by cell through Python's `csv`, which alone decides
+    what is an error. Polars, into uint8 columns, takes about twice the time and the memory.
 
     Args:
         stream: UTF-8 text with LF or CRLF line ends, with or without a byte order mark, a header,
@@ -61,24 +61,24 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
 
     Raises:
         TenfoldError: where the columns, the number of cells, a pixel (an integer 0-255, or all of
-            them decimal numbers) or a label is not as it must be.
+            them decimal numbers) or a label is invalid.
     """
     blocks = _blocks(stream)
     first = next(blocks, b"")
     sample = next(blocks, b"")
     layout = _layout(first, sample, stream.source)
-    reading = _Rows(stream.source, layout)
-    lines = [sample] if layout.header else [first, sample]
-    pixels = list(reading.read(block for block in itertools.chain(lines, blocks) if block))
-    if not reading.rows:
+    rows = _RowReader(stream.source, layout)
+    start = [sample] if layout.header else [first, sample]
+    pixels = list(rows.read(block for block in itertools.chain(start, blocks) if block))
+    if not rows.count:
         raise TenfoldError(
-            f"{stream.source}: has a header and no rows; give a table with a row a picture"
+            f"{stream.source}: has a header and no rows; give a table with a row for each image"
         )
     images, notes = to_images(np.concatenate(pixels), stream.source)
     notes = (*layout.notes, *notes)
     if layout.label is None:
         return Dataset(images, None, source=source, notes=notes)
-    labels, classes = named_labels(reading.labels)
+    labels, classes = named_labels(rows.labels)
     return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
 
 
@@ -86,98 +86,98 @@ def _blocks(stream: ByteStream) -> Iterator[bytes]:
     """Yield the header line, then blocks of whole lines; every line ends in a line feed."""
     rest = b""
     header_seen = False
-    while piece := stream.read(BLOCK_BYTES):
-        if not header_seen and (end := piece.find(b"\n") + 1):
-            yield rest + piece[:end]
-            rest, piece, header_seen = b"", piece[end:], True
-        end = piece.rfind(b"\n") + 1 if header_seen else 0
+    while chunk := stream.read(BLOCK_BYTES):
+        if not header_seen and (end := chunk.find(b"\n") + 1):
+            yield rest + chunk[:end]
+            rest, chunk, header_seen = b"", chunk[end:], True
+        end = chunk.rfind(b"\n") + 1 if header_seen else 0
         if end:
-            yield b"".join((rest, memoryview(piece)[:end]))  # copied once
-        rest = piece[end:] if end else rest + piece
-        if len(rest) > MOST_LINE_BYTES:
+            yield b"".join((rest, memoryview(chunk)[:end]))  # copied once
+        rest = chunk[end:] if end else rest + chunk
+        if len(rest) > MAX_LINE_BYTES:
             raise TenfoldError(
-                f"{stream.source}: has a line of more than {MOST_LINE_BYTES:,} bytes, so it is no "
-                f"table of {PIXELS} pixels a row. Received: {shown(rest[:20])}..."
+                f"{stream.source}: has a line of more than {MAX_LINE_BYTES:,} bytes, so it is "
+                f"not a table of {PIXELS} pixels a row. Received: {quote(rest[:20])}..."
             )
     if rest:
         yield rest + b"\n"
 
 
 def _layout(first: bytes, sample: bytes, source: str) -> Layout:
-    """Find the table's layout from its first line and the block after it."""
+    """Detect the table's layout from its first line and the block after it."""
     if not first.strip():
         raise TenfoldError(
             f"{source}: is empty; give a CSV whose first line is label,pixel0,...,pixel{PIXELS - 1}"
         )
     try:
-        cells = cells_of(first)
+        cells = split_line(first)
     except (ValueError, csv.Error) as error:
         raise TenfoldError(
-            f"{source}: is not a CSV in UTF-8. Received: {shown(first[:20])}... at its start"
+            f"{source}: is not a CSV in UTF-8. Received: {quote(first[:20])}... at its start"
         ) from error
     rows = []
     # Kaggle's own header needs no evidence: only whether the first row has decimals.
-    most = 1 if cells[:2] == ["label", "pixel0"] else MOST_EVIDENCE_ROWS
-    for line in sample.split(b"\n", most)[:most]:
+    n_rows = 1 if cells[:2] == ["label", "pixel0"] else MAX_EVIDENCE_ROWS
+    for line in sample.split(b"\n", n_rows)[:n_rows]:
         try:
-            rows.append(cells_of(line))
+            rows.append(split_line(line))
         except (ValueError, csv.Error):
-            break  # its row will be named when it is read
-    return layout_of(cells, [row for row in rows if row != [""]], source)
+            break  # its error names the row when it is read
+    return find_layout(cells, [row for row in rows if row != [""]], source)
 
 
-class _Rows:
-    """The rows read so far: how many, their labels, and how many lines of the file they took."""
+class _RowReader:
+    """Reads rows in order; keeps their count, their labels, and the count of the file's lines."""
 
     def __init__(self, source: str, layout: Layout) -> None:
         self.source = source
         self.label = layout.label
         self.names = layout.names
         self.decimal = layout.decimal
-        self.rows = 0
+        self.count = 0
         self.lines = int(layout.header)
         self.labels: list[str] = []
         self._plain_labels: dict[bytes, str] = {}
-        self._numbers_alone = True  # so far: labels that are names are taken from their lines
+        self._only_numbers = True  # so far: labels that are names are taken from their lines
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[Table]:
         """Read blocks of whole lines into pixels, [rows, 784] each, and keep their labels."""
-        threads = min(MOST_THREADS, os.cpu_count() or 1)
-        ahead: deque[tuple[bytes, Future[NDArray[np.uint8] | None]]] = deque()
+        threads = min(MAX_THREADS, os.cpu_count() or 1)
+        pending: deque[tuple[bytes, Future[NDArray[np.uint8] | None]]] = deque()
         with ThreadPoolExecutor(threads) as pool:
             for block in blocks:
-                ahead.append((block, pool.submit(self._numbers, block)))
-                if len(ahead) > 2 * threads:  # no more than these are held in memory
-                    yield self._taken(*ahead.popleft())
-            while ahead:
-                yield self._taken(*ahead.popleft())
+                pending.append((block, pool.submit(self._parse_numbers, block)))
+                if len(pending) > 2 * threads:  # no more than these are held in memory
+                    yield self._append(*pending.popleft())
+            while pending:
+                yield self._append(*pending.popleft())
 
-    def _numbers(self, block: bytes) -> NDArray[np.uint8] | None:
-        """Read a block in which every cell is an integer 0-255, the labels too; else None."""
-        usual = self._numbers_alone and not self.decimal
-        return _plain_table(block, len(self.names)) if usual else None
+    def _parse_numbers(self, block: bytes) -> NDArray[np.uint8] | None:
+        """Parse a block in which every cell is an integer 0-255, the labels too; else None."""
+        usual = self._only_numbers and not self.decimal
+        return _parse_plain(block, len(self.names)) if usual else None
 
-    def _taken(self, block: bytes, found: Future[NDArray[np.uint8] | None]) -> Table:
-        """Add a block to the rows so far: this happens in their order."""
-        numbers = found.result()
+    def _append(self, block: bytes, parsed: Future[NDArray[np.uint8] | None]) -> Table:
+        """Count a block's rows and keep their labels: this happens in the file's order."""
+        numbers = parsed.result()
         if numbers is not None:
-            self.rows += len(numbers)
+            self.count += len(numbers)
             self.lines += len(numbers)
             if self.label is None:
                 return numbers
             self.labels += [_NUMBERS[label] for label in numbers[:, self.label].tolist()]
             at_start = self.label == 0
             return numbers[:, 1:] if at_start else np.delete(numbers, self.label, axis=1)
-        self._numbers_alone = False
+        self._only_numbers = False
         lines = [line.removesuffix(b"\r") for line in block[:-1].split(b"\n")]
-        plain = None if self.decimal else self._read_plain(lines)
-        table = self._read_cells(lines) if plain is None else plain
-        self.rows += len(table)
+        plain = None if self.decimal else self._parse_named(lines)
+        table = self._parse_cells(lines) if plain is None else plain
+        self.count += len(table)
         self.lines += len(lines)
         return table
 
-    def _read_plain(self, lines: list[bytes]) -> NDArray[np.uint8] | None:
-        """Read lines with nothing unusual in them but their labels; None where there may be."""
+    def _parse_named(self, lines: list[bytes]) -> NDArray[np.uint8] | None:
+        """Parse lines with nothing unusual in them but their labels; None where there may be."""
         if self.label is None:
             return None
         if self.label == 0:
@@ -190,7 +190,7 @@ class _Rows:
         names = [self._plain_label(label) for label, _ in pairs]
         if None in names:
             return None
-        table = _plain_table(b"\n".join([*(cells for _, cells in pairs), b""]), PIXELS)
+        table = _parse_plain(b"\n".join([*(cells for _, cells in pairs), b""]), PIXELS)
         if table is not None:
             self.labels.extend(name for name in names if name is not None)
         return table
@@ -204,24 +204,24 @@ class _Rows:
             self._plain_labels[label] = text
         return self._plain_labels[label]
 
-    def _read_cells(self, lines: list[bytes]) -> Table:
-        """Read lines cell by cell: slower, and exact about what is wrong and where."""
-        tables = []
-        row = self.rows
+    def _parse_cells(self, lines: list[bytes]) -> Table:
+        """Parse lines cell by cell: slower, and exact about what is wrong and where."""
+        rows = []
+        row = self.count
         for line_number, line in enumerate(lines, self.lines + 1):
             if not line.strip():
                 continue
             row += 1
             where = f"{self.source}: row {row} (line {line_number})"
-            cells = _cells_of(line, where)
+            cells = _split_strictly(line, where)
             if len(cells) != len(self.names):
                 raise TenfoldError(
                     f"{where}: needs {len(self.names)} cells. Received: {len(cells)}"
                 )
-            read = _fraction if self.decimal else _pixel
-            tables.append(
+            parse = _parse_decimal if self.decimal else _parse_integer
+            rows.append(
                 [
-                    read(cell, name, where)
+                    parse(cell, name, where)
                     for index, (cell, name) in enumerate(zip(cells, self.names, strict=True))
                     if index != self.label
                 ]
@@ -229,45 +229,46 @@ class _Rows:
             if self.label is not None:
                 self._keep_label(cells[self.label], f"{where}, column {self.names[self.label]}")
         if self.decimal:
-            return np.array(tables, np.float32).reshape(-1, PIXELS)
-        return np.array(tables, np.uint8).reshape(-1, PIXELS)
+            return np.array(rows, np.float32).reshape(-1, PIXELS)
+        return np.array(rows, np.uint8).reshape(-1, PIXELS)
 
     def _keep_label(self, label: str, where: str) -> None:
         if self.decimal and _WHOLE_DECIMAL.fullmatch(label):
             label = label.partition(".")[0]  # pandas writes 5.0 where the pixels are floats
         if fault := label_fault(label):
-            raise TenfoldError(f"{where}: {fault}. Received: {shown(label)}")
+            raise TenfoldError(f"{where}: {fault}. Received: {quote(label)}")
         self.labels.append(label)
 
 
-def _plain_table(block: bytes, cells: int) -> NDArray[np.uint8] | None:
-    """Turn lines of so many cells, each an integer 0-255 in its shortest form, into uint8.
+def _parse_plain(block: bytes, cells: int) -> NDArray[np.uint8] | None:
+    """Parse lines of `cells` cells, each an integer 0-255 in its shortest form, into uint8.
 
-    Whatever else the lines may hold makes it None: another sign, an empty cell, leading zeros, a
-    value above 255, another number of cells, LF here and CRLF there.
+    Anything else makes it None: another character, an empty cell, leading zeros, a value above
+    255, another number of cells, mixed LF and CRLF.
 
     Returns:
         uint8 [lines, cells], or None.
     """
     text = np.frombuffer(block, np.uint8)
-    ended = 2 if block[-2:] == b"\r\n" else 1  # signs that end a line
-    stops = cells - 1 + ended  # a line's signs that are no digits
+    end_length = 2 if block[-2:] == b"\r\n" else 1  # characters that end a line
+    stops = cells - 1 + end_length  # a line's characters that are no digits
     digit = text - _ZERO
     is_digit = digit < 10
     ends = np.flatnonzero(digit > 9)
     lines = len(ends) // stops
+    adjacent = lines * (end_length - 1)
     if (
         len(ends) != lines * stops
         or np.count_nonzero(text == _COMMA) != lines * (cells - 1)
         or (text[ends[stops - 1 :: stops]] != _LINE_FEED).any()
-        or (ended == 2 and (text[ends[stops - 2 :: stops]] != _RETURN).any())
+        or (end_length == 2 and (text[ends[stops - 2 :: stops]] != _RETURN).any())
         or not is_digit[0]
-        # A digit stands before every other one of them: only those of CRLF stand side by side.
-        or np.count_nonzero(is_digit[1:] | is_digit[:-1]) != len(text) - 1 - lines * (ended - 1)
+        # A digit precedes every other one of them: only those of CRLF are adjacent.
+        or np.count_nonzero(is_digit[1:] | is_digit[:-1]) != len(text) - 1 - adjacent
     ):
         return None
-    # Each cell has a digit from here on. Its value is put where its separator stands, from the
-    # digits 1, 2 and 3 places before; modulo 256, for bytes are several times faster than words.
+    # Each cell has a digit from here on. Its value is put at the index of its separator, from the
+    # digits 1, 2 and 3 before; modulo 256, since bytes are several times faster than words.
     one = is_digit.view(np.uint8)
     digit *= one
     hundreds = digit[:-3] * one[1:-2]
@@ -278,29 +279,29 @@ def _plain_table(block: bytes, cells: int) -> NDArray[np.uint8] | None:
     value[2:] += digit[:-2] * np.uint8(10)
     value[3:] += hundreds * np.uint8(100)
     table = value[ends].reshape(lines, stops)[:, :cells]
-    # The shortest forms of these values are as long together as the text only if every cell was
-    # its value's shortest form: 256-299 became 0-43, and longer cells lost their first digits.
+    # The shortest forms of these values are as long in all as the text only if every cell was its
+    # value's shortest form: 256-299 became 0-43, and longer cells lost their first digits.
     digits = table.size + np.count_nonzero(table > 9) + np.count_nonzero(table > 99)
     return table if digits + len(ends) == len(text) else None
 
 
-def _cells_of(line: bytes, where: str) -> list[str]:
+def _split_strictly(line: bytes, where: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line.decode()], strict=True))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise TenfoldError(
-            f"{where}: is not a line of a CSV in UTF-8 ({error}). Received: {shown(line)}"
+            f"{where}: is not a line of a CSV in UTF-8 ({error}). Received: {quote(line)}"
         ) from error
 
 
-def _pixel(cell: str, name: str, where: str) -> int:
+def _parse_integer(cell: str, name: str, where: str) -> int:
     if cell.isascii() and cell.isdigit() and len(cell) <= 18 and int(cell) <= 255:
         return int(cell)
     wanted = "is empty; fill it with an integer 0-255" if not cell else "must be an integer 0-255"
-    raise TenfoldError(f"{where}, column {name}: {wanted}. Received: {shown(cell)}")
+    raise TenfoldError(f"{where}, column {name}: {wanted}. Received: {quote(cell)}")
 
 
-def _fraction(cell: str, name: str, where: str) -> float:
+def _parse_decimal(cell: str, name: str, where: str) -> float:
     try:
         value = float(cell)
     except ValueError:
@@ -309,12 +310,12 @@ def _fraction(cell: str, name: str, where: str) -> float:
         return value
     raise TenfoldError(
         f"{where}, column {name}: must be a number 0-255, or all pixels 0-1. "
-        f"Received: {shown(cell)}"
+        f"Received: {quote(cell)}"
     )
 
 
 def label_fault(label: str) -> str:
-    """Say what is wrong with the text of a label; nothing where it can be one."""
+    """Say what is wrong with the text of a label; "" where it is valid."""
     if not label:
         return "is empty; give every row its label, or leave the column out"
     if _DECIMAL.fullmatch(label):
@@ -322,7 +323,7 @@ def label_fault(label: str) -> str:
     return ""
 
 
-def shown(value: str | bytes, most: int = 40) -> str:
-    """Show a value of the user's in an error: quoted, on one line, cut where it is long."""
-    quoted = repr(value[:most])
-    return quoted if len(value) <= most else f"{quoted}..."
+def quote(value: str | bytes, max_length: int = 40) -> str:
+    """Quote a user's value for an error: on one line, shortened where it is long."""
+    quoted = repr(value[:max_length])
+    return quoted if len(value) <= max_length else f"{quoted}..."

@@ -1,107 +1,106 @@
-"""Read and write class folders of PNG or JPEG: a folder a class, or the pictures alone."""
+"""Read and write folders of PNG or JPEG: a folder for each class, or the images alone."""
 
 import io
 import re
 import secrets
 import shutil
 import warnings
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from tenfold.data.archives import MOST_PICTURE_BYTES
+from tenfold.data.archives import MAX_IMAGE_BYTES, BoundedReader
 from tenfold.data.dataset import SIDE, Dataset, Images
-from tenfold.data.pixels import COLOURS, named_labels, other_classes
+from tenfold.data.formats.format import Format, PartFiles, lost_classes, one_file_per_part
+from tenfold.data.pixels import COLOUR_NOTE, named_labels, other_classes
 from tenfold.data.tree import Tree
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# From the bytes of a picture file, its name for errors, and notes to add to, to uint8 [28, 28].
-Decode = Callable[[bytes, str, set[str]], Images]
-
-PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val"}
+_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val"}
 
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _SUFFIXES = (".png", ".jpg", ".jpeg")
-_GREY = {"1", "L", "I;16", "I;16B", "I"}
-DEEP = "a picture has 16 bits a pixel, of which the upper 8 were kept"
+_GREY_MODES = {"1", "L", "I;16", "I;16B", "I"}
+DEPTH_NOTE = "16-bit images were reduced to their upper 8 bits"
 
 
-def is_picture(head: bytes) -> bool:
-    """Say whether bytes begin as a PNG or a JPEG does."""
+def _is_image(head: bytes) -> bool:
     return head.startswith((_PNG, _JPEG))
 
 
-def is_picture_name(name: str) -> bool:
-    """Say whether a file's name promises a PNG or a JPEG."""
-    return name.lower().endswith(_SUFFIXES)
-
-
-def parts_of(names: list[str]) -> dict[str, list[str]]:
-    """Sort pictures by `train/` and `test/`, where all of them lie in such folders.
+def _parts(tree: Tree, names: list[str]) -> dict[str, list[str]]:
+    """Sort images by `train/` and `test/`, where all of them are in such folders.
 
     Folders that hold everything are passed through. Where there are no such folders, all are one
     part, "data".
+
+    Raises:
+        TenfoldError: where another file is in a folder of images.
     """
+    _reject_other_files(tree, names)
     paths = [PurePosixPath(name).parts for name in names]
     depth = 0
     while all(len(path) > depth + 2 for path in paths) and len({p[depth] for p in paths}) == 1:
         depth += 1
     tops = [path[depth].lower() if len(path) > depth + 1 else "" for path in paths]
-    if not all(top in PARTS for top in tops):
+    if not all(top in _PARTS for top in tops):
         return {"data": names}
-    found: dict[str, list[str]] = {}
+    parts: dict[str, list[str]] = {}
     for name, top in zip(names, tops, strict=True):
-        found.setdefault(PARTS[top], []).append(name)
-    return found
+        parts.setdefault(_PARTS[top], []).append(name)
+    return parts
 
 
-def read_pictures(tree: Tree, names: list[str], source: str, decode: Decode) -> Dataset:
-    """Read pictures; the folder that each lies in is its class.
+def _reject_other_files(tree: Tree, names: list[str]) -> None:
+    """Reject a file that is no image in a folder of a class: it could be a damaged one."""
+    folders = {name.rpartition("/")[0] for name in names} - {""}
+    for name in sorted(set(tree.names) - set(names)):
+        if name.rpartition("/")[0] in folders:
+            raise TenfoldError(
+                f"{tree.source}: {name!r} is among images and is neither PNG nor JPEG; remove it, "
+                "or convert it"
+            )
 
-    They stand in the order of their file names, numbers as numbers, whatever their class, so that
-    numbered pictures keep their order. Folders named by whole numbers are classes as integers are.
 
-    Args:
-        tree: where they lie.
-        names: the pictures of one part.
-        source: the name of the set.
-        decode: what each picture goes through; `decoded` wants 28x28.
+def _read_images(files: PartFiles) -> Dataset:
+    """Read images; the folder that each is in is its class.
 
-    Returns:
-        The set; without labels where no picture lies in a folder of a class.
+    They are ordered by their file names, numbers as numbers, whatever their class, so that
+    numbered images keep their order. Folders named by whole numbers are classes as integers are.
+    Without labels where no image is in a folder of a class.
 
     Raises:
-        TenfoldError: where a picture cannot be decoded, or stands outside the folders that
-            others are in.
+        TenfoldError: where an image cannot be decoded, or is outside the folders that others are
+            in.
     """
-    names = sorted(names, key=_order)
+    source = files.source
+    names = sorted(files.names, key=_order)
     folders = [PurePosixPath(name).parent for name in names]
     depths = {len(folder.parts) for folder in folders}
     if len(depths) > 1:
-        odd = next(n for n, f in zip(names, folders, strict=True) if len(f.parts) != min(depths))
+        deeper = next(n for n, f in zip(names, folders, strict=True) if len(f.parts) != min(depths))
         raise TenfoldError(
-            f"{source}: {odd!r} lies deeper than other pictures; put each picture into the folder "
-            "of its class, and nothing else"
+            f"{source}: {deeper!r} is in a deeper folder than other images; put each image into "
+            "the folder of its class, and nothing else"
         )
     images = np.empty((len(names), SIDE, SIDE), np.uint8)
     notes: set[str] = set()
     for index, name in enumerate(names):
-        with tree.open(name) as stream:
-            content = stream.read_all(MOST_PICTURE_BYTES)
-            images[index] = decode(content, stream.source, notes)
+        with files.tree.open(name) as stream:
+            content = stream.read_all(MAX_IMAGE_BYTES)
+            images[index] = files.decode(content, stream.source, notes)
     parents = {folder.parent for folder in folders}
     if len(parents) > 1:
         raise TenfoldError(
-            f"{source}: classes lie in several folders, "
+            f"{source}: class folders are in several folders, "
             f"{', '.join(sorted(map(str, parents))[:8])}; name one of them"
         )
-    flat = depths == {0} or (len(set(folders)) == 1 and folders[0].name.lower() in (*PARTS, "data"))
-    if flat:
+    in_part_folder = len(set(folders)) == 1 and folders[0].name.lower() in (*_PARTS, "data")
+    if depths == {0} or in_part_folder:
         return Dataset(images, None, source=source, notes=tuple(sorted(notes)))
     labels, classes = named_labels([folder.name for folder in folders])
     return Dataset(images, labels, classes, source, notes=(*sorted(notes), *other_classes(classes)))
@@ -113,103 +112,112 @@ def _order(name: str) -> tuple[list[tuple[int, str]], str]:
     return [(int(p), "") if p.isdecimal() and len(p) <= 18 else (-1, p) for p in pieces], name
 
 
-def decoded(content: bytes, where: str, notes: set[str]) -> Images:
-    """Turn the bytes of a PNG or JPEG of 28x28 into uint8 [28, 28].
+def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
+    """Decode a PNG or JPEG of 28x28 into uint8 [28, 28].
 
     Args:
         content: the whole file.
-        where: the picture's name, to tell errors with.
-        notes: what was done to the picture is added to these.
+        where: the image's name, for errors.
+        notes: what was done to the image is added to these.
 
     Raises:
-        TenfoldError: where it is no such picture, has another size, or is damaged.
+        TenfoldError: where it is no such image, has another size, or is damaged.
     """
     from PIL import Image, UnidentifiedImageError
 
-    if not is_picture(content):
+    if not _is_image(content):
         raise TenfoldError(
-            f"{where}: is neither PNG nor JPEG; take it out, or convert it. "
+            f"{where}: is neither PNG nor JPEG; remove it, or convert it. "
             f"Received: {content[:8]!r} at its start"
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes, which are looked at here
-            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
-                # Its size stands in its head: a bomb is refused before it is unpacked.
-                if picture.size != (SIDE, SIDE):
-                    width, height = picture.size
+            warnings.simplefilter("ignore")  # about sizes, which are checked here
+            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+                # The size is in the header: a bomb is rejected before it is decompressed.
+                if image.size != (SIDE, SIDE):
+                    width, height = image.size
                     raise TenfoldError(
-                        f"{where}: must be {SIDE}x{SIDE}; a folder of drawings or photos is "
-                        f"read with --ink. Received: {width}x{height}"
+                        f"{where}: must be {SIDE}x{SIDE}; read a folder of drawings or photos "
+                        f"with --ink. Received: {width}x{height}"
                     )
-                return _grey(picture, notes)
+                return _grey(image, notes)
     except TenfoldError:
         raise
     except Image.DecompressionBombError as error:
         raise TenfoldError(f"{where}: must be {SIDE}x{SIDE}. Received: {error}") from error
     except Exception as error:  # Pillow's decoders fail in many ways on broken files
         unknown = isinstance(error, UnidentifiedImageError)  # its text shows an address
-        why = "its head cannot be read" if unknown else " ".join(str(error).split())[:100]
+        reason = "unreadable header" if unknown else " ".join(str(error).split())[:100]
         raise TenfoldError(
-            f"{where}: the picture is damaged or cut short ({why}); copy it again"
+            f"{where}: the image is damaged or truncated ({reason}); copy it again"
         ) from error
 
 
-def _grey(picture: "Image.Image", notes: set[str]) -> Images:
+def _grey(image: "Image.Image", notes: set[str]) -> Images:
     from PIL import Image
 
-    if picture.mode in ("I;16", "I;16B", "I"):
-        notes.add(DEEP)
-        return (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        black = Image.new("RGBA", picture.size, "black")  # what is transparent is background
-        picture = Image.alpha_composite(black, picture.convert("RGBA")).convert("RGB")
-    if picture.mode not in _GREY:
-        colours = np.asarray(picture.convert("RGB"))
+    if image.mode in ("I;16", "I;16B", "I"):
+        notes.add(DEPTH_NOTE)
+        return (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        black = Image.new("RGBA", image.size, "black")  # what is transparent is background
+        image = Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
+    if image.mode not in _GREY_MODES:
+        colours = np.asarray(image.convert("RGB"))
         if (colours != colours[..., :1]).any():
-            notes.add(COLOURS)
-    return np.asarray(picture.convert("L"))
+            notes.add(COLOUR_NOTE)
+    return np.asarray(image.convert("L"))
 
 
-def folder_fault(classes: tuple[str, ...]) -> str:
-    """Say which class cannot be the name of a folder; nothing where all can."""
-    taken = {*PARTS, "data"}
-    for name in classes:
+def _reject_single(stream: BoundedReader, source: str) -> NoReturn:
+    raise TenfoldError(
+        f"{stream.source}: is a single image; put 28x28 images into a folder for each class, and "
+        "name the folder that holds these"
+    )
+
+
+def _loss(dataset: Dataset) -> str:
+    """Say which class cannot be the name of a folder, or is lost; "" if none."""
+    if dataset.labels is None:
+        return ""
+    reserved = {*_PARTS, "data"}
+    for name in dataset.classes:
         if not re.fullmatch(r"[^\x00-\x1f/\\:*?\"<>|.][^\x00-\x1f/\\:*?\"<>|]{0,99}", name):
             return f"class {name[:40]!r} cannot be the name of a folder"
-        if name.lower() in taken:
+        if name.lower() in reserved:
             return f"class {name!r} is the name of a part"
-    if len({name.lower() for name in classes}) < len(classes):
-        return "two classes differ by capital letters alone, as some disks' folders may not"
-    return ""
+    if len({name.lower() for name in dataset.classes}) < len(dataset.classes):
+        return "two classes differ only by case, which some file systems ignore"
+    return lost_classes(dataset)
 
 
-def write_pictures(folder: Path, dataset: Dataset) -> None:
-    """Write each picture as `CLASS/NUMBER.png`, all or nothing; without labels as `NUMBER.png`.
+def _write_images(folder: Path, dataset: Dataset) -> None:
+    """Write each image as `CLASS/NUMBER.png`, all or nothing; without labels as `NUMBER.png`.
 
-    A folder that is there is replaced.
+    An existing folder of such images is replaced.
 
     Raises:
-        TenfoldError: where it cannot be written, or the folder holds what is no PNG.
+        TenfoldError: where it cannot be written, or the folder holds a file that is no PNG.
     """
     from PIL import Image
 
     if folder.exists():
-        strange = [p for p in folder.rglob("*") if p.suffix != ".png" and not p.is_dir()]
-        if strange or not folder.is_dir():
-            what = f"holds {strange[0].name}, which is" if strange else "is"
-            raise TenfoldError(f"{folder}: {what} no picture of an export; take it away first")
+        others = [p for p in folder.rglob("*") if p.suffix != ".png" and not p.is_dir()]
+        if others or not folder.is_dir():
+            found = f"holds {others[0].name}, which is" if others else "is"
+            raise TenfoldError(f"{folder}: {found} not an exported image; move it away first")
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-    width = len(str(len(dataset)))
+    digits = len(str(len(dataset)))
     labels = None if dataset.labels is None else dataset.labels.tolist()
     try:
         temporary.mkdir()
         used = set() if labels is None else {dataset.classes[label] for label in labels}
         for name in used:
             (temporary / name).mkdir()
-        for index, picture in enumerate(dataset.images):
+        for index, image in enumerate(dataset.images):
             place = temporary if labels is None else temporary / dataset.classes[labels[index]]
-            Image.fromarray(picture).save(place / f"{index:0{width}}.png")
+            Image.fromarray(image).save(place / f"{index:0{digits}}.png")
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)
@@ -217,3 +225,15 @@ def write_pictures(folder: Path, dataset: Dataset) -> None:
         raise TenfoldError(f"{folder}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+FORMAT = Format(
+    name="png",
+    title="PNG, JPEG",
+    recognises=_is_image,
+    read=_reject_single,
+    read_files=_read_images,
+    has_name=lambda name: name.lower().endswith(_SUFFIXES),
+    parts=_parts,
+    writer=one_file_per_part("", _write_images, _loss),
+)

@@ -1,4 +1,4 @@
-"""Read and write Parquet: flat columns of pixels, or pictures as Hugging Face keeps them."""
+"""Read and write Parquet: flat columns of pixels, or images as Hugging Face stores them."""
 
 import io
 import os
@@ -9,39 +9,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tenfold.data.archives import MOST_BYTES, MOST_RATIO, RATIO_COUNTS_FROM, BoundedReader
+from tenfold.data.archives import MAX_BYTES, MAX_RATIO, RATIO_COUNTS_FROM, BoundedReader
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
-from tenfold.data.formats.csv_layout import LABEL_NAMES, layout_of
-from tenfold.data.formats.image_folder import decoded
+from tenfold.data.formats.csv_layout import LABEL_NAMES, find_layout
+from tenfold.data.formats.format import Format, lost_classes, one_file_per_part
+from tenfold.data.formats.image_folder import decode_image
 from tenfold.data.pixels import is_whole, labels_of, other_classes, to_images
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     import polars as pl
 
-MAGIC = b"PAR1"
+_MAGIC = b"PAR1"
 
 
-def read_parquet(stream: BoundedReader, source: str) -> Dataset:
-    """Read a table with 784 columns of pixels, or with one column of PNG or JPEG pictures.
+def _read_parquet(stream: BoundedReader, source: str) -> Dataset:
+    """Read a table with 784 columns of pixels, or with one column of PNG or JPEG images.
 
-    The pictures' column is binary, or a struct with a binary field `bytes`, as Hugging Face has
-    it. The label is the column with a label's name, or among 785 columns the one that the values
-    tell, as in a CSV.
+    The images' column is binary, or a struct with a binary field `bytes`, as Hugging Face has it.
+    The label is the column with a label's name, or among 785 columns the one that the values
+    indicate, as in a CSV.
 
     Raises:
-        TenfoldError: where the file is damaged, has no such columns, or a value is not as it must
-            be.
+        TenfoldError: where the file is damaged, has no such columns, or a value is invalid.
     """
     table = _table(stream.read_all(), stream.source)
-    pictures = _picture_column(table)
+    encoded = _image_column(table)
     notes: tuple[str, ...]
-    if pictures is not None:
-        images, notes = _decoded(pictures, stream.source)
+    if encoded is not None:
+        images, notes = _decode_column(encoded, stream.source)
         label = next((n for n in table.columns if n.lower() in LABEL_NAMES), None)
     else:
-        images, label, notes = _flat(table, stream.source)
+        images, label, notes = _pixel_columns(table, stream.source)
     if label is None:
         return Dataset(images, None, source=source, notes=notes)
     column = table[label]
@@ -66,48 +66,48 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
         with _panics_unprinted():
             rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
         size = rows * PIXELS
-        # Equal values pack to next to nothing: the bound on zips holds here too.
-        if size > MOST_BYTES or size > max(RATIO_COUNTS_FROM, MOST_RATIO * len(content)):
+        # Equal values compress to next to nothing: the bound on zips holds here too.
+        if size > MAX_BYTES or size > max(RATIO_COUNTS_FROM, MAX_RATIO * len(content)):
             raise TenfoldError(
-                f"{source}: {len(content):,} bytes tell of {rows:,} rows, and are refused; write "
-                "it anew as CSV if you trust it"
+                f"{source}: {len(content):,} bytes declare {rows:,} rows and are rejected; convert "
+                "it to CSV if you trust it"
             )
         if not rows:
-            raise TenfoldError(f"{source}: holds no pictures; give a table with a row a picture")
+            raise TenfoldError(f"{source}: holds no images; give a table with a row for each image")
         with _panics_unprinted():
             return pl.read_parquet(io.BytesIO(content))
     except TenfoldError:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
-        why = " ".join(str(error).split())[:100]
+        reason = " ".join(str(error).split())[:100]
         raise TenfoldError(
-            f"{source}: is no Parquet, or damaged ({why}); download or copy it again"
+            f"{source}: is not Parquet, or damaged ({reason}); download or copy it again"
         ) from error
 
 
 @contextmanager
 def _panics_unprinted() -> Iterator[None]:
-    """Keep Rust from printing a trace of a panic, which polars raises as an exception besides.
+    """Keep Rust from printing the trace of a panic, which polars raises as an exception besides.
 
     One in a few thousand broken files makes it panic; Rust prints to the descriptor itself.
     """
     try:
-        kept = os.dup(2)
+        stderr = os.dup(2)
     except OSError:  # a process without stderr
         yield
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(null)
+        os.close(stderr)
 
 
-def _picture_column(table: "pl.DataFrame") -> "pl.Series | None":
-    """Return the column of encoded pictures, binary, if there is one."""
+def _image_column(table: "pl.DataFrame") -> "pl.Series | None":
+    """Return the column of encoded images, binary, if there is one."""
     import polars as pl
 
     for column in table:
@@ -120,20 +120,22 @@ def _picture_column(table: "pl.DataFrame") -> "pl.Series | None":
     return None
 
 
-def _decoded(column: "pl.Series", source: str) -> tuple[Images, tuple[str, ...]]:
+def _decode_column(column: "pl.Series", source: str) -> tuple[Images, tuple[str, ...]]:
     images = np.empty((len(column), SIDE, SIDE), np.uint8)
     notes: set[str] = set()
     for row, content in enumerate(column):
         where = f"{source}: column {column.name!r}, row {row}"
         if content is None:
-            raise TenfoldError(f"{where}: the picture is missing; leave the row out")
-        images[row] = decoded(content, where, notes)
+            raise TenfoldError(f"{where}: the image is missing; leave the row out")
+        images[row] = decode_image(content, where, notes)
     return images, tuple(sorted(notes))
 
 
-def _flat(table: "pl.DataFrame", source: str) -> tuple[Images, str | None, tuple[str, ...]]:
+def _pixel_columns(
+    table: "pl.DataFrame", source: str
+) -> tuple[Images, str | None, tuple[str, ...]]:
     rows = [["" if v is None else str(v) for v in row] for row in table.head(200).iter_rows()]
-    layout = layout_of(table.columns, rows if table.width == PIXELS + 1 else rows[:1], source)
+    layout = find_layout(table.columns, rows if table.width == PIXELS + 1 else rows[:1], source)
     label = None if layout.label is None else table.columns[layout.label]
     pixels = table.drop([] if label is None else [label])
     for column in pixels:
@@ -150,18 +152,18 @@ def _flat(table: "pl.DataFrame", source: str) -> tuple[Images, str | None, tuple
     return images, label, (*layout.notes, *notes)
 
 
-def write_parquet(path: Path, dataset: Dataset) -> None:
-    """Write a column `image` of PNGs, as Hugging Face keeps pictures, and a column `label`."""
+def _write_parquet(path: Path, dataset: Dataset) -> None:
+    """Write a column `image` of PNGs, as Hugging Face stores images, and a column `label`."""
     import polars as pl
     from PIL import Image
 
     encoded = []
-    for index, picture in enumerate(dataset.images):
+    for index, image in enumerate(dataset.images):
         file = io.BytesIO()
-        Image.fromarray(picture).save(file, "PNG")
+        Image.fromarray(image).save(file, "PNG")
         encoded.append({"bytes": file.getvalue(), "path": f"{index}.png"})
-    kind = pl.Struct({"bytes": pl.Binary, "path": pl.String})
-    columns = {"image": pl.Series(encoded, dtype=kind)}
+    dtype = pl.Struct({"bytes": pl.Binary, "path": pl.String})
+    columns = {"image": pl.Series(encoded, dtype=dtype)}
     if dataset.labels is not None:
         labels, names = dataset.labels.tolist(), dataset.classes
         whole = all(map(is_whole, names))
@@ -169,3 +171,12 @@ def write_parquet(path: Path, dataset: Dataset) -> None:
         columns["label"] = pl.Series(column)
     with atomic_write(path) as out:
         pl.DataFrame(columns).write_parquet(out)
+
+
+FORMAT = Format(
+    name="parquet",
+    title="Parquet",
+    recognises=lambda head: head.startswith(_MAGIC),
+    read=_read_parquet,
+    writer=one_file_per_part(".parquet", _write_parquet, lost_classes),
+)

@@ -1,162 +1,162 @@
-// What is on the paper, what was there before, and the question about it.
+// The state of the page (strokes or an image), its history for undo, and the requests to read it.
 
-import * as answers from "./answer.js";
-import { readPicture, readStrokes } from "./ask.js";
-import * as sheet from "./sheet.js";
+import { readImage, readStrokes } from "./api.js";
+import * as canvas from "./canvas.js";
+import * as result from "./result.js";
 
-const PAUSE = 50; // ms between two questions while a stroke grows
-const BLANK = { strokes: [], picture: null };
+const INTERVAL = 50; // ms between two requests while a stroke grows
+const BLANK = { strokes: [], image: null };
 
 const undo = document.querySelector("#undo");
 const clear = document.querySelector("#clear");
 const file = document.querySelector("#file");
 const pen = document.querySelector("#pen");
-const shown = document.querySelector("#answer");
+const output = document.querySelector("#result");
 
 let state = BLANK;
-const before = [];
-let answer = null;
+const undoStack = [];
+let reading = null;
 let selected = 0;
 
-// One question is under way at a time, and the next one asks for what is on the paper then. What
-// is cleared, undone or replaced meanwhile calls the question off.
-let question = new AbortController();
-let asking = false;
+// One request is pending at a time; the next one sends what has been drawn by then. Clearing,
+// undoing or replacing the drawing aborts the pending request.
+let controller = new AbortController();
+let isPending = false;
 let timer = 0;
-let live = null; // the stroke under the pen
+let growing = null; // the stroke that is being drawn
 
 function addStroke(stroke) {
-  live = null;
-  before.push(state);
-  display({ strokes: [...state.strokes, stroke], picture: null });
-  ask();
+  growing = null;
+  undoStack.push(state);
+  display({ strokes: [...state.strokes, stroke], image: null });
+  read();
 }
 
 function change(next) {
-  before.push(state);
-  turnTo(next);
+  undoStack.push(state);
+  restore(next);
 }
 
-function turnTo(next) {
-  callOff();
+function restore(next) {
+  abort();
   display(next);
-  if (isBlank()) conclude(null);
-  else if (state.picture) conclude(null, "Reading …");
-  if (!isBlank()) ask();
+  if (isBlank()) showReading(null);
+  else if (state.image) showReading(null, "Reading …");
+  if (!isBlank()) read();
 }
 
 function display(next) {
   state = next;
-  sheet.show(state);
-  undo.disabled = !before.length;
+  canvas.show(state);
+  undo.disabled = !undoStack.length;
   clear.disabled = isBlank();
 }
 
 const isBlank = () => state === BLANK;
 
-function callOff() {
-  question.abort();
-  question = new AbortController();
+function abort() {
+  controller.abort();
+  controller = new AbortController();
   clearTimeout(timer);
   timer = 0;
-  asking = false;
-  live = null;
-  shown.ariaBusy = false;
+  isPending = false;
+  growing = null;
+  output.ariaBusy = false;
 }
 
-function askSoon() {
-  shown.ariaBusy = true;
-  timer ||= setTimeout(ask, PAUSE);
+function readSoon() {
+  output.ariaBusy = true;
+  timer ||= setTimeout(read, INTERVAL);
 }
 
-async function ask() {
+async function read() {
   clearTimeout(timer);
   timer = 0;
-  if (asking) return askSoon();
-  shown.ariaBusy = asking = true;
-  const { signal } = question;
-  const strokes = live ? [...state.strokes, live] : state.strokes;
+  if (isPending) return readSoon();
+  output.ariaBusy = isPending = true;
+  const { signal } = controller;
+  const strokes = growing ? [...state.strokes, growing] : state.strokes;
   try {
-    const reading = state.picture
-      ? await readPicture(state.picture, signal)
+    const response = state.image
+      ? await readImage(state.image, signal)
       : await readStrokes(strokes, signal);
-    if (!signal.aborted) conclude(reading);
+    if (!signal.aborted) showReading(response);
   } catch (error) {
     if (!signal.aborted) {
-      conclude(null);
-      answers.showProblem(error.message);
+      showReading(null);
+      result.showError(error.message);
     }
   }
   if (signal.aborted) return;
-  asking = false;
-  shown.ariaBusy = timer !== 0;
+  isPending = false;
+  output.ariaBusy = timer !== 0;
 }
 
-function conclude(reading, nothing) {
-  answer = reading;
-  selected = reading && !state.picture ? newest(reading.digits) : 0;
-  answers.show(answer, selected, nothing);
-  sheet.showBoxes(answer, selected);
+function showReading(newReading, message) {
+  reading = newReading;
+  selected = reading && !state.image ? latest(reading.digits) : 0;
+  result.show(reading, selected, message);
+  canvas.showBoxes(reading, selected);
 }
 
-// The digit that the pen has just been at.
-function newest(digits) {
-  const [x, y] = (live ?? state.strokes.at(-1)).at(-1);
+// The index of the digit nearest to the end of the latest stroke.
+function latest(digits) {
+  const [x, y] = (growing ?? state.strokes.at(-1)).at(-1);
   const outside = (value, low, length) => Math.max(low - value, 0, value - low - length);
-  const away = digits.map(({ box }) =>
+  const distances = digits.map(({ box }) =>
     Math.hypot(outside(x, box.x, box.width), outside(y, box.y, box.height)),
   );
-  return Math.max(0, away.indexOf(Math.min(...away)));
+  return Math.max(0, distances.indexOf(Math.min(...distances)));
 }
 
 function select(index) {
   selected = index;
-  answers.show(answer, selected);
-  sheet.showBoxes(answer, selected);
+  result.show(reading, selected);
+  canvas.showBoxes(reading, selected);
 }
 
-function goBack() {
-  if (before.length) turnTo(before.pop());
+function undoChange() {
+  if (undoStack.length) restore(undoStack.pop());
 }
 
-function wipe() {
+function clearAll() {
   if (!isBlank()) change(BLANK);
 }
 
-function take(files) {
-  const picture = [...files].find((one) => one.type.startsWith("image/")) ?? files[0];
-  if (picture) change({ strokes: [], picture });
+function openImage(files) {
+  const image = [...files].find((one) => one.type.startsWith("image/")) ?? files[0];
+  if (image) change({ strokes: [], image });
 }
 
-sheet.listen({
+canvas.listen({
   onChange: (stroke) => {
-    live = stroke;
-    askSoon();
+    growing = stroke;
+    readSoon();
   },
   onStroke: addStroke,
   onSelect: select,
 });
-answers.listen(select);
+result.listen(select);
 
-undo.addEventListener("click", goBack);
-clear.addEventListener("click", wipe);
+undo.addEventListener("click", undoChange);
+clear.addEventListener("click", clearAll);
 pen.addEventListener("input", () => {
-  sheet.setPenWidth(pen.valueAsNumber);
-  sheet.showBoxes(answer, selected);
+  canvas.setPenWidth(pen.valueAsNumber);
+  canvas.showBoxes(reading, selected);
 });
 file.addEventListener("change", () => {
-  take(file.files);
+  openImage(file.files);
   file.value = ""; // so that the same file can be chosen again
 });
 addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
     event.preventDefault();
-    goBack();
+    undoChange();
   } else if (event.key === "Escape" || event.key === "Delete") {
-    wipe();
+    clearAll();
   }
 });
-addEventListener("paste", (event) => take(event.clipboardData.files));
+addEventListener("paste", (event) => openImage(event.clipboardData.files));
 addEventListener("dragover", (event) => {
   event.preventDefault();
   document.body.classList.add("dropping");
@@ -167,8 +167,8 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  take(event.dataTransfer.files);
+  openImage(event.dataTransfer.files);
 });
 
-sheet.setPenWidth(pen.valueAsNumber); // a browser keeps the slider over a reload
-turnTo(BLANK);
+canvas.setPenWidth(pen.valueAsNumber); // a browser keeps the slider over a reload
+restore(BLANK);

@@ -1,31 +1,34 @@
-"""Set two runs, or two models, side by side on the same pictures."""
+"""Set two runs, or two models, side by side on the same images."""
 
 import os
 import re
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import Dataset, Images
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
+from tenfold.extras import missing_extra_named
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
+from tenfold.run.records import Environment
 from tenfold.workflow.models.evaluate import refuse_leak
-from tenfold.workflow.models.predict import check_destination
 from tenfold.workflow.runs.plan import reload_source
 
 if TYPE_CHECKING:
     import polars as pl
 
-BEST = ("test", "validation")  # of several splits that both runs answered, the first is taken
-ASK = "name a set for both to answer: tenfold compare A B SOURCE"
+BEST = ("test", "validation")  # of several splits that both predicted, the first is taken
+ASK = "name a set for both to predict: tenfold compare A B SOURCE"
 
 
+@missing_extra_named("compare")
 def compare(
     a: str | PathLike[str],
     b: str | PathLike[str],
@@ -34,79 +37,79 @@ def compare(
     out: str | Path | None = None,
     overwrite: bool = False,
     allow_leak: bool = False,
-    threads: int = 0,
+    threads: int | None = None,
 ) -> Comparison:
-    """Say whether two models can be told apart, and on which pictures they differ.
+    """Test whether two models differ significantly, and list the images on which they differ.
 
     Args:
         a: a run or its folder; with `source` a model file as well.
         b: the other.
-        source: pictures for both to answer. None: those that both runs have answered already,
-            labelled ones first: test pictures, or else those held back that they share.
-        out: an HTML page to write, which draws the pictures on which they differ; None for none.
+        source: images for both to predict. None: those that both runs have predicted already,
+            labelled ones first: test images, or else validation images that they share.
+        out: an HTML page to write, which draws the images on which they differ; None for none.
         overwrite: replace `out` where it is there already.
-        allow_leak: compare even where one was trained on some of the pictures; it is marked.
-        threads: how many threads to answer `source` with; 0 for every core.
+        allow_leak: compare even where one was trained on some of the images; it is marked.
+        threads: CPU threads; by default every core.
 
     Raises:
-        TenfoldError: where there are no pictures that both have answered, the classes differ, one
-            was trained on some of the pictures, or the page cannot be drawn.
+        TenfoldError: where there are no images that both have predicted, the classes differ, one
+            was trained on some of the images, or the page cannot be drawn.
     """
     if out is not None:
         check_destination(out, overwrite)
     names = fspath(a), fspath(b)
     if source is None:
-        found = _read_answers(names, draw=out is not None)
+        comparison = _from_predictions(names, draw=out is not None)
     else:
-        found = _answer(names, load(source), threads)
-    if found.labels is not None and not allow_leak:
-        for name, leaked in zip(names, found.leaked, strict=True):
-            refuse_leak(leaked, f"{len(found):,} {found.pictures}", name)
+        comparison = _from_models(names, load(source), threads)
+    if comparison.labels is not None and not allow_leak:
+        for name, leaked in zip(names, comparison.leaked, strict=True):
+            refuse_leak(leaked, f"{len(comparison):,} {comparison.compared_on}", name)
     if out is not None:
         from tenfold.report.comparison import write_comparison
 
-        write_comparison(found, Path(out))
-    return found
+        write_comparison(comparison, Path(out))
+    return comparison
 
 
-def _answer(names: tuple[str, str], digits: Dataset, threads: int) -> Comparison:
-    """Let both models answer a set."""
-    if not len(digits):
-        raise TenfoldError(f"{digits.source}: holds no pictures to compare on")
+def _from_models(names: tuple[str, str], dataset: Dataset, threads: int | None) -> Comparison:
+    """Let both models predict a set."""
+    if not len(dataset):
+        raise TenfoldError(f"{dataset.source}: holds no images to compare on")
     first, second = (open_model(name, threads) for name in names)
     _check_classes(names, first.classes, second.classes)
-    if digits.labels is not None:
-        digits = digits.remap_classes(first.classes)
-    answers = first.predict(digits.images), second.predict(digits.images)
+    if dataset.labels is not None:
+        dataset = dataset.remap_classes(first.classes)
+    predictions = first.predict(dataset.images), second.predict(dataset.images)
     return Comparison(
         names=names,
-        pictures=f"pictures of {digits.source}",
-        rows=np.arange(len(digits)),
-        images=digits.images,
-        labels=digits.labels,
-        probabilities=(answers[0].probabilities, answers[1].probabilities),
+        compared_on=f"images of {dataset.source}",
+        rows=np.arange(len(dataset)),
+        images=dataset.images,
+        labels=dataset.labels,
+        probabilities=(predictions[0].probabilities, predictions[1].probabilities),
         classes=first.classes,
-        leaked=(len(first.seen(digits)), len(second.seen(digits))),
+        leaked=(len(first.training_overlap(dataset)), len(second.training_overlap(dataset))),
     )
 
 
-def _read_answers(names: tuple[str, str], draw: bool) -> Comparison:
-    """Join the answers that two runs have kept."""
+def _from_predictions(names: tuple[str, str], draw: bool) -> Comparison:
+    """Join the predictions that two runs have kept."""
     for name in names:
         if os.path.isfile(name):
-            raise TenfoldError(f"{name}: is a file and no run; {ASK}")
+            raise TenfoldError(f"{name}: is a file and not a run; {ASK}")
     first, second = (RunFolder.open(name) for name in names)
     environments = first.environment(), second.environment()
     split, table = _shared(names, environments, (first.predictions(), second.predictions()))
-    classes = tuple(environments[0]["classes"])
-    _check_classes(names, classes, tuple(environments[1]["classes"]))
+    classes = environments[0].classes
+    _check_classes(names, classes, environments[1].classes)
     rows = table["id"].to_numpy().astype(np.int64)
     labels = None if table["label"].null_count() else table["label"].to_numpy().astype(np.int64)
-    leaked = [told.get("leaked", 0) if split == "test" else 0 for told in environments]
+    leaked = [one.leaked if split == "test" else 0 for one in environments]
     origin, _ = _origin(environments[0], split)
     return Comparison(
         names=names,
-        pictures=f"{split.replace('_', '-')} pictures of {origin}",
+        compared_on=f"{split.replace('_', '-')} images of {origin}",
         rows=rows,
         images=_images(environments[0], split, rows, draw),
         labels=labels,
@@ -118,14 +121,14 @@ def _read_answers(names: tuple[str, str], draw: bool) -> Comparison:
 
 def _shared(
     names: tuple[str, str],
-    environments: tuple[dict[str, Any], dict[str, Any]],
+    environments: tuple[Environment, Environment],
     tables: "tuple[pl.DataFrame, pl.DataFrame]",
 ) -> "tuple[str, pl.DataFrame]":
-    """Find the best split that both runs answered; B's columns end in `_b`."""
+    """Find the best split that both runs predicted; B's columns end in `_b`."""
     first, second = tables
     found = []
     for split in dict.fromkeys([*BEST, *first["split"].unique(maintain_order=True)]):
-        origins = [_origin(told, split) for told in environments]
+        origins = [_origin(environment, split) for environment in environments]
         if origins[0][1] is None or origins[0][1] != origins[1][1]:
             continue
         parts = (table.filter(table["split"] == split).sort("id") for table in (first, second))
@@ -133,33 +136,34 @@ def _shared(
         if len(joined):
             found.append((split, joined))
     if not found:
-        said = " and ".join(
-            f"{name} answered {_told(told, table)}"
-            for name, told, table in zip(names, environments, tables, strict=True)
+        splits = " and ".join(
+            f"{name} predicted {_describe_splits(environment, table)}"
+            for name, environment, table in zip(names, environments, tables, strict=True)
         )
-        raise TenfoldError(f"no picture was answered by both: {said}; {ASK}")
+        raise TenfoldError(f"no image was predicted by both: {splits}; {ASK}")
     return min(found, key=lambda pair: pair[1]["label"].null_count() > 0)
 
 
-def _origin(environment: dict[str, Any], split: str) -> tuple[str, str | None]:
+def _origin(environment: Environment, split: str) -> tuple[str, str | None]:
     """Name the source that a split's rows count in, and its fingerprint."""
-    kind = "test_" if split == "test" else ""
-    return str(environment.get(f"{kind}source")), environment.get(f"{kind}fingerprint")
+    if split == "test":
+        return str(environment.test_source), environment.test_fingerprint
+    return environment.source, environment.fingerprint
 
 
-def _told(environment: dict[str, Any], table: "pl.DataFrame") -> str:
+def _describe_splits(environment: Environment, table: "pl.DataFrame") -> str:
     counts = table["split"].value_counts(sort=True)
     parts = [
-        f"{count:,} {split.replace('_', '-')} pictures of {_origin(environment, split)[0]}"
+        f"{count:,} {split.replace('_', '-')} images of {_origin(environment, split)[0]}"
         for split, count in counts.iter_rows()
     ]
     return ", ".join(parts) or "none"
 
 
 def _images(
-    environment: dict[str, Any], split: str, rows: NDArray[np.int64], draw: bool
+    environment: Environment, split: str, rows: NDArray[np.int64], draw: bool
 ) -> Images | None:
-    """Fetch the pictures; None where they are gone and nobody asked to draw them."""
+    """Fetch the images; None where they are gone and nobody asked to draw them."""
     try:
         which = "test" if split == "test" else "source"
         return reload_source(environment, which).images[rows]
@@ -177,7 +181,7 @@ def _probabilities(table: "pl.DataFrame", ending: str) -> NDArray[np.float32]:
 def _check_classes(names: tuple[str, str], first: tuple[str, ...], second: tuple[str, ...]) -> None:
     if first != second:
         raise TenfoldError(
-            f"{names[0]} tells {_listed(first)} apart and {names[1]} {_listed(second)}: "
+            f"{names[0]} has the classes {_listed(first)} and {names[1]} {_listed(second)}: "
             "only models of the same classes can be compared"
         )
 

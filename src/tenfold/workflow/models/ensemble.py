@@ -1,4 +1,4 @@
-"""Join finished runs: one model file that answers with the mean of their networks."""
+"""Join finished runs: one model file that predicts with the mean of their networks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tenfold.data.atomic import atomic_write, check_destination
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
+from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.models.predict import check_destination
-from tenfold.workflow.runs.execute import PARITY_IMAGES, make_trainer
-from tenfold.workflow.runs.plan import Plan, reload_source
+from tenfold.run.recipe import change
+from tenfold.workflow.runs.plan import PARITY_IMAGES, reload_source
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class Ensemble:
         return f"{self.path}: the mean of {self.networks} networks, {self.size:,} bytes"
 
 
+@missing_extra_named("ensemble")
 def ensemble(
     runs: Sequence[str | PathLike[str]], out: str | Path, *, overwrite: bool = False
 ) -> Ensemble:
-    """Write one model file whose answers are the mean of those of all networks of the runs.
+    """Write one model file that predicts with the mean of all networks of the runs.
 
-    The networks may be of different recipes; what is done with unsure pictures is as the first
-    run's recipe has it.
+    The networks may be of different recipes; test-time augmentation is that of the first run's.
 
     Args:
         runs: finished runs or their folders, at least two; folds and members count one each.
@@ -47,46 +48,40 @@ def ensemble(
         overwrite: replace `out` where it is there already.
 
     Raises:
-        TenfoldError: where a run is not finished, its pictures are gone, the classes differ, or
+        TenfoldError: where a run is not finished, its images are gone, the classes differ, or
             the file cannot be written.
     """
-    from tenfold.training.onnx_export import export
+    from tenfold.training.fit import load_networks
+    from tenfold.training.onnx_export import export_onnx
 
     check_destination(out, overwrite)
     if len(runs) < 2:
         raise TenfoldError(f"an ensemble needs two runs or more. Received: {len(runs)}")
     folders = [RunFolder.open(Path(run)) for run in runs]
-    sets = [_learned(folder) for folder in folders]
-    for folder, digits in zip(folders, sets, strict=True):
-        if digits.classes != sets[0].classes:
+    sets = [_train_set(folder) for folder in folders]
+    for folder, dataset in zip(folders, sets, strict=True):
+        if dataset.classes != sets[0].classes:
             raise TenfoldError(
-                f"{folder.path}: tells {', '.join(digits.classes)} apart, and {folders[0].path} "
-                f"{', '.join(sets[0].classes)}: only runs of the same classes can be joined"
+                f"{folder.path}: has the classes {', '.join(dataset.classes)}, and "
+                f"{folders[0].path} {', '.join(sets[0].classes)}: only runs of the same classes "
+                "can be joined"
             )
-    networks = []
-    for folder, digits in zip(folders, sets, strict=True):
-        plan = Plan(folder.recipe(), digits, None, None, False, 0, None)
-        for group in plan.groups():
-            trainer = make_trainer(plan, group, folder)
-            trainer.run()  # it is finished: this takes up its checkpoint and no step
-            networks += trainer.trained()
-    export(
-        networks,
-        folders[0].recipe(),
-        sets[0].classes,
-        sets[0].fingerprint,
-        np.unique(np.concatenate([digits.hashes for digits in sets])),
-        Path(out),
-        sets[0].images[:PARITY_IMAGES],
-    )
-    return Ensemble(Path(out), len(networks), Path(out).stat().st_size)
+    networks = [network for folder in folders for network in load_networks(folder)]
+    # what is done with unsure images is as the first recipe has it; nothing is calibrated anew
+    recipe = change(folders[0].recipe(), reject_fraction=0)
+    hashes = np.unique(np.concatenate([dataset.hashes for dataset in sets]))
+    sample = sets[0].images[:PARITY_IMAGES]
+    exported = export_onnx(networks, recipe, sets[0], None, sample, hashes=hashes)
+    with atomic_write(Path(out)) as file:
+        file.write(exported.content)
+    return Ensemble(Path(out), len(networks), len(exported.content))
 
 
-def _learned(folder: RunFolder) -> Dataset:
-    """Load the pictures of a run, which must be finished."""
-    said = folder.environment()
-    if not said.get("finished"):
+def _train_set(folder: RunFolder) -> Dataset:
+    """Load the training source of a run, which must be finished."""
+    environment = folder.environment()
+    if not environment.finished:
         raise TenfoldError(
-            f"{folder.path}: is not finished; `tenfold resume {folder.path}` goes on with it"
+            f"{folder.path}: is not finished; `tenfold resume {folder.path}` resumes it"
         )
-    return reload_source(said)
+    return reload_source(environment)

@@ -1,4 +1,4 @@
-"""Score a model file on labelled pictures that it has not learned from."""
+"""Score a model on labelled images that it was not trained on."""
 
 from dataclasses import asdict, dataclass
 from os import PathLike
@@ -9,8 +9,8 @@ from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.scores import Scores, percent, score
 from tenfold.evaluation.top_errors import TopError, top_errors
-from tenfold.ink.drawings import load
 from tenfold.model.file import open_model
+from tenfold.workflow.load import load
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Evaluation:
     """How a model did on a set.
 
     Args:
-        scores: accuracy with its interval, and all that follows from the answers.
-        errors: the most important errors, worst first.
+        scores: accuracy with its interval, and all that follows from the predictions.
+        errors: the top errors, worst first.
         source: the set.
-        leaked: how many of its pictures the model was trained on.
+        leaked: how many of its images the model was trained on.
     """
 
     scores: Scores
@@ -30,11 +30,15 @@ class Evaluation:
     leaked: int
 
     def __str__(self) -> str:
-        mark = f"; {self.leaked:,} of them learned from, so no test" if self.leaked else ""
+        mark = (
+            f"; contaminated: {self.leaked:,} of them are in the training set"
+            if self.leaked
+            else ""
+        )
         return f"{self.source}: {self.scores}{mark}"
 
     def to_text(self) -> str:
-        """Tell the score, the most confused pairs and the most important errors, a line each."""
+        """Return the scores, the most confused pairs and the top errors, a line each."""
         names = self.scores.classes
         width = max(5, *map(len, names))
         lines = [str(self), f"  {'class':>{width}}       n  precision   recall        F1"]
@@ -48,17 +52,19 @@ class Evaluation:
             f"  expected calibration error {percent(calibration)}, mean loss {self.scores.loss:.4f}"
         )
         for pair in self.scores.confused[:3]:
-            lines.append(f"  {names[pair.true]} read as {names[pair.predicted]}: {pair.count:,}")
-        for error in self.errors:
-            given, wanted = error.prediction_probability, error.label_probability
             lines.append(
-                f"  row {error.index}: {names[error.label]} ({percent(wanted, 1)}) "
-                f"read as {names[error.prediction]} ({percent(given, 1)})"
+                f"  {names[pair.true]} predicted as {names[pair.predicted]}: {pair.count:,}"
+            )
+        for error in self.errors:
+            predicted, true = error.prediction_probability, error.label_probability
+            lines.append(
+                f"  row {error.index}: {names[error.label]} ({percent(true, 1)}) "
+                f"predicted as {names[error.prediction]} ({percent(predicted, 1)})"
             )
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as plain values, ready for JSON."""
+        """Return everything as plain values, ready for JSON."""
         return {
             "source": self.source,
             "leaked": self.leaked,
@@ -67,7 +73,7 @@ class Evaluation:
         }
 
     def _repr_html_(self) -> str:
-        leak = f"<p><strong>{self.leaked:,} pictures were learned from.</strong></p>"
+        leak = f"<p><strong>{self.leaked:,} of them are in the training set.</strong></p>"
         return self.scores._repr_html_() + (leak if self.leaked else "")
 
 
@@ -77,44 +83,45 @@ def evaluate(
     *,
     allow_leak: bool = False,
     errors: int = 6,
-    threads: int = 0,
+    threads: int | None = None,
     ink: bool = False,
 ) -> Evaluation:
     """Score a model on a labelled set.
 
     Args:
         model: a run, its folder or a model file.
-        source: the labelled pictures.
+        source: the labelled images.
         allow_leak: score even where the model was trained on some of them; the score is marked.
-        errors: how many of the most important errors to keep.
-        threads: how many threads to answer with; 0 for every core.
+        errors: how many of the top errors to keep.
+        threads: CPU threads; by default every core.
         ink: `source` is a folder of drawings or photos, one digit each (see `tenfold.load`).
 
     Raises:
         TenfoldError: where the set has no labels or other classes, or the model was trained on
             some of it.
     """
-    opened, digits = open_model(model, threads), load(source, ink)
-    digits = digits.remap_classes(opened.classes) if digits.labels is not None else digits
-    labels = digits.require_labels()
-    leaked = len(opened.seen(digits))
+    opened, dataset = open_model(model, threads), load(source, ink)
+    if dataset.labels is not None:
+        dataset = dataset.remap_classes(opened.classes)
+    labels = dataset.require_labels()
+    leaked = len(opened.training_overlap(dataset))
     if not allow_leak:
-        refuse_leak(leaked, f"{len(digits):,} pictures of {digits.source}", opened.name)
-    answers = opened.predict(digits.images)
+        refuse_leak(leaked, f"{len(dataset):,} images of {dataset.source}", opened.name)
+    probabilities = opened.predict(dataset.images).probabilities
     return Evaluation(
-        score(labels, answers.probabilities, digits.classes),
-        top_errors(labels, answers.probabilities, errors),
-        digits.source,
+        score(labels, probabilities, dataset.classes),
+        top_errors(labels, probabilities, errors),
+        dataset.source,
         leaked,
     )
 
 
-def refuse_leak(leaked: int, pictures: str, model: str) -> None:
-    """Refuse to score a model on pictures that it has learned from.
+def refuse_leak(leaked: int, images: str, model: str) -> None:
+    """Refuse to score a model on images that it was trained on.
 
     Args:
         leaked: how many they are.
-        pictures: of what, as "10,000 pictures of mnist:test".
+        images: of what, as "10,000 images of mnist:test".
         model: the model, as the user named it.
 
     Raises:
@@ -122,6 +129,6 @@ def refuse_leak(leaked: int, pictures: str, model: str) -> None:
     """
     if leaked:
         raise TenfoldError(
-            f"{leaked:,} of the {pictures} were learned from by {model}: a score on them is no "
-            "test; take another set, or go on with --allow-leak, which marks the score"
+            f"{leaked:,} of the {images} are in the training set of {model}: its score there is "
+            "contaminated; take another set, or allow it with --allow-leak, which marks the score"
         )

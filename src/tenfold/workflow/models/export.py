@@ -1,4 +1,4 @@
-"""Hand a run's model on as one file: as it is, or in 8-bit whole numbers."""
+"""Write a run's model to a file: as it is, or quantised to 8 bits."""
 
 from dataclasses import dataclass
 from os import PathLike
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.atomic import atomic_write
+from tenfold.data.atomic import atomic_write, check_destination
+from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model, open_model
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.models.predict import check_destination
 from tenfold.workflow.runs.plan import reload_source
 
-CALIBRATED_ON = 1000  # training pictures, taken evenly
+CALIBRATION_IMAGES = 1000  # of the training set, taken evenly
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class Exported:
         path: the file.
         size: its bytes.
         original: the bytes of the run's own model file.
-        same: of the `compared` pictures, how many get the same label from both.
-        compared: how many training pictures both answered; 0 where the file is a copy.
+        same_labels: of the `compared` images, how many get the same label from both.
+        compared: how many training images both predicted; 0 where the file is a copy.
     """
 
     path: Path
     size: int
     original: int
-    same: int
+    same_labels: int
     compared: int
 
     def __str__(self) -> str:
@@ -38,10 +38,11 @@ class Exported:
             return f"{self.path}: {self.size:,} bytes"
         return (
             f"{self.path}: {self.size:,} bytes for {self.original:,}; the same label on "
-            f"{self.same:,} of {self.compared:,} training pictures"
+            f"{self.same_labels:,} of {self.compared:,} training images"
         )
 
 
+@missing_extra_named("export")
 def export(
     run: str | PathLike[str], out: str | Path, *, int8: bool = False, overwrite: bool = False
 ) -> Exported:
@@ -50,11 +51,11 @@ def export(
     Args:
         run: the run or its folder.
         out: the file to write.
-        int8: turn the convolutions into 8-bit ones, calibrated on training pictures.
+        int8: quantise the convolutions to 8 bits, calibrated on training images.
         overwrite: replace `out` where it is there already.
 
     Raises:
-        TenfoldError: where the run has no model, its pictures are gone, or the file cannot be
+        TenfoldError: where the run has no model, its images are gone, or the file cannot be
             written.
     """
     check_destination(out, overwrite)
@@ -65,7 +66,9 @@ def export(
         from tenfold.training.quantise import quantise
 
         images = reload_source(folder.environment()).images
-        places = np.linspace(0, len(images) - 1, min(CALIBRATED_ON, len(images))).astype(np.int64)
+        places = np.linspace(0, len(images) - 1, min(CALIBRATION_IMAGES, len(images))).astype(
+            np.int64
+        )
         sample = images[places]
         content = quantise(model.content, sample)
         labels = Model(content).predict(sample).labels

@@ -1,4 +1,4 @@
-"""Read pictures by name: files, folders, globs, pages of a PDF, what comes in on stdin."""
+"""Read images by name: files, folders, globs, pages of a PDF, what comes in on stdin."""
 
 import glob
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.errors import TenfoldError
-from tenfold.ink.picture import MOST_BYTES, AnyPicture
+from tenfold.ink.image import MAX_BYTES, AnyImage
 from tenfold.model.reader import Reader, Reading
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pdf"}
@@ -18,43 +18,43 @@ PDF_PAGE = re.compile(r"(?P<file>.+\.pdf):(?P<page>[0-9]{1,6})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Source:
-    """A picture that was asked for.
+    """An image to read.
 
     Args:
         name: what the user would call it.
-        picture: gives what the Reader takes; raises a TenfoldError where there is nothing to give.
+        image: returns what the Reader takes; raises TenfoldError where there is nothing.
     """
 
     name: str
-    picture: Callable[[], AnyPicture]
+    image: Callable[[], AnyImage]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one picture: a reading, or the one line that says why there is none."""
+    """The outcome of one image: a reading, or the error that says why there is none."""
 
     source: Source
     reading: Reading | None
     error: TenfoldError | None = None
 
 
-def find_pictures(words: Iterable[str]) -> list[Source]:
-    """Find the pictures that words stand for, in their order.
+def find_images(words: Iterable[str]) -> list[Source]:
+    """Find the images that words stand for, in their order.
 
     Args:
-        words: paths, folders (their pictures, sorted), globs, `form.pdf` (each page), `form.pdf:2`
+        words: paths, folders (their images, sorted), globs, `form.pdf` (each page), `form.pdf:2`
             (one page), or `-` for stdin. One that cannot be found is a source that raises.
     """
     return [source for word in words for source in _sources(word)]
 
 
-def read_pictures(
+def read_images(
     sources: Iterable[Source], reader: Reader, single: bool = False
 ) -> Iterator[Outcome]:
-    """Read pictures one after the other; a broken one does not stop the others."""
+    """Read images one after the other; a broken one does not stop the others."""
     for source in sources:
         try:
-            yield Outcome(source, reader.read(source.picture(), single, source.name))
+            yield Outcome(source, reader.read(source.image(), single, source.name))
         except TenfoldError as error:
             yield Outcome(source, None, error)
 
@@ -64,13 +64,13 @@ def _sources(word: str) -> list[Source]:
         return _of_stdin()
     path = Path(word)
     if path.is_dir():
-        return _of_many(path.iterdir(), f"{word}: has no pictures in it; name another folder")
+        return _of_many(path.iterdir(), f"{word}: has no images in it; name another folder")
     page = PDF_PAGE.fullmatch(word)
     if page and not path.exists():
         return [_pdf_page(page["file"], int(page["page"]), word)]
     if glob.has_magic(word) and not path.exists():
         found = map(Path, glob.glob(word, recursive=True))
-        return _of_many(found, f"{word}: no picture is named like this; look at the folder")
+        return _of_many(found, f"{word}: no image is named like this; look at the folder")
     return _of_file(path)
 
 
@@ -96,12 +96,12 @@ def _of_file(path: Path) -> list[Source]:
 def _of_stdin() -> list[Source]:
     from tenfold.ink.pdf import MAGIC
 
-    content = sys.stdin.buffer.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        too_large = f"stdin: is larger than {MOST_BYTES >> 20} MiB; give a smaller picture"
+    content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        too_large = f"stdin: is larger than {MAX_BYTES >> 20} MiB; give a smaller image"
         return [_broken("stdin", TenfoldError(too_large))]
     if not content:
-        return [_broken("stdin", TenfoldError("stdin: is empty; pipe a picture in"))]
+        return [_broken("stdin", TenfoldError("stdin: is empty; pipe an image in"))]
     if content.startswith(MAGIC):
         return _pdf_pages(content, "stdin")
     return [Source("stdin", lambda: content)]
@@ -126,7 +126,7 @@ def _pdf_page(source: str | Path | bytes, page: int, name: str) -> Source:
 
 
 def _broken(name: str, error: TenfoldError) -> Source:
-    def refuse() -> AnyPicture:
+    def refuse() -> AnyImage:
         raise error
 
     return Source(name, refuse)

@@ -1,4 +1,4 @@
-"""Draw what was read: boxes and answers over the picture, and each digit as the model saw it."""
+"""Draw what was read: boxes and readings over the image, and each digit as the model saw it."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from PIL import Image, ImageDraw, ImageFont
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
-from tenfold.ink.picture import decode
+from tenfold.ink.image import decode
 from tenfold.model.reader import Digit, Reading
 from tenfold.workflow.models.read import Outcome
 
 # Okabe and Ito's blue and vermilion, safe for the colour-blind; a refusal has a "?" as well.
 READ, REFUSED = "#0072b2", "#d55e00"
 INK, FAINT, PAPER = "#1c2024", "#5c646e", "#ffffff"
-LONGEST, SHORTEST = 1600, 800  # pixels of the picture's longer side
+LONGEST, SHORTEST = 1600, 800  # pixels of the image's longer side
 TILE, GAP, MARGIN = 3 * SIDE, 14, 24
 CAPTION = 26
 LINE = 3
@@ -25,7 +25,7 @@ def draw_preview(outcome: Outcome, path: Path) -> None:
     """Write a PNG of a reading.
 
     Args:
-        outcome: a picture that was read.
+        outcome: an image that was read.
         path: where the PNG goes.
 
     Raises:
@@ -33,20 +33,20 @@ def draw_preview(outcome: Outcome, path: Path) -> None:
     """
     if outcome.reading is None:
         raise TenfoldError(f"{outcome.source.name}: was not read, so there is no preview of it")
-    picture = decode(outcome.source.picture(), outcome.source.name)
-    grey = Image.fromarray(np.rint(picture.luminance).clip(0, 255).astype(np.uint8))
+    image = decode(outcome.source.image(), outcome.source.name)
+    grey = Image.fromarray(np.rint(image.luminance).clip(0, 255).astype(np.uint8))
     longest = min(LONGEST, max(SHORTEST, *grey.size))
     factor = longest / max(grey.size)
     size = (max(1, round(grey.width * factor)), max(1, round(grey.height * factor)))
     upright = grey.resize(size, Image.Resampling.LANCZOS).convert("RGB")
-    _draw_boxes(upright, outcome.reading, factor / picture.scale)
+    _draw_boxes(upright, outcome.reading, factor / image.scale)
     with atomic_write(path) as file:
         _joined(upright, outcome.reading).save(file, "PNG")
 
 
-def _draw_boxes(picture: Image.Image, reading: Reading, factor: float) -> None:
+def _draw_boxes(image: Image.Image, reading: Reading, factor: float) -> None:
     """Frame each digit and write its answer above the frame, or inside it at the upper edge."""
-    draw = ImageDraw.Draw(picture)
+    draw = ImageDraw.Draw(image)
     for digit in reading:
         colour = READ if digit.accepted else REFUSED
         box = digit.box
@@ -55,19 +55,19 @@ def _draw_boxes(picture: Image.Image, reading: Reading, factor: float) -> None:
         bottom = (box.y + box.height) * factor + 2 * LINE
         draw.rectangle((left, top, right, bottom), outline=colour, width=LINE)
         font = _font(min(26, max(13, 0.22 * (bottom - top))))
-        text = _answer(digit)
+        text = _caption(digit)
         if draw.textlength(text, font) + 8 > 1.3 * (right - left):
             text = text.partition(" ")[0]  # the tiles have the probability too
         width, height = draw.textlength(text, font) + 8, font.size + 6
-        left = max(0, min(left, picture.width - width))
+        left = max(0, min(left, image.width - width))
         above = top - height if top >= height else top
         draw.rectangle((left, above, left + width, above + height), fill=colour)
         draw.text((left + 4, above + height / 2), text, PAPER, font, anchor="lm")
 
 
-def _joined(picture: Image.Image, reading: Reading) -> Image.Image:
-    """Put the tiles beneath the picture, in reading order, a new line for each row of writing."""
-    across = max(picture.width, 4 * (TILE + GAP))
+def _joined(image: Image.Image, reading: Reading) -> Image.Image:
+    """Put the tiles beneath the image, in reading order, a new line for each row of writing."""
+    across = max(image.width, 4 * (TILE + GAP))
     fit = (across + GAP) // (TILE + GAP)
     lines: list[list[Digit]] = []
     for digit in reading:
@@ -76,11 +76,11 @@ def _joined(picture: Image.Image, reading: Reading) -> Image.Image:
             lines.append([])
         lines[-1].append(digit)
     high = TILE + CAPTION + GAP
-    size = (across + 2 * MARGIN, picture.height + 2 * MARGIN + 40 + max(1, len(lines)) * high)
+    size = (across + 2 * MARGIN, image.height + 2 * MARGIN + 40 + max(1, len(lines)) * high)
     sheet = Image.new("RGB", size, PAPER)
-    sheet.paste(picture, (MARGIN + (across - picture.width) // 2, MARGIN))
+    sheet.paste(image, (MARGIN + (across - image.width) // 2, MARGIN))
     draw = ImageDraw.Draw(sheet)
-    top = picture.height + MARGIN + 12
+    top = image.height + MARGIN + 12
     title = "As the model saw them" if reading else "No digits found"
     draw.text((MARGIN, top), title, FAINT, _font(18))
     for number, line in enumerate(lines):
@@ -95,10 +95,10 @@ def _draw_tile(sheet: Image.Image, digit: Digit, corner: tuple[int, int]) -> Non
     sheet.paste(seen.convert("RGB"), corner)
     colour = INK if digit.accepted else REFUSED
     middle = (corner[0] + TILE / 2, corner[1] + TILE + 5)
-    ImageDraw.Draw(sheet).text(middle, _answer(digit), colour, _font(17), anchor="ma")
+    ImageDraw.Draw(sheet).text(middle, _caption(digit), colour, _font(17), anchor="ma")
 
 
-def _answer(digit: Digit) -> str:
+def _caption(digit: Digit) -> str:
     sure = f"{100 * digit.probability:.0f} %"
     return f"{digit.label} {sure}" if digit.accepted else f"? {digit.label} {sure}"
 

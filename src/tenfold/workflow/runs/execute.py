@@ -1,42 +1,70 @@
-"""Carry a plan out in its run folder, from the beginning or from wherever it got to."""
+"""Execute a plan in its run folder, from the beginning or from wherever it got to."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from tenfold.data.atomic import remove_temporary_files
+from tenfold.data.atomic import atomic_write, remove_temporary_files
 from tenfold.data.dataset import Dataset, Images
 from tenfold.errors import TenfoldError
-from tenfold.run import environment
+from tenfold.model.file import Model
+from tenfold.run.environment import now
 from tenfold.run.folder import RunFolder
+from tenfold.run.records import (
+    Environment,
+    EpochRecord,
+    Metrics,
+    ModelRecord,
+    TrainingRecord,
+)
+from tenfold.run.tables import history_table
 from tenfold.workflow.models.predict import write_submission
 from tenfold.workflow.runs.label_issues import save_label_issues
-from tenfold.workflow.runs.plan import Part, Plan
+from tenfold.workflow.runs.plan import PARITY_IMAGES, Plan, TrainJob
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.result import Run
-from tenfold.workflow.runs.score import score_run
+from tenfold.workflow.runs.score import RunScores, score_run
 from tenfold.workflow.runs.tracking import Tracking
 
 if TYPE_CHECKING:
-    from tenfold.model.file import Parity, Predictions
+    from tenfold.training.callbacks import Callback
     from tenfold.training.network import Network
-    from tenfold.training.trainer import Trainer
-
-PARITY_IMAGES = 1000  # of the training set, where there is neither test nor validation
+    from tenfold.training.onnx_export import ExportedModel
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """What is left of a trainer when it is done; its pictures are not."""
+class Execution:
+    """What executing a plan takes beside the plan.
 
-    part: Part
+    Args:
+        folder: the run; the caller holds its lock.
+        environment: what `environment.json` says.
+        tracking: what curves and scores go to as well.
+        profiler: what finds out where the time goes.
+        callbacks: told how training goes.
+        progress: show progress on stderr.
+    """
+
+    folder: RunFolder
+    environment: Environment
+    tracking: Tracking
+    profiler: Profiler
+    callbacks: "Sequence[Callback]" = ()
+    progress: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """One network of a run, trained; seconds are its share of those of its group."""
+
+    job: TrainJob
     network: "Network"
-    history: list[dict[str, float | int | None]]
+    history: list[EpochRecord]
     seconds: float
     capture_seconds: float
     steps: int
@@ -44,219 +72,252 @@ class Trained:
     interrupted: bool
 
 
-def execute(
-    folder: RunFolder,
-    plan: Plan,
-    tracking: Tracking,
-    profiler: Profiler,
-    progress: bool = True,
-) -> Run:
+def execute(plan: Plan, execution: Execution) -> Run:
     """Train what is left to train, then write everything that the run is to leave.
 
-    The caller holds the folder (`RunFolder.held`). Each network takes up its checkpoint; one that
-    is trained takes no step.
-
-    Args:
-        folder: the run.
-        plan: what it is to be.
-        tracking: what its curves and scores go to as well.
-        profiler: what finds out where the time goes.
-        progress: show progress on stderr.
+    Each network resumes from its checkpoint; one that is trained takes no step.
 
     Raises:
         TenfoldError: where training diverges, a checkpoint does not fit, or a file cannot be
             written; the last whole checkpoint is kept.
-        KeyboardInterrupt: where Ctrl-C leaves no network to finish with; it says how to go on.
+        KeyboardInterrupt: where Ctrl-C leaves no network to finish with; it says how to resume.
     """
-    with _with_resume_hint(folder), tracking:
-        tracking.begin(folder)
-        trained = [
-            one
-            for group in plan.groups()
-            for one in _trained(folder, plan, group, tracking, progress, profiler)
-        ]
-        _finish(folder, plan, trained, profiler)
-        tracking.end()
-    return Run(folder)
+    tracking = execution.tracking
+    with _with_resume_hint(execution.folder), tracking:
+        tracking.begin(execution.folder, plan.recipe, execution.environment)
+        trained = [one for group in plan.groups() for one in _train(plan, group, execution)]
+        metrics = _finish(plan, trained, execution)
+        tracking.end(metrics)
+    return Run(execution.folder, metrics)
 
 
-def make_trainer(plan: Plan, group: list[Part], folder: RunFolder | None = None) -> "Trainer":
-    """Make the trainer of parts that learn at once, which keeps its checkpoint in the run."""
-    from tenfold.training.trainer import Trainer
-
-    digits, part = plan.digits, group[0]
-    held_back = digits.subset(part.validation) if len(part.validation) else None
-    file = None if folder is None else _place(folder, part).checkpoint_file
-    return Trainer(part.recipe, digits.subset(part.train), held_back, file, len(group))
-
-
-def _place(folder: RunFolder, part: Part) -> RunFolder:
-    return folder.part(part.place) if part.number else folder
-
-
-@contextlib.contextmanager
+@contextmanager
 def _with_resume_hint(folder: RunFolder) -> Iterator[None]:
-    how = f"`tenfold resume {folder.path}` goes on"
+    hint = f"`tenfold resume {folder.path}` resumes it"
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; {how}") from None
+        raise KeyboardInterrupt(f"stopped; {hint}") from None
     except TenfoldError as error:
         if not isinstance(error.__cause__, OSError):
             raise
-        raise TenfoldError(f"{error}; once that is put right, {how}") from error.__cause__
+        raise TenfoldError(f"{error}; once that is fixed, {hint}") from error.__cause__
 
 
-def _trained(
-    folder: RunFolder,
-    plan: Plan,
-    group: list[Part],
-    tracking: Tracking,
-    progress: bool,
-    profiler: Profiler,
-) -> list[Trained]:
+def _train(plan: Plan, group: list[TrainJob], execution: Execution) -> list[TrainedNetwork]:
+    """Train the networks of a group at once."""
+    from tenfold.training.fit import fit
     from tenfold.workflow.runs.progress import show_progress
 
-    first, count = group[0], len(group)
-    trainer = make_trainer(plan, group, folder)
-    profiler.lap("preparing")
-    profiler.watch(trainer)
-    name = first.name if count == 1 else f"{count} members at once  "
-    with show_progress(name) if progress else contextlib.nullcontext() as watch:
-        trainer.run(tracking.watching(watch, first.number))
-    if first.number and trainer.interrupted:
-        raise KeyboardInterrupt  # the model is the mean of all its networks, or none
-    profiler.lap("training")
-    profiler.count(trainer)
-    # the curves of a group are its mean, and its seconds are shared
-    history = [row | {"seconds": _share(row["seconds"], count)} for row in trainer.history]
-    for part in group:
-        _place(folder, part).write_history(history)
-    return [
-        Trained(
-            part,
-            network,
-            history,
-            trainer.seconds / count,
-            trainer.capture_seconds / count,
-            trainer.step,
-            trainer.step * trainer.batch,
-            trainer.interrupted,
+    first, count, profiler = group[0], len(group), execution.profiler
+    folders = [execution.folder.network_folder(plan.recipe, job.number).make() for job in group]
+    train_set, val_set = plan.splits(first)
+    profiler.stage("preparing")
+    with show_progress(_prefix(group)) if execution.progress else nullcontext() as display:
+        callbacks = [display] if display else []
+        callbacks += [*execution.tracking.callbacks(), *execution.callbacks]
+        fitted = fit(
+            first.recipe,
+            train_set,
+            val_set,
+            callbacks,
+            checkpoint=folders[0].checkpoint_file,
+            members=count,
+            timer=profiler.attach(),
+            number=(first.number, plan.recipe.networks),
         )
-        for part, network in zip(group, trainer.trained(), strict=True)
+    if fitted.interrupted and plan.recipe.networks > 1:  # the model is the mean of all, or none
+        if not fitted.stopped:
+            raise KeyboardInterrupt
+        raise TenfoldError(
+            f"a callback stopped network {first.number} of {plan.recipe.networks}, and the model "
+            f"is the mean of all: `tenfold resume {execution.folder.path}` resumes the run"
+        )
+    profiler.stage("training")
+    profiler.add(fitted)
+    # the curves of a group are its mean, and its seconds are shared
+    history = [
+        msgspec.structs.replace(record, seconds=round(record.seconds / count, 3))
+        for record in fitted.history
+    ]
+    for folder in folders:
+        folder.write_history(history)
+    return [
+        TrainedNetwork(
+            job=job,
+            network=network,
+            history=history,
+            seconds=fitted.seconds / count,
+            capture_seconds=fitted.capture_seconds / count,
+            steps=fitted.steps,
+            samples_seen=fitted.samples_seen,
+            interrupted=fitted.interrupted,
+        )
+        for job, network in zip(group, fitted.networks, strict=True)
     ]
 
 
-def _share(seconds: float | None, count: int) -> float:
-    return round((seconds or 0.0) / count, 3)
+def _prefix(group: list[TrainJob]) -> str:
+    """How the lines of progress of a group begin."""
+    recipe = group[0].recipe
+    if recipe.networks == 1:
+        return ""
+    if len(group) > 1:
+        return f"{len(group)} members at once  "
+    return f"{'fold' if recipe.folds else 'member'} {group[0].number}/{recipe.networks}  "
 
 
-def _finish(folder: RunFolder, plan: Plan, trained: list[Trained], profiler: Profiler) -> None:
+def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> Metrics:
     """Turn trained networks into the rest of the run folder."""
-    parity, answers = _export(folder, plan, trained)
-    profiler.lap("model file")
+    folder, profiler = execution.folder, execution.profiler
+    exported, networks = _export(plan, trained, folder)
+    profiler.stage("model file")
+    history = trained[0].history
     if len(trained) > 1:
-        folder.write_history(_mean_history(trained))
-    parts = [one.part for one in trained]
-    metrics = _costs(folder, plan, trained) | {
-        "parity": msgspec.to_builtins(parity),
-        "leaked": folder.environment()["leaked"],
-    }
-    score_run(folder, metrics, plan.digits, parts, plan.questions, answers)
-    profiler.lap("answers and scores")
-    save_label_issues(folder)
-    if plan.submission is not None:
-        outside = Path(plan.submission)
+        history = _mean_history(trained)
+        folder.write_history(history)
+    model = Model(exported.content, plan.recipe.threads)
+    test_predictions = exported.predictions if plan.test_set is not None else None
+    jobs = [one.job for one in trained]
+    scores = score_run(plan, jobs, model, networks, test_predictions)
+    folder.write_predictions(scores.predictions)
+    metrics = _metrics(plan, trained, exported, scores, execution.environment.leaked)
+    if not profiler.enabled:
+        folder.write_metrics(metrics)
+    profiler.stage("predictions and scores")
+    save_label_issues(folder, scores.predictions, plan.train_set.classes)
+    if plan.request.submission is not None and test_predictions is not None:
+        outside = Path(plan.request.submission)
         remove_temporary_files(outside.parent, outside.name)
         for path in (folder.submission_file, outside):
-            write_submission(path, answers, plan.digits.classes)
-    if plan.report:
+            write_submission(path, test_predictions, plan.train_set.classes)
+    if plan.request.report:
+        from tenfold.report.report_data import make_report_data
         from tenfold.workflow.runs.report import draw
 
-        draw(folder, plan.digits, plan.questions, plan.errors)
-    if profiler.wanted:
-        profiler.lap("report and the rest")
-        metrics = folder.metrics()
-        metrics["training"]["profile"] = profiler.figures(plan.recipe.precision, plan.recipe.device)
+        report_data = make_report_data(
+            run=folder,
+            recipe=plan.recipe,
+            environment=execution.environment,
+            metrics=metrics,
+            model=model,
+            history=history_table(history),
+            predictions=scores.predictions,
+            train=plan.train_set,
+            test=plan.test_set,
+        )
+        draw(report_data, plan.request.errors)
+    if profiler.enabled:
+        profiler.stage("report and the rest")
+        training = msgspec.structs.replace(metrics.training, profile=profiler.summary(plan.recipe))
+        metrics = msgspec.structs.replace(metrics, training=training)
         folder.write_metrics(metrics)
-    if not any(one.interrupted for one in trained):
-        folder.write_environment(folder.environment() | {"finished": environment.now()})
+    if not metrics.training.interrupted:
+        folder.write_environment(msgspec.structs.replace(execution.environment, finished=now()))
+    return metrics
 
 
-def _export(folder: RunFolder, plan: Plan, trained: list[Trained]) -> "tuple[Parity, Predictions]":
+def _export(
+    plan: Plan, trained: list[TrainedNetwork], folder: RunFolder
+) -> "tuple[ExportedModel, list[Model]]":
     """Write the model file of each network, where there are several, and that of the run.
 
     Returns:
-        How the run's model file compares with its networks on `_parity_sample`, and its answers.
+        The run's model file, and the models of its networks, where there are several.
     """
-    from tenfold.training.confidence import fit_confidence
-    from tenfold.training.onnx_export import export
+    from tenfold.training.onnx_export import export_onnx
 
-    sample = _parity_sample(plan, trained)
+    sample, recipe = _parity_sample(plan, trained), plan.recipe
 
     def write(
-        networks: "list[Network]", learned: Dataset, path: Path
-    ) -> "tuple[Parity, Predictions]":
-        own = path == folder.model_file  # those of its parts are compared on fewer pictures
-        about = plan.digits.classes, learned.fingerprint, learned.hashes
-        compared = sample if own else sample[:PARITY_IMAGES]
-        confidence = fit_confidence(networks, plan.recipe, held_back)
-        return export(networks, plan.recipe, *about, path, compared, confidence)
+        networks: "list[Network]", train_set: Dataset, job: TrainJob, images: Images, path: Path
+    ) -> "ExportedModel":
+        val_set = plan.splits(job)[1]
+        exported = export_onnx(networks, recipe, train_set, val_set, images)
+        with atomic_write(path) as file:
+            file.write(exported.content)
+        return exported
 
+    if len(trained) == 1:
+        job = trained[0].job
+        train_set = plan.splits(job)[0]
+        return write([trained[0].network], train_set, job, sample, folder.model_file), []
+    models = []
     for one in trained:
-        learned = plan.digits.subset(one.part.train)
-        held_back = plan.digits.subset(one.part.validation)
-        place = _place(folder, one.part)
-        written = write([one.network], learned, place.model_file)
-    if len(trained) > 1:
-        learned = plan.digits if plan.recipe.folds else learned
-        written = write([one.network for one in trained], learned, folder.model_file)
-    return written
+        train_set = plan.splits(one.job)[0]
+        path = folder.network_folder(recipe, one.job.number).model_file
+        own = write([one.network], train_set, one.job, sample[:PARITY_IMAGES], path)
+        models.append(Model(own.content, recipe.threads))
+    job = trained[-1].job
+    train_set = plan.train_set if recipe.folds else plan.splits(job)[0]
+    networks = [one.network for one in trained]
+    return write(networks, train_set, job, sample, folder.model_file), models
 
 
-def _parity_sample(plan: Plan, trained: list[Trained]) -> Images:
-    if plan.questions is not None:
-        return plan.questions.images
-    part = trained[0].part
-    for rows in (part.left_out, part.validation, part.train[:PARITY_IMAGES]):
-        if len(rows):
-            return plan.digits.images[rows]
-    raise AssertionError
+def _parity_sample(plan: Plan, trained: list[TrainedNetwork]) -> Images:
+    if plan.test_set is not None:
+        return plan.test_set.images
+    job = trained[0].job
+    rows = next(
+        rows for rows in (job.held_out, job.validation, job.train[:PARITY_IMAGES]) if len(rows)
+    )
+    return plan.train_set.images[rows]
 
 
-def _mean_history(trained: list[Trained]) -> list[dict[str, float | int | None]]:
-    """Average the curves over the networks, epoch by epoch; seconds are added up."""
-    rows = []
-    for same_epoch in zip(*(one.history for one in trained), strict=True):
-        columns = {name: [row[name] for row in same_epoch] for name in same_epoch[0]}
-        row = {
-            name: None if None in values else float(np.mean(values))
-            for name, values in columns.items()
+def _mean_history(trained: list[TrainedNetwork]) -> list[EpochRecord]:
+    """Average the curves over the networks, epoch by epoch; seconds are added up.
+
+    Folds that differ by an image may differ by an epoch, where the number of steps is given.
+    """
+    records = []
+    for number in range(max(len(one.history) for one in trained)):
+        same_epoch = [one.history[number] for one in trained if number < len(one.history)]
+        values = {
+            name: [getattr(record, name) for record in same_epoch]
+            for name in EpochRecord.__struct_fields__
         }
-        row["seconds"] = round(sum(columns["seconds"]), 3)
-        rows.append(row | {"epoch": same_epoch[0]["epoch"]})
-    return rows
+        mean = {
+            name: None if None in column else float(np.mean(column))
+            for name, column in values.items()
+        }
+        exact = {"epoch": number + 1, "seconds": round(sum(values["seconds"]), 3)}
+        records.append(msgspec.convert(mean | exact, EpochRecord))
+    return records
 
 
-def _costs(folder: RunFolder, plan: Plan, trained: list[Trained]) -> dict[str, Any]:
+def _metrics(
+    plan: Plan,
+    trained: list[TrainedNetwork],
+    exported: "ExportedModel",
+    scores: RunScores,
+    leaked: int,
+) -> Metrics:
     from tenfold.training.network import multiply_adds, parameters
 
     seconds = sum(one.seconds for one in trained)
     networks = [one.network for one in trained]
-    learned = plan.digits if plan.recipe.folds else trained[0].part.train
-    return {
-        "training": {
-            "seconds": round(seconds, 3),
-            "capture_seconds": round(sum(one.capture_seconds for one in trained), 3),
-            "steps": sum(one.steps for one in trained),
-            "epochs": len(trained[0].history),
-            "pictures": len(learned),
-            "images_per_second": round(sum(one.samples_seen for one in trained) / seconds, 1),
-            "interrupted": any(one.interrupted for one in trained),
-        },
-        "model": {
-            "parameters": sum(parameters(network) for network in networks),
-            "multiply_adds": sum(multiply_adds(network) for network in networks),
-            "bytes": folder.model_file.stat().st_size,
-        },
-    }
+    training = TrainingRecord(
+        seconds=round(seconds, 3),
+        capture_seconds=round(sum(one.capture_seconds for one in trained), 3),
+        steps=sum(one.steps for one in trained),
+        epochs=max(len(one.history) for one in trained),
+        images=len(plan.train_set if plan.recipe.folds else trained[0].job.train),
+        images_per_second=round(sum(one.samples_seen for one in trained) / seconds, 1),
+        interrupted=any(one.interrupted for one in trained),
+    )
+    model = ModelRecord(
+        parameters=sum(map(parameters, networks)),
+        multiply_adds=sum(map(multiply_adds, networks)),
+        bytes=len(exported.content),
+    )
+    return Metrics(
+        training=training,
+        model=model,
+        parity=exported.parity,
+        leaked=leaked,
+        validation=scores.validation,
+        out_of_fold=scores.out_of_fold,
+        test=scores.test,
+        unlabelled=scores.unlabelled,
+        members=scores.members,
+    )

@@ -1,23 +1,30 @@
-"""Keep the list of a run's label label_issues."""
+"""Keep the list of a run's label issues."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tenfold.evaluation.label_issues import find_label_issues, label_issues_table
 from tenfold.run.folder import RunFolder
 
+if TYPE_CHECKING:
+    import polars as pl
 
-def save_label_issues(folder: RunFolder) -> None:
-    """Write `label_issues.csv` of a run that has answers by networks that had not seen the picture.
+
+def save_label_issues(
+    folder: RunFolder, predictions: "pl.DataFrame", classes: tuple[str, ...]
+) -> None:
+    """Write `label_issues.csv` of a run with out-of-fold predictions; without, no file.
 
     Args:
-        folder: the run; the rows "out_of_fold" of its `predictions.parquet` are judged. Without
-            such rows no file is written.
+        folder: the run.
+        predictions: its table of predictions; the rows "out_of_fold" are judged.
+        classes: the class names.
     """
-    table = folder.predictions()
-    judged = table.filter(table["split"] == "out_of_fold")
+    judged = predictions.filter(predictions["split"] == "out_of_fold")
     if not len(judged):
         return
-    classes = folder.environment()["classes"]
-    answers = judged.select([f"p{index}" for index in range(len(classes))]).to_numpy()
-    label_issues = find_label_issues(judged["label"].to_numpy(), np.ascontiguousarray(answers))
-    folder.write_label_issues(label_issues_table(label_issues, judged["id"].to_numpy(), classes))
+    columns = [f"p{index}" for index in range(len(classes))]
+    probabilities = np.ascontiguousarray(judged.select(columns).to_numpy())
+    issues = find_label_issues(judged["label"].to_numpy(), probabilities)
+    folder.write_label_issues(label_issues_table(issues, judged["id"].to_numpy(), classes))

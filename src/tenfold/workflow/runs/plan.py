@@ -3,7 +3,6 @@
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,146 +10,143 @@ from tenfold.data.bundled import BUNDLED
 from tenfold.data.dataset import Dataset
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
-from tenfold.ink.drawings import load
 from tenfold.run.recipe import Recipe, change
+from tenfold.run.records import Environment, RunRequest
+from tenfold.workflow.load import load
+
+# Images that a model file is compared on, where there is neither a test nor a validation set.
+PARITY_IMAGES = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """The pictures of one network: int64 rows of the training source.
+class TrainJob:
+    """The images of one network: int64 rows of the training source.
 
     Args:
-        number: its fold or member, from 1; 0 where the run has one network.
+        number: its fold or member, from 1.
         recipe: the run's, with a seed of its own for each network.
-        train: what it learns from.
-        validation: what it is scored on after each epoch; may be empty.
-        left_out: what it alone of all networks has not seen; empty where there are no folds.
+        train: rows to train on.
+        validation: rows to score after each epoch; may be empty.
+        held_out: rows that it alone of all networks has not seen; empty where there are no folds.
     """
 
     number: int
     recipe: Recipe
     train: Indices
     validation: Indices
-    left_out: Indices
-
-    @property
-    def name(self) -> str:
-        """How its lines of progress begin."""
-        kind = "fold" if self.recipe.folds else "member"
-        return f"{kind} {self.number}/{self.recipe.networks}  " if self.number else ""
-
-    @property
-    def place(self) -> str:
-        """Where its files lie in the run folder, as `folds/1`; only for one of several."""
-        return f"{'folds' if self.recipe.folds else 'members'}/{self.number}"
+    held_out: Indices
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A run before it is carried out: nothing else decides its end.
+    """A run before it is executed: nothing else decides its outcome.
 
     Args:
         recipe: the resolved recipe.
-        digits: the training source, before any split.
-        questions: the test pictures, or None.
-        submission: the absolute path of the submission, or None.
-        report: whether to draw plots and report.
-        errors: how many of the most important errors to draw.
-        track: the tracker that the curves and scores go to as well, or None.
-        ink: whether the pictures of class folders are drawings, as `--ink` says.
+        train_set: the training source, before any split.
+        test_set: the test images, or None.
+        request: what else was asked for.
     """
 
     recipe: Recipe
-    digits: Dataset
-    questions: Dataset | None
-    submission: str | None
-    report: bool
-    errors: int
-    track: str | None
-    ink: bool = False
+    train_set: Dataset
+    test_set: Dataset | None
+    request: RunRequest
 
-    def parts(self) -> list[Part]:
-        """Give the pictures of each network: one a fold, one a member, or one alone.
+    def jobs(self) -> list[TrainJob]:
+        """List the networks to train: one a fold, one a member, or a single one.
 
-        Where there are folds, the validation share is held back from the others that a network
-        learns from, so that nothing ever looks at the pictures that it is to be judged on.
+        Where there are folds, the validation share is held back from the others that a network is
+        trained on, so that nothing ever looks at the images that it is to be judged on.
         """
-        recipe, digits = self.recipe, self.digits
+        recipe, train_set = self.recipe, self.train_set
         if not recipe.folds:
-            whole, none = (
-                split(digits, recipe.val_fraction, recipe.split, recipe.seed),
-                np.empty(0, np.int64),
-            )
-            if recipe.members == 1:
-                return [Part(0, recipe, whole.train, whole.validation, none)]
+            whole = split(train_set, recipe.val_fraction, recipe.split, recipe.seed)
+            none = np.empty(0, np.int64)
             return [
-                Part(number, _own(recipe, number), whole.train, whole.validation, none)
+                TrainJob(number, _seeded(recipe, number), whole.train, whole.validation, none)
                 for number in range(1, recipe.members + 1)
             ]
-        found = []
-        for number, fold in enumerate(folds(digits, recipe.folds, recipe.split, recipe.seed), 1):
-            own = _own(recipe, number)
-            inner = split(digits.subset(fold.train), recipe.val_fraction, recipe.split, own.seed)
-            train, held_back = fold.train[inner.train], fold.train[inner.validation]
-            found.append(Part(number, own, train, held_back, fold.validation))
-        return found
+        jobs = []
+        for number, fold in enumerate(folds(train_set, recipe.folds, recipe.split, recipe.seed), 1):
+            own = _seeded(recipe, number)
+            inner = split(train_set.subset(fold.train), recipe.val_fraction, recipe.split, own.seed)
+            train, validation = fold.train[inner.train], fold.train[inner.validation]
+            jobs.append(TrainJob(number, own, train, validation, fold.validation))
+        return jobs
 
-    def groups(self) -> list[list[Part]]:
-        """Give the parts in groups that learn at once; a group's checkpoint lies with its first."""
-        parts = self.parts()
-        size = self.recipe.parallel_members if self.recipe.members > 1 else 1
-        size = max(1, size)  # a recipe of before members could learn at once says 0
-        return [parts[start : start + size] for start in range(0, len(parts), size)]
+    def groups(self) -> list[list[TrainJob]]:
+        """List the jobs in groups that are trained at once."""
+        jobs, size = self.jobs(), self.recipe.group_size
+        return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
-    def asked(self, in_memory: list[str]) -> dict[str, Any]:
-        """Tell what neither recipe nor sources tell, for `environment.json`.
-
-        Args:
-            in_memory: which of "source" and "test" were given as pictures, not by name.
-        """
-        return {
-            "folder": os.getcwd(),
-            "in_memory": in_memory,
-            "submission": self.submission,
-            "report": self.report,
-            "errors": self.errors,
-            "track": self.track,
-            "ink": self.ink,
-        }
+    def splits(self, job: TrainJob) -> tuple[Dataset, Dataset | None]:
+        """Return the images of a job: to train on, and to validate on where there are any."""
+        val_set = self.train_set.subset(job.validation) if len(job.validation) else None
+        return self.train_set.subset(job.train), val_set
 
 
-def _own(recipe: Recipe, number: int) -> Recipe:
+def _seeded(recipe: Recipe, number: int) -> Recipe:
     """Give a network of several its own seed; the first has the run's."""
+    if recipe.networks == 1:
+        return recipe
     return change(recipe, seed=(recipe.seed + number - 1) % 2**31)
 
 
-def reload_source(
-    environment: dict[str, Any], which: str = "source", given: str | Path | Dataset | None = None
-) -> Dataset:
-    """Load the pictures of a run once more.
+def request_for(
+    named: dict[str, str | Path | Dataset | None],
+    submission: str | Path | None,
+    report: bool,
+    errors: int,
+    track: str | None,
+    ink: bool,
+) -> RunRequest:
+    """Record what was asked of a run, with paths that hold from any folder.
 
     Args:
-        environment: what the run's `environment.json` says.
+        named: "source" and "test" as they were given.
+        submission, report, errors, track, ink: as `train` takes them.
+    """
+    return RunRequest(
+        working_directory=os.getcwd(),
+        in_memory=tuple(name for name, value in named.items() if isinstance(value, Dataset)),
+        submission=None if submission is None else str(Path(submission).absolute()),
+        report=report,
+        errors=errors,
+        track=track,
+        ink=ink,
+    )
+
+
+def reload_source(
+    environment: Environment, which: str = "source", given: str | Path | Dataset | None = None
+) -> Dataset:
+    """Load the images of a run once more.
+
+    Args:
+        environment: the run's.
         which: "source" or "test", which the run must have.
         given: where they are now; by default where they were when the run began.
 
     Raises:
         TenfoldError: where they are gone, or are no longer those of the run.
     """
-    prefix = "" if which == "source" else "test_"
-    name, fingerprint = environment[f"{prefix}source"], environment[f"{prefix}fingerprint"]
-    asked = environment.get("asked", {"folder": "", "in_memory": []})
-    where = given
-    if where is None:
-        where = name if name in BUNDLED else os.path.join(asked["folder"], name)
+    name, fingerprint = environment.source, environment.fingerprint
+    if which == "test":
+        assert environment.test_source is not None
+        assert environment.test_fingerprint is not None
+        name, fingerprint = environment.test_source, environment.test_fingerprint
+    request, place = environment.request, given
+    if place is None:
+        place = name if name in BUNDLED else os.path.join(request.working_directory, name)
     try:
-        digits = load(where, asked.get("ink", False))
-        if which == "test" and digits.labels is not None:
-            digits = digits.remap_classes(tuple(environment["classes"]))
-        if digits.fingerprint != fingerprint:
-            raise TenfoldError(f"{where}: is no longer the set that the run was made from")
+        dataset = load(place, request.ink)
+        if which == "test" and dataset.labels is not None:
+            dataset = dataset.remap_classes(environment.classes)
+        if dataset.fingerprint != fingerprint:
+            raise TenfoldError(f"{place}: is no longer the set that the run was made from")
     except TenfoldError:
-        if given is None and which in asked["in_memory"]:
-            raise TenfoldError(f"{name}: were pictures in memory, and no file has them") from None
+        if given is None and which in request.in_memory:
+            raise TenfoldError(f"{name}: was an array in memory, and no file has it") from None
         raise
-    return replace(digits, source=name)
+    return replace(dataset, source=name)

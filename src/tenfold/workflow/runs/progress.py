@@ -1,40 +1,59 @@
 """The one progress display: a live bar in a terminal, a line an epoch anywhere else."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
 from tenfold.evaluation.scores import percent
 
 if TYPE_CHECKING:
-    from tenfold.training.trainer import ProgressEvent
+    from rich.live import Live
+    from rich.table import Table
+
+    from tenfold.training.callbacks import Callback, ProgressEvent
+
+
+class _Lines:
+    """Prints a line at the end of each epoch."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def on_epoch_end(self, event: "ProgressEvent") -> None:
+        notice(self.prefix + _text(event))
+
+
+class _Bar:
+    """Keeps a bar at the bottom of a terminal, and prints a line above it at each epoch's end."""
+
+    def __init__(self, live: "Live", prefix: str) -> None:
+        self.live, self.prefix = live, prefix
+
+    def on_progress(self, event: "ProgressEvent") -> None:
+        self.live.update(_bar(event, self.prefix))
+
+    def on_epoch_end(self, event: "ProgressEvent") -> None:
+        self.on_progress(event)
+        self.live.console.print(self.prefix + _text(event), highlight=False)
 
 
 @contextmanager
-def show_progress(part: str = "") -> Iterator[Callable[["ProgressEvent"], None]]:
-    """Show training progress on stderr or in a notebook; yields a callback for `ProgressEvent`.
+def show_progress(prefix: str = "") -> Iterator["Callback"]:
+    """Show training progress on stderr or in a notebook; yields the callback that does.
 
     Args:
-        part: what stands before each line, as `fold 1/5  `.
+        prefix: begins each line, as `fold 1/5  `.
     """
+    from rich.console import Console
+    from rich.live import Live
+
     console = Console(file=sys.stderr)
     if in_kernel() or not console.is_terminal:
-        yield lambda tick: notice(part + _text(tick)) if tick.row else None
+        yield _Lines(prefix)
         return
     with Live(console=console, refresh_per_second=5, transient=True) as live:
-
-        def show(tick: "ProgressEvent") -> None:
-            live.update(_bar(tick, part))
-            if tick.row:
-                live.console.print(part + _text(tick), highlight=False)
-
-        yield show
+        yield _Bar(live, prefix)
 
 
 def show_notes(notes: tuple[str, ...]) -> None:
@@ -44,37 +63,39 @@ def show_notes(notes: tuple[str, ...]) -> None:
 
 
 def in_kernel() -> bool:
-    """Tell whether this process runs a notebook's cells; other libraries import ipykernel too."""
+    """Whether this process runs a notebook's cells; other libraries import ipykernel too."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return hasattr(shell, "kernel")
 
 
 def notice(line: str) -> None:
-    """Say one line to whoever watches."""
+    """Print one line for whoever watches."""
     # a notebook shows stderr as if something had gone wrong
     print(line, file=sys.stdout if in_kernel() else sys.stderr, flush=True)
 
 
-def _text(tick: "ProgressEvent") -> str:
-    row = tick.row or {}
-    validation = row.get("val_accuracy")
-    held = "" if validation is None else f"  validation {percent(validation)}"
+def _text(event: "ProgressEvent") -> str:
+    val_accuracy = event.record.val_accuracy if event.record else None
+    validation = "" if val_accuracy is None else f"  validation {percent(val_accuracy)}"
     return (
-        f"epoch {tick.epoch:>{len(str(tick.epochs))}}/{tick.epochs}  loss {tick.loss:.4f}  "
-        f"accuracy {percent(tick.accuracy)}{held}  {tick.images_per_second:,.0f} images/s  "
-        f"{_clock(tick.seconds_left)} left"
+        f"epoch {event.epoch:>{len(str(event.epochs))}}/{event.epochs}  loss {event.loss:.4f}  "
+        f"accuracy {percent(event.accuracy)}{validation}  {event.images_per_second:,.0f} images/s  "
+        f"{_clock(event.seconds_left)} left"
     )
 
 
-def _bar(tick: "ProgressEvent", part: str) -> Table:
+def _bar(event: "ProgressEvent", prefix: str) -> "Table":
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
     table = Table.grid(padding=(0, 1))
     table.add_row(
-        f"{part}epoch {tick.epoch}/{tick.epochs}",
-        ProgressBar(tick.steps, tick.step, width=24),
-        f"loss {tick.loss:.4f}",
-        f"accuracy {percent(tick.accuracy)}",
-        f"{tick.images_per_second:,.0f} images/s",
-        f"{_clock(tick.seconds_left)} left",
+        f"{prefix}epoch {event.epoch}/{event.epochs}",
+        ProgressBar(event.steps, event.step, width=24),
+        f"loss {event.loss:.4f}",
+        f"accuracy {percent(event.accuracy)}",
+        f"{event.images_per_second:,.0f} images/s",
+        f"{_clock(event.seconds_left)} left",
     )
     return table
 

@@ -1,44 +1,44 @@
-"""Draw a finished run's report, from its folder and its pictures."""
+"""Draw a run's report: as it ends, or again from its folder and its images."""
 
 from os import PathLike
 from pathlib import Path
 
-from tenfold.data.dataset import Dataset
-from tenfold.report.card import write_card
-from tenfold.report.report import write_report
+from tenfold.extras import missing_extra_named
+from tenfold.report.report_data import ReportData, read_report_data
 from tenfold.run.folder import RunFolder
-from tenfold.training.augment.examples import augmented_examples
 from tenfold.workflow.runs.plan import reload_source
 
-SHOWN_PICTURES, SHOWN_VERSIONS = 5, 8  # in the preview of the augmentation
+EXAMPLES, VERSIONS = 5, 8  # images, and augmented versions of each, in the preview of augmentation
 
 
-def report(run: str | PathLike[str], errors: int = 6) -> Path:
+@missing_extra_named("report")
+def write_report(run: str | PathLike[str], errors: int = 6) -> Path:
     """Write `report.html`, the plots and the model card of a run anew.
 
     Args:
         run: the run or its folder.
-        errors: how many of the most important errors to draw.
+        errors: how many of the top errors to draw.
 
     Returns:
         The path of the report.
 
     Raises:
-        TenfoldError: where the run is not finished, or its pictures are gone or have changed.
+        TenfoldError: where the run is not finished, or its images are gone or have changed.
     """
     folder = RunFolder.open(Path(run))
     environment = folder.environment()
-    train = reload_source(environment)
-    test = reload_source(environment, "test") if environment["test_source"] else None
-    return draw(folder, train, test, errors)
+    train_set = reload_source(environment)
+    test_set = reload_source(environment, "test") if environment.test_source else None
+    return draw(read_report_data(folder, train_set, test_set), errors)
 
 
-def draw(folder: RunFolder, train: Dataset, test: Dataset | None, errors: int) -> Path:
+def draw(report_data: ReportData, errors: int) -> Path:
     """Write `report.html`, the plots and the model card of a run; return the report's path."""
-    recipe = folder.recipe()
-    examples = augmented_examples(
-        train.images[:SHOWN_PICTURES], recipe.augmentation, SHOWN_VERSIONS, recipe.seed
-    )
-    path = write_report(folder, train, test, errors, augmented=examples)
-    write_card(folder)
+    from tenfold.report import card, report
+    from tenfold.training.augment.examples import augmented_examples
+
+    recipe, images = report_data.recipe, report_data.train.images[:EXAMPLES]
+    examples = augmented_examples(images, recipe.augmentation, VERSIONS, recipe.seed)
+    path = report.write_report(report_data, errors, augmented=examples)
+    card.write_card(report_data)
     return path

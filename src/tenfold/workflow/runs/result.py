@@ -1,6 +1,6 @@
 """A finished run, as Python and Jupyter see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 from tenfold.evaluation.scores import describe, percent
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
-from tenfold.workflow.runs.profiler import told
+from tenfold.run.records import MemberScores, Metrics, SplitScores
+from tenfold.workflow.runs.profiler import format_profile
 
 if TYPE_CHECKING:
     import polars as pl
 
-SCORED = {"test": "test", "out_of_fold": "out-of-fold", "validation": "validation"}
-
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: what it scored, where its files are; shows itself in a notebook."""
+    """A finished run: what it scored, where its files are; shows itself in a notebook.
+
+    Args:
+        folder: its files.
+        record: its scores and costs; None to read them from the folder.
+    """
 
     folder: RunFolder
+    record: Metrics | None = field(default=None, repr=False, compare=False)
 
     def __fspath__(self) -> str:
         return str(self.folder.path)  # so that a run goes wherever a run folder's path does
@@ -28,7 +33,7 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """The scores and costs, as `metrics.json` has them."""
-        return self.folder.metrics()
+        return self._record.to_dict()
 
     @property
     def recipe(self) -> Recipe:
@@ -37,69 +42,61 @@ class Run:
 
     @property
     def history(self) -> "pl.DataFrame":
-        """The curves, a row an epoch."""
+        """The learning curves, a row an epoch."""
         return self.folder.history()
 
     @property
     def predictions(self) -> "pl.DataFrame":
-        """The answers, a row a validation, out-of-fold or test picture."""
+        """The predictions, a row a validation, out-of-fold or test image."""
         return self.folder.predictions()
 
     @property
     def scores(self) -> dict[str, Any] | None:
-        """The test score, or else that out of fold or on validation pictures, or None."""
-        return next((self.metrics[part] for part in SCORED if self.metrics.get(part)), None)
+        """The test scores, or else those out of fold or on the validation set, or None."""
+        splits = (self.metrics[split] for split in ("test", "out_of_fold", "validation"))
+        return next((scores for scores in splits if scores), None)
 
     @property
     def accuracy(self) -> float | None:
-        """The share (0-1) of right answers that `scores` is about."""
+        """The accuracy (0-1) of `scores`."""
         return self.scores["accuracy"] if self.scores else None
 
+    @cached_property
+    def _record(self) -> Metrics:
+        return self.record or self.folder.metrics()
+
     def __str__(self) -> str:
-        lines = []
-        for part, name in SCORED.items():
-            scores = self.metrics.get(part)
-            if scores:
-                said = describe(scores["accuracy"], scores["interval"], scores["n"])
-                lines.append(f"{name} accuracy {said}, {scores['n'] - scores['correct']:,} errors")
-        if self.metrics["leaked"]:
+        metrics, recipe, path = self._record, self.recipe, self.folder.path
+        named = {
+            "test": metrics.test,
+            "out-of-fold": metrics.out_of_fold,
+            "validation": metrics.validation,
+        }
+        lines = [_scored(name, scores) for name, scores in named.items() if scores]
+        if metrics.leaked:
             lines.append(
-                f"LEAK: {self.metrics['leaked']:,} test pictures were learned from; "
-                "this is no test score"
+                f"LEAK: {metrics.leaked:,} test images are in the training set; "
+                "this is not a test score"
             )
-        if members := self.metrics.get("members"):
-            lines.append(_members(members))
-        training = self.metrics["training"]
+        if metrics.members:
+            lines.append(_members(metrics.members))
+        training = metrics.training
         lines.append(
-            f"trained in {training['seconds']:.1f} s: {self._length()}, "
-            f"{training['images_per_second']:,.0f} images/s"
-            + (", interrupted" if training["interrupted"] else "")
+            f"trained in {training.seconds:.1f} s: {_length(metrics, recipe)}, "
+            f"{training.images_per_second:,.0f} images/s"
+            + (", interrupted" if training.interrupted else "")
         )
-        if "profile" in training:
-            lines.append(told(training["profile"], self.recipe.precision, self.recipe.threads))
-        if training["interrupted"]:
-            lines.append(f"`tenfold resume {self.folder.path}` goes on with it")
+        if training.profile:
+            lines.append(format_profile(training.profile, recipe))
+        if training.interrupted:
+            lines.append(f"`tenfold resume {path}` resumes it")
         if self.folder.label_issues_file.exists():
             count = len(self.folder.label_issues())
-            are = "label is" if count == 1 else "labels are"
-            lines.append(f"{count:,} {are} likely wrong: {self.folder.label_issues_file}")
-        last = self.folder.report_file
-        lines.append(
-            f"{'report' if last.exists() else 'run'}: {last if last.exists() else self.folder.path}"
-        )
+            issues = "label is" if count == 1 else "labels are"
+            lines.append(f"{count:,} {issues} likely wrong: {self.folder.label_issues_file}")
+        report = self.folder.report_file
+        lines.append(f"report: {report}" if report.exists() else f"run: {path}")
         return "\n".join(lines)
-
-    def _length(self) -> str:
-        training, recipe = self.metrics["training"], self.recipe
-        if recipe.steps or training["interrupted"]:
-            return f"{training['steps']:,} steps of {recipe.batch_size} pictures"
-        epochs, pictures = training["epochs"], training["pictures"]
-        length = f"{epochs} epoch{'s' * (epochs != 1)} of"
-        if recipe.folds:
-            return f"{recipe.folds} networks, {length} all but a fold of {pictures:,} pictures"
-        if recipe.members > 1:
-            return f"{recipe.members} networks, {length} {pictures:,} pictures"
-        return f"{length} {pictures:,} pictures"
 
     def _repr_html_(self) -> str:
         curves = self.folder.path / "plots" / "curves.png"
@@ -108,12 +105,32 @@ class Run:
             return f"<p>{text}</p>"
         import base64
 
-        picture = base64.b64encode(curves.read_bytes()).decode()
-        return f'<p>{text}</p><img alt="learning curves" src="data:image/png;base64,{picture}">'
+        plot = base64.b64encode(curves.read_bytes()).decode()
+        return f'<p>{text}</p><img alt="learning curves" src="data:image/png;base64,{plot}">'
 
 
-def _members(members: dict[str, Any]) -> str:
-    """Tell how the members did alone, and where they disagreed."""
-    alone = members["accuracy"]
-    each = f"alone {percent(min(alone))} to {percent(max(alone))}, " if alone else ""
-    return f"members: {each}disagreed on {members['disagreed']:,} of {members['n']:,} pictures"
+def _scored(name: str, scores: SplitScores) -> str:
+    accuracy = describe(scores.accuracy, scores.interval, scores.n)
+    return f"{name} accuracy {accuracy}, {scores.errors:,} errors"
+
+
+def _length(metrics: Metrics, recipe: Recipe) -> str:
+    training = metrics.training
+    if recipe.steps or training.interrupted:
+        return f"{training.steps:,} steps of {recipe.batch_size} images"
+    epochs = f"{training.epochs} epoch{'s' * (training.epochs != 1)}"
+    images = f"{training.images:,} images"
+    if recipe.folds:
+        return f"{recipe.folds} networks, {epochs} of all but a fold of {images}"
+    if recipe.members > 1:
+        return f"{recipe.members} networks, {epochs} of {images}"
+    return f"{epochs} of {images}"
+
+
+def _members(members: MemberScores) -> str:
+    """Say how the members did alone, and how often they disagree."""
+    alone = ""
+    if members.accuracy:
+        low, high = min(members.accuracy), max(members.accuracy)
+        alone = f"alone {percent(low)} to {percent(high)}, "
+    return f"members: {alone}disagree on {members.disagreed:,} of {members.n:,} images"

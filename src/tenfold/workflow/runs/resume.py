@@ -1,32 +1,42 @@
-"""Go on with a run that was cut short."""
+"""Resume a run that was cut short."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.run import environment
+from tenfold.extras import missing_extra_named
+from tenfold.run.environment import differences, now
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change
-from tenfold.workflow.runs.execute import execute
+from tenfold.run.records import Environment, Resumption
+from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.plan import Plan, reload_source
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.progress import notice
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
+if TYPE_CHECKING:
+    from tenfold.training.callbacks import Callback
 
+
+@missing_extra_named("resume")
 def resume(
     run: str | PathLike[str],
     *,
     source: str | Path | Dataset | None = None,
     test: str | Path | Dataset | None = None,
     threads: int | None = None,
-    device: str | None = None,
+    device: Literal["auto", "cpu", "cuda", "mps"] | None = None,
+    callbacks: "Sequence[Callback]" = (),
     progress: bool = True,
 ) -> Run:
-    """Go on with a run that was killed or interrupted, and finish all that it was to be.
+    """Resume a run that was killed or interrupted, and finish all that it was to be.
 
     On the same machine, with the same versions and threads, its weights on the CPU end as those of
     a run that was never stopped, to the bit; otherwise a line on stderr says what differs. A run
@@ -34,73 +44,82 @@ def resume(
 
     Args:
         run: the run or its folder.
-        source: the pictures to learn from, where they were in memory or have moved.
-        test: the test pictures, likewise.
+        source: the training set, where it was in memory or has moved.
+        test: the test set, likewise.
         threads: another number of threads.
         device: another device.
+        callbacks: told how training goes (see `tenfold.Callback`).
         progress: show progress on stderr.
 
     Raises:
-        TenfoldError: where there is no run, its pictures are gone or have changed, its checkpoint
-            is damaged, or another process is training it.
+        TenfoldError: where there is no run, its images are gone or have changed, its checkpoint is
+            damaged, or another process is training it.
     """
     folder = RunFolder.open(Path(run))
-    said = folder.environment()
-    if said.get("finished"):
-        notice(f"{folder.path}: is finished; there is nothing to go on with")
+    environment = folder.environment()
+    if environment.finished:
+        notice(f"{folder.path}: already finished; nothing to resume")
         return Run(folder)
-    if "asked" not in said:
-        raise TenfoldError(
-            f"{folder.path}: an older Tenfold began it and did not keep what going on needs; "
-            "train it again"
-        )
-    tracking = Tracking(said["asked"]["track"])
-    with folder.held():
+    from tenfold.training.callbacks import check_callbacks
+
+    check_callbacks(callbacks)
+    tracking = Tracking(environment.request.track)
+    with folder.lock():
         folder.remove_temporary_files()
-        digits = _again(folder, said, "source", source)
-        questions = _again(folder, said, "test", test) if said["test_source"] else None
-        recipe = _recipe_here(folder, said, threads, device)
-        asked = said["asked"]
-        wishes = [asked[name] for name in ("submission", "report", "errors", "track")]
-        wishes.append(
-            asked.get("ink", False)
-        )  # runs of before there were drawings have no word of it
-        plan = Plan(recipe, digits, questions, *wishes)
-        return execute(folder, plan, tracking, Profiler(), progress)
+        train_set = _reload(folder, environment, "source", source)
+        test_set = None
+        if environment.test_source:
+            test_set = _reload(folder, environment, "test", test)
+        recipe, environment = _resolve_here(folder, environment, threads, device)
+        plan = Plan(recipe, train_set, test_set, environment.request)
+        return execute(
+            plan, Execution(folder, environment, tracking, Profiler(), callbacks, progress)
+        )
 
 
-def _again(
-    folder: RunFolder, said: dict[str, Any], which: str, given: str | Path | Dataset | None
+def _reload(
+    folder: RunFolder,
+    environment: Environment,
+    which: str,
+    given: str | Path | Dataset | None,
 ) -> Dataset:
     try:
-        return reload_source(said, which, given)
+        return reload_source(environment, which, given)
     except TenfoldError as error:
         raise TenfoldError(
-            f"{error}; to go on with {folder.path}, give its pictures with --{which}, or in "
-            f"Python as tenfold.resume(run, {which}=...)"
+            f"{error}; to resume {folder.path}, name its images with --{which}, or in Python as "
+            f"tenfold.resume(run, {which}=...)"
         ) from None
 
 
-def _recipe_here(
-    folder: RunFolder, said: dict[str, Any], threads: int | None, device: str | None
-) -> Recipe:
-    """Settle the recipe on this machine; note, and say, where it is not as it was."""
+def _resolve_here(
+    folder: RunFolder, environment: Environment, threads: int | None, device: str | None
+) -> tuple[Recipe, Environment]:
+    """Resolve the recipe on this machine; note, and say, where it is not as it was."""
     from tenfold.training.backend import device_name, resolve
 
     before = folder.recipe()
+    moved = device not in (None, before.device)
     recipe = resolve(
-        change(before, threads=threads or before.threads, device=device or before.device)
+        change(
+            before,
+            threads=threads or before.threads,
+            device=device or before.device,
+            precision="auto" if moved else before.precision,  # another device has its own
+        )
     )
-    other = environment.differences(said, device_name(recipe.device))
-    if recipe.threads != before.threads:
-        other.append(f"threads {recipe.threads} for {before.threads}")
-    if other:
+    differs = differences(environment, device_name(recipe.device))
+    for name in ("threads", "precision"):
+        if getattr(recipe, name) != getattr(before, name):
+            differs = (*differs, f"{name} {getattr(recipe, name)} for {getattr(before, name)}")
+    if differs:
         notice(
-            f"{folder.path}: goes on with {', '.join(other)}: its weights will not be, to the bit, "
-            "those of a run that was never stopped"
+            f"{folder.path}: resumes with {', '.join(differs)}: its weights will not be, to the "
+            "bit, those of a run that was never stopped"
         )
     if recipe != before:
         folder.write_recipe(recipe)
-    resumed = [*said["resumed"], {"at": environment.now(), "differs": other}]
-    folder.write_environment(said | {"resumed": resumed})
-    return recipe
+    resumed = (*environment.resumed, Resumption(at=now(), differs=differs))
+    environment = msgspec.structs.replace(environment, resumed=resumed)
+    folder.write_environment(environment)
+    return recipe, environment

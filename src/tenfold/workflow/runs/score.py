@@ -1,7 +1,10 @@
-"""Score a run's model file on pictures that it has not learned from, and keep every answer."""
+"""Score a run's model file on images that it was not trained on, and keep every prediction."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,87 +13,109 @@ from tenfold.data.split import Indices
 from tenfold.evaluation.predictions import prediction_table
 from tenfold.evaluation.scores import score
 from tenfold.model.file import Model, Predictions
-from tenfold.run.folder import RunFolder
-from tenfold.workflow.runs.plan import Part
+from tenfold.run.records import MemberScores, SplitScores
+from tenfold.workflow.runs.plan import Plan, TrainJob
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Probabilities = NDArray[np.float32]
 
 
-def score_run(
-    folder: RunFolder,
-    metrics: dict[str, Any],
-    digits: Dataset,
-    parts: list[Part],
-    questions: Dataset | None,
-    answers: Predictions,
-) -> None:
-    """Answer what was kept from training; write `predictions.parquet` and `metrics.json`.
-
-    The validation pictures of a run without folds and the test pictures are answered by the run's
-    model file, each training picture of a run with folds by the file of the network that has not
-    seen it. Members answer the test pictures, or else the validation pictures, one by one too.
+@dataclass(frozen=True, eq=False)
+class RunScores:
+    """What a run's models predicted for images that they were not trained on.
 
     Args:
-        folder: the run, whose model files are there.
-        metrics: what else `metrics.json` says.
-        digits: the training source.
-        parts: the pictures of each network.
-        questions: the test pictures, or None; their labels are read here, once.
-        answers: those of the run's model file to the test pictures; where there are none, to
-            others, and not looked at.
+        predictions: a row an image, as `predictions.parquet` has it.
+        validation, out_of_fold, test: the scores of each split, or None.
+        unlabelled: test images that were predicted and have no label.
+        members: how the members did, each alone; None where there are none.
+    """
+
+    predictions: "pl.DataFrame"
+    validation: SplitScores | None
+    out_of_fold: SplitScores | None
+    test: SplitScores | None
+    unlabelled: int
+    members: MemberScores | None
+
+
+def score_run(
+    plan: Plan,
+    jobs: Sequence[TrainJob],
+    model: Model,
+    networks: Sequence[Model],
+    test_predictions: Predictions | None,
+) -> RunScores:
+    """Predict and score what was kept from training.
+
+    The validation images of a run without folds and the test images are predicted by the run's
+    model, each training image of a run with folds by the network that has not seen it. Members
+    predict the test images, or else the validation images, one by one too.
+
+    Args:
+        plan: the run; the test labels are read here, once.
+        jobs: the networks of the run.
+        model: the run's model.
+        networks: the model of each network, where there are several.
+        test_predictions: `model`'s for the test images, or None where there are none.
     """
     import polars as pl
 
-    model = Model(folder.model_file, folder.recipe().threads)
-    whole: dict[str, Any] = dict.fromkeys(("validation", "out_of_fold", "test"))
-    whole["answered"] = 0
-    tables = [
-        prediction_table("test", np.arange(0), None, np.zeros((0, len(digits.classes)), "f4"))
-    ]
+    train_set, test_set = plan.train_set, plan.test_set
+    none = np.zeros((0, len(train_set.classes)), np.float32)
+    tables = [prediction_table("test", np.arange(0), None, none)]
+    scores: dict[str, SplitScores] = {}
 
-    def keep(name: str, rows: Indices, asked: Dataset, said: Probabilities) -> None:
-        tables.append(prediction_table(name, rows, asked.labels, said))
-        if asked.labels is not None:
-            whole[name] = score(asked.labels, said, digits.classes).to_dict()
+    def keep(split: str, dataset: Dataset, rows: Indices, probabilities: Probabilities) -> None:
+        tables.append(prediction_table(split, rows, dataset.labels, probabilities))
+        if dataset.labels is not None:
+            found = score(dataset.labels, probabilities, train_set.classes)
+            scores[split] = msgspec.convert(found.to_dict(), SplitScores)
 
-    if folder.recipe().folds:
-        keep("out_of_fold", np.arange(len(digits)), digits, _out_of_fold(folder, digits, parts))
-    elif len(rows := parts[0].validation):
-        held_back = digits.subset(rows)
-        keep("validation", rows, held_back, model.predict(held_back.images).probabilities)
-    if questions is not None:
-        keep("test", np.arange(len(questions)), questions, answers.probabilities)
-        whole["answered"] = len(questions) if questions.labels is None else 0
-    if len(parts) > 1 and not folder.recipe().folds:
-        asked = digits.subset(parts[0].validation) if questions is None else questions
-        whole["members"] = _members(folder, asked, parts) if len(asked) else None
-    folder.write_predictions(pl.concat(tables))
-    folder.write_metrics(metrics | whole)
-
-
-def _members(folder: RunFolder, asked: Dataset, parts: list[Part]) -> dict[str, Any]:
-    """Let each member answer alone: how right each is, and on how many pictures they differ."""
-    labels = np.stack(
-        [
-            Model(folder.part(part.place).model_file, part.recipe.threads)
-            .predict(asked.images)
-            .labels
-            for part in parts
-        ]
+    if plan.recipe.folds:
+        probabilities = _out_of_fold(train_set, jobs, networks)
+        keep("out_of_fold", train_set, np.arange(len(train_set)), probabilities)
+    elif len(rows := jobs[0].validation):
+        val_set = train_set.subset(rows)
+        keep("validation", val_set, rows, model.predict(val_set.images).probabilities)
+    if test_set is not None and test_predictions is not None:
+        keep("test", test_set, np.arange(len(test_set)), test_predictions.probabilities)
+    members = None
+    if plan.recipe.members > 1:
+        compared = train_set.subset(jobs[0].validation) if test_set is None else test_set
+        members = _member_scores(compared, networks) if len(compared) else None
+    return RunScores(
+        predictions=pl.concat(tables),
+        validation=scores.get("validation"),
+        out_of_fold=scores.get("out_of_fold"),
+        test=scores.get("test"),
+        unlabelled=len(test_set) if test_set is not None and test_set.labels is None else 0,
+        members=members,
     )
-    right = None if asked.labels is None else (labels == asked.labels).mean(axis=1).tolist()
-    return {
-        "n": len(asked),
-        "source": asked.source,
-        "accuracy": right,
-        "disagreed": int((labels != labels[0]).any(axis=0).sum()),
-    }
 
 
-def _out_of_fold(folder: RunFolder, digits: Dataset, parts: list[Part]) -> Probabilities:
-    """Answer each picture, float32 [n, classes], by the network that it was left out of."""
-    answers = np.zeros((len(digits), len(digits.classes)), np.float32)
-    for part in parts:
-        model = Model(folder.part(part.place).model_file, part.recipe.threads)
-        answers[part.left_out] = model.predict(digits.images[part.left_out]).probabilities
-    return answers
+def _member_scores(dataset: Dataset, networks: Sequence[Model]) -> MemberScores:
+    """Let each member predict alone: how accurate each is, and how often they differ."""
+    labels = np.stack([model.predict(dataset.images).labels for model in networks])
+    accuracy = None
+    if dataset.labels is not None:
+        accuracy = tuple((labels == dataset.labels).mean(axis=1).tolist())
+    return MemberScores(
+        n=len(dataset),
+        source=dataset.source,
+        accuracy=accuracy,
+        disagreed=int((labels != labels[0]).any(axis=0).sum()),
+    )
+
+
+def _out_of_fold(
+    train_set: Dataset, jobs: Sequence[TrainJob], networks: Sequence[Model]
+) -> Probabilities:
+    """Predict each image, float32 [n, classes], by the network that it was held out from."""
+    probabilities = np.zeros((len(train_set), len(train_set.classes)), np.float32)
+    for job, model in zip(jobs, networks, strict=True):
+        images = train_set.images[job.held_out]
+        probabilities[job.held_out] = model.predict(images).probabilities
+    return probabilities

@@ -1,9 +1,9 @@
-"""Hand a run's figures to an experiment tracker as they come; the run folder stays the truth."""
+"""Log a run to an experiment tracker as it goes; the run folder remains the record."""
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from difflib import get_close_matches
 from importlib import import_module
@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from tenfold.errors import TenfoldError
+from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
+from tenfold.run.records import Environment, Metrics
 
 if TYPE_CHECKING:
-    from tenfold.training.trainer import ProgressEvent, Watch
+    from tenfold.training.callbacks import Callback, ProgressEvent
 
 Parameters = dict[str, str | float]
-Figures = dict[str, float]
+Values = dict[str, float]
 
 # How long an epoch took is in `history.csv`; a tracker gets what says how good it was.
 CURVES = ("learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -32,30 +34,30 @@ KEY_FILES = ("recipe.toml", "environment.json", "history.csv", "metrics.json", "
 class TensorBoard:
     """Event files in the run folder's `tensorboard/`, for `tensorboard --logdir runs`."""
 
-    def begin(self, folder: RunFolder, parameters: Parameters) -> None:
-        """Open the event file, with the parameters for the tab HParams."""
+    def begin(self, folder: RunFolder, recipe: Recipe, environment: Environment) -> None:
+        """Open the event file, with the recipe's values for the tab HParams."""
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._writer = EventFileWriter(str(folder.path / "tensorboard"))
-        self._add(hparams_pb(parameters, trial_id=str(folder.path)), 0)
-        self._say("recipe", f"```toml\n{folder.recipe().to_toml()}\n```")
+        self._add(hparams_pb(flat(recipe), trial_id=str(folder.path)), 0)
+        self._text("recipe", f"```toml\n{recipe.to_toml()}\n```")
 
-    def log(self, figures: Figures, epoch: int) -> None:
-        """Add a scalar a figure, and let TensorBoard see it now."""
+    def log(self, values: Values, epoch: int) -> None:
+        """Add a scalar a value, and let TensorBoard see it now."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
+        scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         self._add(Summary(value=scalars), epoch)
         self._writer.flush()
 
     def end(self, folder: RunFolder, scored: bool) -> None:
         """Say where the run's files are, and close the event file."""
         files = "\n".join(f"- `{path.name}`" for path in _key_files(folder))
-        self._say("run", f"`{folder.path.resolve()}`\n\n{files}")
+        self._text("run", f"`{folder.path.resolve()}`\n\n{files}")
         self._writer.close()
 
-    def _say(self, tag: str, markdown: str) -> None:
+    def _text(self, tag: str, markdown: str) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.text.metadata import create_summary_metadata
         from tensorboard.util.tensor_util import make_tensor_proto
@@ -92,26 +94,27 @@ class MLflow:
         except MlflowException as error:
             raise TenfoldError(f"--track mlflow: {store} cannot be used: {_line(error)}") from None
 
-    def begin(self, folder: RunFolder, parameters: Parameters) -> None:
-        """Make the run, under the run folder's name, with the parameters."""
+    def begin(self, folder: RunFolder, recipe: Recipe, environment: Environment) -> None:
+        """Make the run, under the run folder's name, with the recipe's values as parameters."""
         from mlflow.entities import Param
 
-        environment = folder.environment()
-        tags = {"tenfold.run": str(folder.path.resolve())} | {
-            f"tenfold.{name}": environment[name] for name in ("source", "fingerprint")
+        tags = {
+            "tenfold.run": str(folder.path.resolve()),
+            "tenfold.source": environment.source,
+            "tenfold.fingerprint": environment.fingerprint,
         }
         made = self._client.create_run(self._experiment, tags=tags, run_name=folder.path.name)
         self._run: str = made.info.run_id
-        whole = [Param(name, str(value)) for name, value in parameters.items()]
+        whole = [Param(name, str(value)) for name, value in flat(recipe).items()]
         for start in range(0, len(whole), 100):  # MLflow takes no more at once
             self._client.log_batch(self._run, params=whole[start : start + 100])
 
-    def log(self, figures: Figures, epoch: int) -> None:
-        """Log a metric a figure."""
+    def log(self, values: Values, epoch: int) -> None:
+        """Log a metric a value."""
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        metrics = [Metric(name, value, now, epoch) for name, value in figures.items()]
+        metrics = [Metric(name, value, now, epoch) for name, value in values.items()]
         self._client.log_batch(self._run, metrics=metrics)
 
     def end(self, folder: RunFolder, scored: bool) -> None:
@@ -155,36 +158,27 @@ class Tracking:
         if kind is not None:
             self._try(lambda tracker: tracker.end(self._folder, scored=False))
 
-    def begin(self, folder: RunFolder) -> None:
-        """Begin the tracker's run, once the recipe and the environment are in the folder."""
-        self._folder, self._epoch = folder, 0
-        self._try(lambda tracker: tracker.begin(folder, flat(folder.recipe())))
+    def begin(self, folder: RunFolder, recipe: Recipe, environment: Environment) -> None:
+        """Begin the tracker's run."""
+        self._folder = folder
+        self._try(lambda tracker: tracker.begin(folder, recipe, environment))
 
-    def watching(self, watch: "Watch | None" = None, fold: int = 0) -> "Watch | None":
-        """Give what training is to call with each ProgressEvent.
+    def callbacks(self) -> "Sequence[Callback]":
+        """Return what training is to call: nothing where there is no tracker."""
+        return [self] if self._tracker else []
 
-        Args:
-            watch: what else is to be called with it.
-            fold: which fold's network is trained, from 1; 0 where there are none.
-        """
-        if self._tracker is None:
-            return watch
-        place = f"fold-{fold}/" if fold else ""
+    def on_epoch_end(self, event: "ProgressEvent") -> None:
+        """Log the learning curves; those of a fold or a member under its own name."""
+        assert event.record is not None
+        prefix = f"network-{event.network}/" if event.networks > 1 else ""
+        record = {name: getattr(event.record, name) for name in CURVES}
+        values = {prefix + name: value for name, value in record.items() if value is not None}
+        self._try(lambda tracker: tracker.log(values, event.epoch))
 
-        def both(tick: "ProgressEvent") -> None:
-            if watch is not None:
-                watch(tick)
-            if tick.row is not None:
-                row = {place + name: tick.row[name] for name in CURVES}
-                figures = {name: value for name, value in row.items() if value is not None}
-                self._epoch = tick.epoch
-                self._try(lambda tracker: tracker.log(figures, tick.epoch))
-
-        return both
-
-    def end(self) -> None:
-        """Hand over the final scores, once they are in the folder, and end the tracker's run."""
-        self._try(lambda tracker: tracker.log(_scores(self._folder.metrics()), self._epoch))
+    def end(self, metrics: Metrics) -> None:
+        """Log the final scores and end the tracker's run."""
+        epochs = metrics.training.epochs
+        self._try(lambda tracker: tracker.log(_scores(metrics), epochs))
         self._try(lambda tracker: tracker.end(self._folder, scored=True))
 
     def _try(self, step: Callable[[TensorBoard | MLflow], None]) -> None:
@@ -194,7 +188,7 @@ class Tracking:
             step(self._tracker)
         except Exception as error:  # a server that went away, a full disk: whatever it is
             name = type(self._tracker).__name__
-            print(f"{name}: {_line(error)}; the run goes on without it", file=sys.stderr)
+            print(f"{name}: {_line(error)}; the run continues without it", file=sys.stderr)
             self._tracker = None
 
 
@@ -218,28 +212,27 @@ def _tracker(name: str) -> TensorBoard | MLflow:
     if name not in TRACKERS:
         near = get_close_matches(str(name), TRACKERS, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TRACKERS)}"
-        raise TenfoldError(f"{name!r} is no tracker; {hint}")
-    try:
+        raise TenfoldError(f"{name!r} is not a tracker; {hint}")
+    with missing_extra_named(f"--track {name}"):
         import_module(name)
-    except ModuleNotFoundError as error:
-        raise TenfoldError(
-            f"--track {name}: {error.name} is not installed; install Tenfold with its extra "
-            "'track', as pip install 'tenfold[track]'"
-        ) from None
     return TRACKERS[name]()
 
 
-def _scores(metrics: dict[str, Any]) -> Figures:
-    """Take accuracy with its interval, loss, errors and n of what was scored."""
-    figures: Figures = {}
-    for part in ("validation", "out_of_fold", "test"):
-        scores = metrics.get(part)
-        if scores:
-            low, high = scores["interval"]
-            named = {name: scores[name] for name in ("accuracy", "loss", "errors", "n")}
+def _scores(metrics: Metrics) -> Values:
+    """Take accuracy with its interval, loss, errors and n of every split that was scored."""
+    values: Values = {}
+    splits = {
+        "validation": metrics.validation,
+        "out_of_fold": metrics.out_of_fold,
+        "test": metrics.test,
+    }
+    for split, scores in splits.items():
+        if scores is not None:
+            low, high = scores.interval
+            named = {name: getattr(scores, name) for name in ("accuracy", "loss", "errors", "n")}
             named |= {"accuracy_low": low, "accuracy_high": high}
-            figures |= {f"final/{part}_{name}": float(value) for name, value in named.items()}
-    return figures
+            values |= {f"final/{split}_{name}": float(value) for name, value in named.items()}
+    return values
 
 
 def _key_files(folder: RunFolder) -> list[Path]:

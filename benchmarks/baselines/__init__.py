@@ -1,0 +1,1 @@
+"""Other implementations that Tenfold is compared with, each run in an environment of its own."""

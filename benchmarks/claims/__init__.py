@@ -1,1 +1,0 @@
-"""Every claim of the notebook this project grew from, measured: `python -m benchmarks.claims`."""

@@ -1,0 +1,1 @@
+"""What every benchmark shares: the protocol, stored rows, statistics, timing, provenance."""

@@ -1,0 +1,1 @@
+"""The Kaggle notebook that Tenfold grew from: its recipe against Keras, and its claims."""

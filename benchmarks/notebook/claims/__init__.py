@@ -1,0 +1,1 @@
+"""Every claim of the notebook this project grew from, measured."""

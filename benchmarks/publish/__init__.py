@@ -1,0 +1,1 @@
+"""From result rows to `BENCHMARKS.md`: sections, charts, targets."""

@@ -1,0 +1,123 @@
+"""How well a model reads what people write, and rejects what is not a digit.
+
+    python -m benchmarks run reading [MODEL]
+
+MODEL is the shipped one by default. A row is one measurement of one model with one state of the
+code in `tenfold.ink`. The sets of other people's handwriting are looked for in
+`TENFOLD_SHARED_DATA` or `../shared/data`; where they are absent, that part is left out.
+"""
+
+import argparse
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import onnx
+
+from benchmarks.core.benchmark import Benchmark, command
+from benchmarks.core.provenance import code_digest
+from benchmarks.core.store import FOLDER, Row, Store, log, matches
+from benchmarks.reading import measurements, tables
+from benchmarks.reading.handwriting import GreyImage, rendered_test_set
+from benchmarks.reading.measurements import Measurement
+from tenfold import ink
+from tenfold.data.source import load
+from tenfold.model.file import Model
+from tenfold.model.reader import SHIPPED, Reader
+
+NAME = "reading"
+
+
+class Reading(Benchmark):
+    """Accuracy, rejection and robustness of a model that reads images of any size."""
+
+    name = NAME
+    description = "How well a model reads handwriting and rejects what is not a digit."
+    section: str | None = "Reading"
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the model."""
+        parser.add_argument("model", nargs="?", default=SHIPPED)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Measure what no row has yet, and print the tables."""
+        reader = Reader(arguments.model, threads=arguments.threads)
+        print(tables.tables(measure(reader, measurements.measurements(), arguments.results)))
+        return 0
+
+    def table(self, rows: list[Row]) -> str:
+        """Format the rows of the model that was measured last."""
+        newest = newest_model(rows)
+        return tables.tables(newest) if newest else ""
+
+    def charts(self, rows: list[Row], folder: Path) -> str:
+        """Draw the grid of perturbations and the misclassified digits."""
+        from benchmarks.reading import charts
+
+        newest = newest_model(rows)
+        if not newest:
+            return ""
+        return charts.draw(newest, load("mnist:test"), _rendered_images, folder)
+
+    def pending(self, rows: list[Row]) -> list[str]:
+        """Name this benchmark where the newest rows are of another model or other code."""
+        newest = newest_model(rows)
+        if newest and matches(newest[-1], **key_of(Model(SHIPPED))):
+            return []
+        return [f"Reading, for the shipped model and `tenfold.ink` as it is: `{command(NAME)}`"]
+
+
+def _rendered_images() -> Sequence[GreyImage]:
+    return rendered_test_set(measurements.RENDERED).images
+
+
+def measure(reader: Reader, wanted: Mapping[str, Measurement], folder: Path = FOLDER) -> list[Row]:
+    """Make every wanted measurement that has no row yet; return all rows of this model.
+
+    Args:
+        reader: of the model.
+        wanted: measurements by name.
+        folder: of the result files.
+    """
+    key, store = key_of(reader.model), Store(NAME, folder)
+
+    for name, measurement in wanted.items():
+        timed = partial(_time_measurement, measurement, reader)
+        row = store.measure_once({"measurement": name, **key}, timed)
+        if row:
+            log(f"{name}: {row}")
+    return [row for row in store.rows() if matches(row, **key)]
+
+
+def _time_measurement(measurement: Measurement, reader: Reader) -> Row:
+    began = time.perf_counter()
+    row = measurement(reader)
+    return row | {"seconds": round(time.perf_counter() - began, 1)}
+
+
+def newest_model(rows: list[Row]) -> list[Row]:
+    """Return the rows of the model and code whose test set was scored last; none without rows."""
+    scored = [row for row in rows if row["measurement"] == "mnist:test"]
+    if not scored:
+        return []
+    model, code = scored[-1]["model"], scored[-1]["ink"]
+    return [row for row in rows if matches(row, model=model, ink=code)]
+
+
+def key_of(model: Model) -> Row:
+    """Return what the measurements of a model depend on: what it computes, and tenfold.ink."""
+    return {"model": model_digest(model), "ink": ink_digest()}
+
+
+def model_digest(model: Model) -> str:
+    """Return the digest of a model's graph, weights and confidence; other metadata do not count."""
+    graph = onnx.load_from_string(model.content).graph.SerializeToString(deterministic=True)
+    confidence = f"{model.confidence.temperature!r} {model.confidence.threshold!r}"
+    return hashlib.sha256(graph + confidence.encode()).hexdigest()[:12]
+
+
+def ink_digest() -> str:
+    """Return the digest of the code that finds and normalises digits; comments do not count."""
+    return code_digest(Path(ink.__path__[0]).glob("*.py"))

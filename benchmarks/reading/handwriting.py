@@ -1,0 +1,88 @@
+"""Images of single digits to read: MNIST's rendered on a canvas, and other people's handwriting."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.core.store import log
+from tenfold.data.dataset import Images, Labels
+from tenfold.data.source import load
+
+GreyImage = NDArray[np.uint8]  # [height, width] of any size, ink on paper
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of single digits, each of any size, and their labels."""
+
+    images: Sequence[GreyImage]
+    labels: Labels
+
+
+def handwriting_sets() -> dict[str, Callable[[], LabelledImages]]:
+    """Return what loads each set of other people's handwriting; none where the folder is absent.
+
+    They are looked for in `TENFOLD_SHARED_DATA`, or in `../shared/data`.
+    """
+    shared = os.environ.get("TENFOLD_SHARED_DATA")
+    folder = Path(shared) if shared else Path(__file__).parents[2] / "../shared/data"
+    folder = folder.resolve() / "handwriting"
+    if not folder.is_dir():
+        log(f"handwriting: left out, {folder} does not exist")
+        return {}
+    return {
+        "hwd1000": lambda: _hwd1000(folder),
+        "optdigits": lambda: _optdigits(folder),
+        "semeion": lambda: _semeion(folder),
+    }
+
+
+def _hwd1000(folder: Path) -> LabelledImages:
+    files = sorted((folder / "hwd1000").glob("*/*.png"))
+    images = [np.asarray(Image.open(file).convert("L")) for file in files]
+    return LabelledImages(images, np.array([int(file.parent.name) for file in files]))
+
+
+def _optdigits(folder: Path) -> LabelledImages:
+    with np.load(folder / "optdigits.npz") as data:
+        images = np.concatenate([data["x_tra"], data["x_tes"]])
+        labels = np.concatenate([data["y_tra"], data["y_tes"]])
+    return LabelledImages(list(images.astype(np.uint8) * 255), labels.astype(np.int64))
+
+
+def _semeion(folder: Path) -> LabelledImages:
+    with np.load(folder / "semeion.npz") as data:
+        return LabelledImages(list(data["x"].astype(np.uint8) * 255), data["y"].astype(np.int64))
+
+
+def rendered_test_set(count: int) -> LabelledImages:
+    """Render the first of MNIST's test digits dark on bright: any size, any place, any pen."""
+    test_set, random = load("mnist:test").subset(np.arange(count)), np.random.default_rng(0)
+    images = [render(image, random) for image in test_set.images]
+    return LabelledImages(images, test_set.require_labels())
+
+
+def render(image: Images, random: np.random.Generator) -> GreyImage:
+    """Render one of MNIST's digits dark on a bright canvas of random size, place and pen."""
+    scale = float(random.uniform(1.5, 12))
+    large = cv2.resize(
+        np.pad(image, 2).astype(np.float32) / 255,
+        None,
+        fx=scale,
+        fy=scale,
+        interpolation=cv2.INTER_CUBIC,
+    )
+    large = cv2.GaussianBlur(large, (0, 0), 0.3 * scale)
+    # An edge of a pixel or two; a level off one half draws with a wider or a narrower pen.
+    ink = np.clip(0.5 + (large - random.uniform(0.35, 0.55)) * scale / 1.5, 0, 1)
+    height, width = (int(side * random.uniform(1, 2)) for side in ink.shape)
+    canvas = np.zeros((height, width), np.float32)
+    top, left = (int(random.integers(0, room + 1)) for room in np.subtract(canvas.shape, ink.shape))
+    canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return np.rint(255 * (1 - canvas)).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Benchmarks that break things on purpose: killed runs, corrupted files."""

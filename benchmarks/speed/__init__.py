@@ -1,0 +1,1 @@
+"""Benchmarks of time: to accuracy, against baselines, of inference, of reading files, at scale."""

@@ -1,0 +1,124 @@
+"""What is done in a clean environment with the core and with each extra: a real use of it."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import numpy as np
+from PIL import Image
+
+import tenfold
+from release.environment import Environment, clean_variables
+
+FIRST = "72104"  # of MNIST's test set
+SHORT = ("train", "mnist", "--set", "steps=30", "--set", "batch=128")
+SHIPPED = "str(files('tenfold.model') / 'assets' / 'reader.onnx')"
+MISSING = """
+import tenfold
+from tenfold import *
+assert "DigitClassifier" not in dir(tenfold)
+for use in (tenfold.train, lambda: tenfold.DigitClassifier):
+    try:
+        use()
+    except tenfold.TenfoldError as error:
+        print(error)
+"""
+
+
+def use_core(env: Environment) -> None:
+    """Read a picture, predict into a CSV and score it; be told what is missing for all else."""
+    page = draw_page(env.folder / "page.png")
+    installed = env.python("import tenfold; print(tenfold.__version__, tenfold.__file__)").split()
+    assert env.tenfold("--version").strip() == installed[0]
+    assert Path(installed[1]).is_relative_to(env.bin.parent), installed[1]
+    assert env.tenfold("read", page) == f"{FIRST}\n"
+    assert env.python(f"import tenfold; print(tenfold.Reader().read({page!r}))") == f"{FIRST}\n"
+
+    model = env.python(f"from importlib.resources import files; print({SHIPPED})").strip()
+    env.tenfold("predict", model, "mnist:test", "-o", "answers.csv")
+    rows = (env.folder / "answers.csv").read_text().splitlines()
+    assert rows[0] == "ImageId,Label"
+    labels = np.array([int(row.split(",")[1]) for row in rows[1:]])
+    truth = tenfold.load("mnist:test").labels
+    assert np.mean(labels == truth) > 0.98
+    assert "of 10,000" in env.tenfold("evaluate", model, "mnist:test")
+
+    assert "pip install 'tenfold[train]'" in env.refusal("train")
+    assert "pip install 'tenfold[serve]'" in env.refusal("serve")
+    Image.open(env.folder / page).save(env.folder / "page.pdf")
+    assert "pip install 'tenfold[pdf]'" in env.refusal("read", "page.pdf")
+    assert env.python(MISSING).count("pip install 'tenfold[train]'") == 2
+
+
+def use_train(env: Environment) -> None:
+    """Train for a few steps, with scores and report; fit the classifier; miss the trackers."""
+    env.tenfold(*SHORT, "--out", "run")
+    assert (env.folder / "run" / "report.html").stat().st_size > 100_000
+    scores = json.loads((env.folder / "run" / "metrics.json").read_text())["test"]
+    assert scores["n"] == 10_000
+    assert scores["accuracy"] > 0.8
+    env.tenfold("compare", "run", "run")
+    env.python(
+        "import tenfold\n"
+        "digits = tenfold.load('mnist:test')\n"
+        "classifier = tenfold.DigitClassifier(epochs=1)\n"
+        "classifier.fit(digits.images[:2000], digits.labels[:2000])\n"
+        "classifier.predict(digits.images[2000:2010])\n"
+    )
+    said = env.refusal(*SHORT, "--track", "tensorboard", "--out", "tracked")
+    assert "pip install 'tenfold[track]'" in said
+
+
+def use_track(env: Environment) -> None:
+    """Hand a run to either tracker."""
+    env.tenfold(*SHORT, "--no-report", "--track", "tensorboard", "--out", "first")
+    assert list((env.folder / "first" / "tensorboard").rglob("events.*"))
+    env.tenfold(*SHORT, "--no-report", "--track", "mlflow", "--out", "second")
+    assert (env.folder / "mlruns").is_dir() or (env.folder / "mlflow.db").is_file()
+
+
+def use_pdf(env: Environment) -> None:
+    """Read a page of a PDF."""
+    page = draw_page(env.folder / "page.png")
+    Image.open(env.folder / page).save(env.folder / "form.pdf")
+    assert env.tenfold("read", "form.pdf") == f"{FIRST}\n"
+
+
+def use_serve(env: Environment) -> None:
+    """Start the page, load it and let it read a picture."""
+    page = env.folder / draw_page(env.folder / "page.png")
+    command = [str(env.bin / "tenfold"), "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=env.folder, env=clean_variables(), stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
+            assert found, "the server did not start"
+            assert b"<title>" in urlopen(found[0], timeout=30).read()
+            asked = Request(f"{found[0]}/read/picture", page.read_bytes(), {"Origin": found[0]})
+            answer = json.load(urlopen(asked, timeout=30))
+            assert answer["text"] == FIRST, answer
+        finally:
+            server.terminate()
+
+
+USES: dict[tuple[str, ...], Callable[[Environment], None]] = {
+    (): use_core,
+    ("train",): use_train,
+    ("train", "track"): use_track,
+    ("pdf",): use_pdf,
+    ("serve",): use_serve,
+}
+
+
+def draw_page(path: Path) -> str:
+    """Write the first five digits of MNIST's test set on a white page; return the file's name."""
+    digits = tenfold.load("mnist:test").images[: len(FIRST)]
+    row = np.hstack([np.pad(digit, 12) for digit in digits])
+    page = Image.fromarray(255 - row)
+    page.resize((row.shape[1] * 3, row.shape[0] * 3), Image.Resampling.BICUBIC).save(path)
+    return path.name

@@ -1,0 +1,124 @@
+"""The reference of a recipe's keys: what each means and takes, read from the types themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from tenfold.run.recipe import Recipe
+
+LIMITS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+@dataclass(frozen=True)
+class RecipeKey:
+    """A key of a recipe.
+
+    Args:
+        key: as in `--set`: `epochs`, `augmentation.rotation`; a layer's keys as `network.filters`.
+        kind: the layer, optimiser or schedule that has the key, as `conv` or `sgd`, else "".
+        type: `int`, `float`, `bool`, `str`, `table`, or `list of tables`.
+        range: the values allowed, as `>= 1` or `"same", "valid"`; "" where every value is.
+        default: as TOML; "" where the key is required.
+        description: what it means, one line.
+    """
+
+    key: str
+    kind: str
+    type: str
+    range: str
+    default: str
+    description: str
+
+
+@dataclass(frozen=True)
+class RecipeTable:
+    """A table of a recipe, or one kind of table: its keys, in the order of the code.
+
+    Args:
+        name: `""` for the top level, or `network`, `augmentation`, `optimiser`, ...
+        kind: the layer, optimiser or schedule, as `conv` or `sgd`, else "".
+        description: what it is, the first line of the class's docstring.
+        keys: its keys; none where the kind has none.
+    """
+
+    name: str
+    kind: str
+    description: str
+    keys: tuple[RecipeKey, ...]
+
+
+def recipe_keys() -> Iterator[RecipeKey]:
+    """List every key of a recipe: the top level first, then table by table."""
+    for table in recipe_tables():
+        yield from table.keys
+
+
+def recipe_tables() -> list[RecipeTable]:
+    """List the tables of a recipe and each kind of layer, optimiser and schedule."""
+    top = inspect.type_info(Recipe)
+    assert isinstance(top, inspect.StructType)
+    tables = [_table("", top)]
+    for field in top.fields:
+        tables += [_table(field.name, struct) for struct in _structs(field.type)]
+    return tables
+
+
+def _table(name: str, struct: inspect.StructType) -> RecipeTable:
+    kind = str(struct.tag or "")
+    description = (struct.cls.__doc__ or "").partition("\n")[0]
+    keys = (_key(name, kind, field) for field in struct.fields)
+    return RecipeTable(name, kind, description, tuple(keys))
+
+
+def _key(table: str, kind: str, field: inspect.Field) -> RecipeKey:
+    bare, schema = _unwrapped(field.type)
+    key = f"{table}.{field.name}" if table else field.name
+    default = "" if field.default is msgspec.NODEFAULT else _toml(field.default)
+    return RecipeKey(key, kind, _type(bare), _range(bare), default, schema["description"])
+
+
+def _unwrapped(type_: inspect.Type) -> tuple[inspect.Type, dict[str, Any]]:
+    """Take a type out of its `Metadata`; return it and what that says."""
+    if isinstance(type_, inspect.Metadata):
+        return type_.type, type_.extra_json_schema or {}
+    return type_, {}
+
+
+def _structs(type_: inspect.Type) -> list[inspect.StructType]:
+    """Find the tables that a key may hold."""
+    bare, _ = _unwrapped(type_)
+    if isinstance(bare, inspect.VarTupleType):
+        bare = bare.item_type
+    kinds = bare.types if isinstance(bare, inspect.UnionType) else (bare,)
+    return [kind for kind in kinds if isinstance(kind, inspect.StructType)]
+
+
+def _type(type_: inspect.Type) -> str:
+    if isinstance(type_, inspect.VarTupleType):
+        return "list of tables"
+    if _structs(type_):
+        return "table"
+    names = {inspect.IntType: "int", inspect.FloatType: "float", inspect.BoolType: "bool"}
+    return names.get(type(type_), "str")
+
+
+def _range(type_: inspect.Type) -> str:
+    if isinstance(type_, inspect.LiteralType):
+        return ", ".join(_toml(value) for value in type_.values)
+    limits = {name: getattr(type_, name, None) for name in LIMITS}
+    parts = [f"{LIMITS[name]} {limit}" for name, limit in limits.items() if limit is not None]
+    multiple = getattr(type_, "multiple_of", None)
+    return ", ".join([*parts, f"a multiple of {multiple}"] if multiple else parts)
+
+
+def _toml(value: object) -> str:
+    """Write a default as TOML has it; a table by its name, `{}` where it has only defaults."""
+    if isinstance(value, msgspec.Struct):
+        tag = value.__struct_config__.tag
+        return f'{{ name = "{tag}" }}' if tag else "{}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

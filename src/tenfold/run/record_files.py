@@ -1,0 +1,71 @@
+"""A run's records as JSON files, checked when they are read."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from tenfold.data.atomic import atomic_write
+from tenfold.errors import TenfoldError
+from tenfold.run.records import FORMAT, Environment, Metrics
+
+Record = TypeVar("Record", Environment, Metrics)
+
+
+def read_record(file: Path, record: type[Record]) -> Record:
+    """Read a record.
+
+    Raises:
+        TenfoldError: where the file cannot be read, is damaged, or a key is absent or of another
+            type; the message names the file and the key.
+    """
+    try:
+        return msgspec.convert(_read_json(file), record, strict=True)
+    except msgspec.ValidationError as error:
+        raise TenfoldError(
+            f"{file}: does not have the form of this version: {error}; copy the run again, or "
+            "train anew"
+        ) from None
+
+
+def write_record(file: Path, record: Environment | Metrics) -> None:
+    """Write a record, whole or not at all. Raises ValueError where a number is NaN."""
+    # not msgspec's own encoder: it writes NaN as null
+    text = json.dumps(msgspec.to_builtins(record), indent=1, allow_nan=False)
+    with atomic_write(file) as stream:
+        stream.write(f"{text}\n".encode())
+
+
+def check_format(environment_file: Path) -> None:
+    """Raise TenfoldError where a newer Tenfold made the run: its records need not fit ours."""
+    if not environment_file.is_file():  # a run may be killed before it is written
+        return
+    found = _read_json(environment_file).get("format", FORMAT)
+    if not isinstance(found, int) or found > FORMAT:
+        maker = made_by(environment_file)
+        raise TenfoldError(
+            f"{environment_file.parent}: was made by a newer Tenfold"
+            f"{f' ({maker})' if maker else ''}: its format is {found!r}, and this one reads up to "
+            f"{FORMAT}; upgrade Tenfold"
+        )
+
+
+def made_by(environment_file: Path) -> str | None:
+    """Return the version of Tenfold that made the run, where that is known."""
+    if not environment_file.is_file():
+        return None
+    versions = _read_json(environment_file).get("versions")
+    return versions.get("tenfold") if isinstance(versions, dict) else None
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(file.read_bytes())  # unlike json, it refuses NaN
+    except OSError as error:
+        raise TenfoldError(f"{file}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise TenfoldError(f"{file}: is cut or damaged, not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise TenfoldError(f"{file}: must hold an object. Received: {type(value).__name__}")
+    return value

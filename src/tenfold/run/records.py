@@ -1,0 +1,288 @@
+"""What a run records: `environment.json`, `metrics.json` and the rows of `history.csv`."""
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+FORMAT = 1  # of the run folder; a run that says a higher one was made by a newer Tenfold
+
+
+class EpochRecord(Struct, frozen=True):
+    """One row of `history.csv`.
+
+    Args:
+        epoch: from 1.
+        seconds: of the epoch's steps; validation is not counted.
+        images_per_second: of all networks that are trained at once.
+        learning_rate: of the epoch's last step, of the first optimiser.
+        loss: mean training loss.
+        accuracy: training accuracy (0-1), on augmented images.
+        val_loss: mean loss on the validation set, or None.
+        val_accuracy: accuracy (0-1) on the validation set, or None.
+    """
+
+    epoch: int
+    seconds: float
+    images_per_second: float
+    learning_rate: float
+    loss: float
+    accuracy: float
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+
+
+class RunRequest(Struct, frozen=True, kw_only=True):
+    """What was asked of a run beside its recipe and its sources.
+
+    Args:
+        working_directory: against which the sources' paths are read.
+        in_memory: which of "source" and "test" were given as arrays, not by name.
+        submission: the absolute path of the submission, or None.
+        report: whether to draw plots and report.
+        errors: how many of the top errors to draw.
+        track: the tracker that curves and scores go to as well, or None.
+        ink: whether the images of class folders are drawings, as `--ink` says.
+    """
+
+    working_directory: str
+    in_memory: tuple[str, ...] = ()
+    submission: str | None = None
+    report: bool = True
+    errors: int = 6
+    track: str | None = None
+    ink: bool = False
+
+
+class Machine(Struct, frozen=True):
+    """A computer: processor, cores that this process may use, operating system."""
+
+    cpu: str
+    cores: int
+    system: str
+
+
+class Resumption(Struct, frozen=True):
+    """When a run was resumed, and what differed from when it began."""
+
+    at: str
+    differs: tuple[str, ...]
+
+
+class Environment(Struct, frozen=True, kw_only=True):
+    """What a run was made of and on: `environment.json`.
+
+    Args:
+        started: UTC, ISO 8601.
+        command: the command line, or None where Python called.
+        machine: the computer.
+        device: the processor's or the GPU's name.
+        versions: of Python and the packages that decide a run's figures.
+        source: the training source.
+        fingerprint: sha256 of the training source, before any split.
+        images: how many it has.
+        classes: their names, in the order of the labels.
+        test_source: the test source, or None.
+        test_fingerprint: its sha256, or None.
+        leaked: how many test images are in the training set.
+        request: what else was asked of the run.
+        resumed: each time that it was resumed.
+        finished: UTC, or None while it is not.
+        format: of the run folder.
+    """
+
+    started: str
+    command: str | None
+    machine: Machine
+    device: str
+    versions: dict[str, str]
+    source: str
+    fingerprint: str
+    images: int
+    classes: tuple[str, ...]
+    test_source: str | None
+    test_fingerprint: str | None
+    leaked: int
+    request: RunRequest
+    resumed: tuple[Resumption, ...] = ()
+    finished: str | None = None
+    format: int = FORMAT
+
+
+class Parity(Struct, frozen=True):
+    """How a model file's predictions compare with its network's, on n images.
+
+    Args:
+        n: images compared.
+        largest_difference: the largest difference of a probability.
+        same_labels: images with the same predicted label.
+    """
+
+    n: int
+    largest_difference: float
+    same_labels: int
+
+
+class Profile(Struct, frozen=True):
+    """Where the time of a run went: `train --profile`.
+
+    Args:
+        seconds: of the process, up to the last stage.
+        stages: seconds of each stage; they add up to `seconds`.
+        loop_seconds: of the training loop.
+        loop: seconds of each phase of the loop; they add up to `loop_seconds`.
+        operations: floating-point operations of all forward and backward passes.
+        peak: operations a second of a matrix product in the run's precision on its threads.
+        of_peak: the share (0-1) of it that the loop reached.
+    """
+
+    seconds: float
+    stages: dict[str, float]
+    loop_seconds: float
+    loop: dict[str, float]
+    operations: int
+    peak: float
+    of_peak: float
+
+
+class TrainingRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What training took, over all networks of the run.
+
+    Args:
+        seconds: of the training loops.
+        capture_seconds: of capturing CUDA graphs, apart from `seconds`.
+        steps: taken by all networks.
+        epochs: of each network.
+        images: in the training set.
+        images_per_second: over all networks; validation is counted.
+        interrupted: whether training ended before its schedule did.
+        profile: where the time went, if that was asked for.
+    """
+
+    seconds: float
+    capture_seconds: float
+    steps: int
+    epochs: int
+    images: int
+    images_per_second: float
+    interrupted: bool
+    profile: Profile | None = None
+
+
+class ModelRecord(Struct, frozen=True):
+    """The size of the model file: parameters, multiply-adds an image, bytes."""
+
+    parameters: int
+    multiply_adds: int
+    bytes: int
+
+
+class ClassScores(Struct, frozen=True):
+    """Images, precision, recall and F1 (0-1) of one class."""
+
+    name: str
+    n: int
+    precision: float
+    recall: float
+    f1: float
+
+
+class ConfusedPair(Struct, frozen=True):
+    """How often one class was predicted where another was true."""
+
+    true: str
+    predicted: str
+    count: int
+
+
+class CalibrationBin(Struct, frozen=True):
+    """The predictions within one range of confidence."""
+
+    n: int
+    confidence: float
+    accuracy: float
+
+
+class Calibration(Struct, frozen=True):
+    """Expected calibration error (0-1) and the bins that it is made of."""
+
+    error: float
+    bins: tuple[CalibrationBin, ...]
+
+
+class SplitScores(Struct, frozen=True):
+    """The scores of one labelled split, as `Scores.to_dict` has them.
+
+    Args:
+        n: images.
+        correct, errors: counts.
+        accuracy: 0-1.
+        interval: Wilson's 95 % interval of the accuracy.
+        loss: mean cross-entropy.
+        brier: mean Brier score.
+        classes: names.
+        per_class: a row a class.
+        confusion: counts, a row a true class.
+        confused: pairs, most frequent first.
+        confused_either_way: the same with both directions together.
+        calibration: expected calibration error and bins.
+    """
+
+    n: int
+    correct: int
+    errors: int
+    accuracy: float
+    interval: tuple[float, float]
+    loss: float
+    brier: float
+    classes: tuple[str, ...]
+    per_class: tuple[ClassScores, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    confused: tuple[ConfusedPair, ...]
+    confused_either_way: tuple[ConfusedPair, ...]
+    calibration: Calibration
+
+
+class MemberScores(Struct, frozen=True):
+    """How the members of an ensemble did, each alone.
+
+    Args:
+        n: images that each predicted.
+        source: where they come from.
+        accuracy: 0-1, of each member; None without labels.
+        disagreed: images whose label the members do not agree on.
+    """
+
+    n: int
+    source: str
+    accuracy: tuple[float, ...] | None
+    disagreed: int
+
+
+class Metrics(Struct, frozen=True, kw_only=True):
+    """The scores and costs of a run: `metrics.json`.
+
+    Args:
+        training: what training took.
+        model: the size of the model file.
+        parity: how the model file compares with the networks.
+        leaked: how many test images are in the training set: above 0 `test` is no test score.
+        validation, out_of_fold, test: the scores of each split, or None.
+        unlabelled: test images that were predicted and have no label.
+        members: of a run with several members, how each did alone.
+    """
+
+    training: TrainingRecord
+    model: ModelRecord
+    parity: Parity
+    leaked: int
+    validation: SplitScores | None = None
+    out_of_fold: SplitScores | None = None
+    test: SplitScores | None = None
+    unlabelled: int = 0
+    members: MemberScores | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, as `metrics.json` has it."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return plain

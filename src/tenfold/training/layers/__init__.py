@@ -1,0 +1,18 @@
+"""The layers of networks: each module registers what it builds, exports and stacks.
+
+To add one: its fields in `tenfold/run/layers.py`, and a `register` call in a module here.
+"""
+
+from tenfold.training.layers import convolution, dense, pointwise, spatial
+from tenfold.training.layers.registry import LayerType, layer_type, register, unstackable
+
+__all__ = [
+    "LayerType",
+    "convolution",
+    "dense",
+    "layer_type",
+    "pointwise",
+    "register",
+    "spatial",
+    "unstackable",
+]

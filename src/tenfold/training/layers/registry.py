@@ -1,0 +1,59 @@
+"""What a layer registers: how it is built, exported and stacked."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from torch import nn
+
+from tenfold.run import layers as specs
+from tenfold.training.onnx_graph import Graph, Scope
+
+Shape = tuple[int, ...]  # of one image's values, without the batch: [c, h, w], or [n] once flat
+Spec = TypeVar("Spec", bound=specs.Layer)
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class LayerType:
+    """One kind of layer.
+
+    Args:
+        build: makes the module from the recipe's layer, the shape of what comes in and the number
+            of classes. Raises ValueError where they do not fit.
+        export: adds the trained module to an ONNX graph: graph, module, the name of what comes in,
+            scope; returns the name of what goes out.
+        stack: joins the modules of several networks into one that computes them side by side, on
+            values [n, members * channels, h, w]; its weights are theirs along the first axis. None
+            where that cannot be done: such networks train one after another.
+    """
+
+    build: Callable[[Any, Shape, int], nn.Module]
+    export: Callable[[Graph, Any, str, Scope], str]
+    stack: Callable[[Sequence[Any]], nn.Module] | None
+
+
+_TYPES: dict[type[specs.Layer], LayerType] = {}
+
+
+def register(
+    spec: type[Spec],
+    build: Callable[[Spec, Shape, int], Module],
+    export: Callable[[Graph, Module, str, Scope], str],
+    stack: Callable[[Sequence[Module]], nn.Module] | None,
+) -> None:
+    """Register a kind of layer under its type in `tenfold.run.layers`."""
+    _TYPES[spec] = LayerType(build, export, stack)
+
+
+def layer_type(layer: specs.Layer) -> LayerType:
+    """Look up what a recipe's layer has registered."""
+    return _TYPES[type(layer)]
+
+
+def unstackable(layers: Sequence[specs.Layer]) -> str | None:
+    """Name the first layer that cannot be stacked, as `layer 3 (lstm)`; None where all can."""
+    for number, layer in enumerate(layers, 1):
+        if layer_type(layer).stack is None:
+            return f"layer {number} ({type(layer).__struct_config__.tag})"
+    return None

@@ -1,0 +1,55 @@
+"""An ONNX graph in the making."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+from torch import Tensor
+
+
+@dataclass
+class Graph:
+    """The nodes and constants of an ONNX graph, each named once."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
+
+    def add(self, op_type: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add a node, named after its output, and return that name."""
+        self.nodes.append(helper.make_node(op_type, inputs, [output], name=output, **attributes))
+        return output
+
+    def split(self, value: str, parts: int) -> list[str]:
+        """Split a value into equal parts along its first axis; return their names."""
+        outputs = [f"{value}_{part}" for part in range(parts)]
+        node = helper.make_node("Split", [value], outputs, axis=0, num_outputs=parts)
+        self.nodes.append(node)
+        return outputs
+
+    def constant(self, name: str, value: NDArray[Any] | np.generic | Tensor) -> str:
+        """Add a constant, unless one of that name is there, and return its name."""
+        if name not in self.constants:
+            array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+            self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """Add a constant int64 [n] and return its name."""
+        name = "integers_" + "_".join(map(str, values)).replace("-", "minus")
+        return self.constant(name, np.array(values, np.int64))
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How a layer names what it adds to a graph.
+
+    Args:
+        weights: ends the names of its constants, which two passes through one network share.
+        node: begins the names of its nodes.
+    """
+
+    weights: str
+    node: str

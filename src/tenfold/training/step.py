@@ -1,0 +1,178 @@
+"""One training step: augment a batch, forward, backward, update."""
+
+import itertools
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tenfold.data.dataset import Dataset
+from tenfold.run.recipe import Recipe
+from tenfold.training.augment import augment
+from tenfold.training.backend import Backend
+from tenfold.training.cuda_graph import capture
+from tenfold.training.inference import to_float
+from tenfold.training.negatives import make_negatives
+from tenfold.training.optimisers import Optimiser
+from tenfold.training.profiling import PhaseTimer
+from tenfold.training.writing_styles import vary_writing_style
+
+PHASES = ("augmentation", "forward", "backward", "optimiser")
+
+
+class TrainStep:
+    """What is done to the weights for one batch; call it with the indices of the batch.
+
+    The training set lies on the device as one uint8 tensor. Each call reads and changes the same
+    tensors, asks the device for no value and brings it none, so that a CUDA device can capture a
+    step once and replay it (`capture`).
+
+    Args:
+        network: what is trained, on the backend's device.
+        optimisers: of its weights.
+        train_set: the images and labels to train on.
+        recipe: a resolved recipe.
+        backend: the device.
+        members: how many networks `network` holds side by side.
+        timer: measures the phases, or None.
+
+    Attributes:
+        batch_size: images a step, for each member.
+        loss_sum: the sum of the batches' mean losses since `reset_sums`, on the device.
+        n_correct: correct predictions since then, over all members, on the device.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimisers: list[Optimiser],
+        train_set: Dataset,
+        recipe: Recipe,
+        backend: Backend,
+        members: int = 1,
+        timer: PhaseTimer | None = None,
+    ) -> None:
+        self.network, self.optimisers = network, optimisers
+        self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
+        device = backend.device
+        self.images, self.labels = _on_device(train_set, device)
+        self.batch_size = min(recipe.batch_size, len(train_set))
+        self.batch_indices = torch.arange(self.batch_size, device=device).repeat(members)
+        self.augment_fraction = torch.ones((), device=device)
+        self.loss_sum = torch.zeros((), device=device)
+        self.n_correct = torch.zeros((), device=device)
+        self.generator = torch.Generator(device)
+        # negatives and writing styles change another number of images in each step
+        varies = recipe.negatives.share or recipe.writing_styles
+        self.use_cuda_graph = device.type == "cuda" and not varies and timer is None
+        self._replay: Callable[[], None] | None = None
+
+    def __call__(self, indices: Tensor, augment_fraction: float) -> None:
+        """Take one step.
+
+        Args:
+            indices: int64 [members * batch_size], rows of the training set, a member after another.
+            augment_fraction: the share (0-1) of the images to augment, where the recipe fades it.
+        """
+        self.augment_fraction.fill_(augment_fraction)
+        self.batch_indices.copy_(indices)
+        (self._replay or self.run)()
+
+    def run(self) -> None:
+        """Train on the images at `batch_indices`, phase by phase."""
+        labels = self.labels[self.batch_indices]
+        with self._phase("augmentation"):
+            images = self.augmented_batch(labels)
+        with self._phase("forward"):
+            loss, logits = self.forward_loss(images, labels)
+        with self._phase("backward"):
+            self.backward(loss)
+        with self._phase("optimiser"):
+            self.update()
+        self.loss_sum += loss.detach()
+        self.n_correct += (logits.detach().argmax(1) == labels).sum()
+
+    def augmented_batch(self, labels: Tensor) -> Tensor:
+        """Return the images at `batch_indices`, float [n, 1, 28, 28], augmented, negatives last."""
+        images = to_float(self.images[self.batch_indices])
+        styles, config = self.recipe.writing_styles, self.recipe.augmentation
+        if styles:
+            images = vary_writing_style(images, labels, styles, self.generator)
+        n_negatives = round(self.recipe.negatives.share * len(images))
+        if n_negatives:
+            negatives = make_negatives(images, labels, n_negatives, self.generator)
+            images = torch.cat([images, negatives])
+        fraction = self.augment_fraction if config.fade else None
+        images = augment(images, config, self.generator, fraction)
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def forward_loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss, and the logits [n, classes] of the images that have labels."""
+        with self.backend.autocast():
+            outputs = self.network(images)
+        logits, negative_logits = outputs[: len(labels)], outputs[len(labels) :]
+        loss = functional.cross_entropy(
+            logits.float(), labels, label_smoothing=self.recipe.label_smoothing
+        )
+        if len(negative_logits):  # towards equal probabilities
+            uniform = -functional.log_softmax(negative_logits.float(), dim=1).mean()
+            loss = loss + self.recipe.negatives.weight * uniform
+        return loss, logits
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute the gradients, of each member's own mean loss."""
+        for optimiser in self.optimisers:
+            optimiser.zero_grad()
+        (loss * self.members).backward()  # type: ignore[no-untyped-call]
+
+    def update(self) -> None:
+        """Take a step of every optimiser."""
+        for optimiser in self.optimisers:
+            optimiser.step()
+
+    def seed(self, seed: int) -> None:
+        """Seed everything that a step draws from: dropout and augmentation, each its own stream."""
+        torch.manual_seed(seed)
+        self.generator.manual_seed(seed)
+
+    def reset_sums(self) -> None:
+        """Begin `loss_sum` and `n_correct` anew."""
+        self.loss_sum.zero_()
+        self.n_correct.zero_()
+
+    def capture(self) -> float:
+        """Capture the step as a CUDA graph, where that can be done and is not done yet.
+
+        Returns:
+            The seconds that it took.
+        """
+        if not self.use_cuda_graph or self._replay is not None:
+            return 0.0
+        started = time.perf_counter()
+        state = list(self.network.state_dict().values())
+        for optimiser in self.optimisers:
+            state += itertools.chain.from_iterable(optimiser.state.values())
+        self._replay = capture(self.run, state, self.generator)
+        self.backend.synchronize()
+        return time.perf_counter() - started
+
+    def release(self) -> None:
+        """Forget the captured graph: from here on the weights may be moved."""
+        self._replay = None
+
+    def _phase(self, name: str) -> AbstractContextManager[None]:
+        return self.timer.phase(name, self.backend) if self.timer else nullcontext()
+
+
+def _on_device(dataset: Dataset, device: torch.device) -> tuple[Tensor, Tensor]:
+    arrays = np.ascontiguousarray(dataset.images), dataset.require_labels()
+    with warnings.catch_warnings():
+        # They may be read-only, and nothing writes to them: a copy is 784 bytes an image.
+        warnings.simplefilter("ignore", UserWarning)
+        images, labels = map(torch.from_numpy, arrays)
+    return images.to(device), labels.to(device)

@@ -1,0 +1,76 @@
+"""The small files that the commands of the documents are run on."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from tests.draw_digits import DrawDigits
+
+from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.run.folder import RunFolder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-docs", action="store_true", help="write the outputs of the commands anew"
+    )
+
+
+def write_csv(path: Path, dataset: Dataset, labelled: bool, header: bool = True) -> None:
+    rows = dataset.images.reshape(-1, PIXELS)
+    names = [f"pixel{number}" for number in range(PIXELS)]
+    if labelled:
+        rows = np.column_stack([dataset.require_labels(), rows])
+        names = ["label", *names]
+    lines = [",".join(map(str, row)) for row in rows.tolist()]
+    path.write_text("\n".join([*([",".join(names)] if header else []), *lines, ""]))
+
+
+def write_page(path: Path, draw_digits: DrawDigits) -> None:
+    """Draw two rows of digits of MNIST's test set, and a star that is no digit."""
+    places = [(60 + 150 * column, 60 + 180 * row) for row in (0, 1) for column in range(6)]
+    page = draw_digits([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], places[:11], size=(420, 980))
+    angles = np.pi / 2 + np.pi / 5 * np.arange(10)
+    sizes = np.where(np.arange(10) % 2, 26, 60)
+    corners = np.column_stack([865 + sizes * np.cos(angles), 290 - sizes * np.sin(angles)])
+    cv2.polylines(page, [np.rint(corners).astype(np.int32)], True, 20, 9)
+    Image.fromarray(page).save(path, quality=95)
+
+
+@pytest.fixture(scope="session")
+def workshop(
+    tmp_path_factory: pytest.TempPathFactory,
+    train_set: Dataset,
+    test_set: Dataset,
+    trained_run: RunFolder,
+    draw_digits: DrawDigits,
+) -> Path:
+    """A folder with the files that the pages name, each of a few real digits.
+
+    `train.csv`, `test.csv` and the labelled `holdout.csv` in Kaggle's layout, `emnist-train.csv`
+    with rows and columns exchanged, `page.jpg` with two rows of digits and a star, `forms/` and
+    `form.pdf` with the same, `drawings/` with a folder a digit, and the run `runs/quick-mnist-1`.
+    """
+    folder = tmp_path_factory.mktemp("workshop")
+    write_csv(folder / "train.csv", train_set.subset(np.arange(600)), labelled=True)
+    write_csv(folder / "test.csv", test_set.subset(np.arange(200)), labelled=False)
+    write_csv(folder / "holdout.csv", test_set.subset(np.arange(200, 500)), labelled=True)
+    turned = Dataset(
+        train_set.images.transpose(0, 2, 1).copy(), train_set.labels, train_set.classes, "emnist"
+    )
+    write_csv(folder / "emnist-train.csv", turned, labelled=True, header=False)
+    write_page(folder / "page.jpg", draw_digits)
+    (folder / "forms").mkdir()
+    write_page(folder / "forms" / "a.jpg", draw_digits)
+    write_page(folder / "forms" / "b.png", draw_digits)
+    write_page(folder / "form.pdf", draw_digits)
+    for index, label in enumerate(test_set.require_labels()[:60].tolist()):
+        place = folder / "drawings" / str(label) / f"{index}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw_digits([index], [(80, 80)])).save(place)
+    (folder / "runs").mkdir()
+    shutil.copytree(trained_run.path, folder / "runs" / "quick-mnist-1")
+    return folder

@@ -1,0 +1,62 @@
+import tomllib
+
+import pytest
+
+from tenfold.errors import TenfoldError
+from tenfold.run.recipe import load_recipe, recipe_names
+from tenfold.run.recipe_reference import RecipeKey, recipe_keys, recipe_tables
+
+
+def key(name: str, kind: str = "") -> RecipeKey:
+    (found,) = (one for one in recipe_keys() if (one.key, one.kind) == (name, kind))
+    return found
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_key_of_a_shipped_recipe_is_in_the_reference(name: str) -> None:
+    known = {one.key for one in recipe_keys()}
+    table = tomllib.loads(load_recipe(name).to_toml())
+    used = {key for key, value in table.items() if not isinstance(value, dict)}
+    used |= {f"network.{key}" for layer in table["network"] for key in layer if key != "layer"}
+    for section in ("augmentation", "negatives", "optimiser", "schedule"):
+        used |= {f"{section}.{key}" for key in table[section] if key != "name"}
+    assert used - known == set()
+
+
+def test_every_key_is_described_in_one_line() -> None:
+    for one in recipe_keys():
+        assert one.description, one.key
+        assert "\n" not in one.description
+
+
+def test_type_range_and_default_are_those_of_the_code() -> None:
+    assert (key("epochs").type, key("epochs").range, key("epochs").default) == ("int", ">= 1", "")
+    assert key("val_fraction").range == ">= 0, < 1"
+    assert key("augmentation.probability").default == "0.3"
+    assert key("network.padding", "conv").range == '"same", "valid"'
+    assert key("network.bias", "conv").default == "true"
+    assert key("network.filters", "whiten").range == ">= 2, a multiple of 2"
+    assert key("schedule").default == '{ name = "constant" }'
+    assert key("network").type == "list of tables"
+
+
+def test_optimisers_and_schedules_have_keys_of_their_own() -> None:
+    assert key("optimiser.learning_rate", "sgd").default == "0.01"
+    assert key("optimiser.learning_rate", "muon").default == "0.02"
+    kinds = {table.kind for table in recipe_tables() if table.name == "schedule"}
+    assert kinds == {"constant", "plateau", "linear"}
+
+
+@pytest.mark.parametrize(
+    "one",
+    [one for one in recipe_keys() if one.range.startswith(">= ") and "network." not in one.key],
+    ids=lambda one: f"{one.key} {one.kind}".strip(),
+)
+def test_a_value_below_the_range_is_refused(one: RecipeKey) -> None:
+    below = float(one.range.removeprefix(">= ").partition(",")[0]) - 1
+    value = int(below) if one.type == "int" else below
+    settings = [f"{one.key}={value}"]
+    if one.kind:
+        settings.insert(0, f"{one.key.partition('.')[0]}.name={one.kind}")
+    with pytest.raises(TenfoldError, match=f"Expected `{one.type}` >= "):
+        load_recipe("quick", settings)
