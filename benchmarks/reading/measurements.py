@@ -104,7 +104,7 @@ def read_set(reader: Reader, make: Callable[[], LabelledImages], list_errors: bo
 
 def read_digits(reader: Reader, digits: LabelledImages, list_errors: bool = False) -> Row:
     """Read images of single digits; predict them by naive resizing too."""
-    found = [_first(reading) for reading in reader.read_many(digits.images, single=True)]
+    found = [_first(one.result()) for one in reader.read_many(digits.images, single=True)]
     labels = digits.labels
     predicted = np.array([-1 if digit is None else int(digit.label) for digit in found])
     accepted = np.array([digit is not None and digit.accepted for digit in found])
@@ -144,7 +144,7 @@ def _first(digits: Iterable[Digit]) -> Digit | None:
 def segment_digits(reader: Reader) -> Row:
     """Count how often the one digit of an image is found as one, when many are allowed."""
     digits = rendered_test_set(2000)
-    readings = [[digit.label for digit in found] for found in reader.read_many(digits.images)]
+    readings = [[digit.label for digit in one.result()] for one in reader.read_many(digits.images)]
     right = [labels == [str(label)] for labels, label in zip(readings, digits.labels, strict=True)]
     return {
         "n": len(right),
@@ -174,7 +174,7 @@ def read_corrupted(reader: Reader, kind: str) -> Row:
 
 def reject_images(reader: Reader, make: Callable[[], Sequence[GreyImage]]) -> Row:
     """Count the images on which no digit is accepted."""
-    readings = list(reader.read_many(make(), single=True))
+    readings = [one.result() for one in reader.read_many(make(), single=True)]
     rejected = sum(not any(digit.accepted for digit in reading) for reading in readings)
     return {"n": len(readings), "rejected": rejected}
 

@@ -32,7 +32,7 @@ from benchmarks.reliability.fuzz_samples import Sample, image_samples, source_sa
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.model.reader import Reader
-from tenfold.workflow.models.read import find_images, read_images
+from tenfold.workflow.models.read import find_images
 
 MAX_SECONDS = 5
 MAX_MORE_BYTES = 1 << 30
@@ -103,9 +103,8 @@ def make_image_reader() -> Consume:
     reader = Reader(threads=1)
 
     def read(path: Path) -> None:
-        for outcome in read_images(find_images([str(path)]), reader):
-            if outcome.error:
-                raise outcome.error
+        for outcome in reader.read_many(find_images([str(path)]), batch_size=1):
+            outcome.result()
 
     return read
 

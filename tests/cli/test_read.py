@@ -84,6 +84,44 @@ def test_preview_shows_boxes_answers_and_what_the_model_saw(
     assert "is written as PNG; name it so" in capsys.readouterr().err
 
 
+def test_reads_a_region_alone(number_image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", str(number_image), "--region", "0,200,320,160"]) == 0
+    assert capsys.readouterr().out == "10\n"
+    assert main(["read", str(number_image), "--region", "0.5,0,0.5,0.5", "--json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["rows"] == ["2"]
+    assert abs(content["digits"][0]["box"]["x"] - 170) < 8
+    assert (content["width"], content["height"]) == (320, 360)
+
+
+@pytest.mark.parametrize(
+    ("region", "message"),
+    [
+        ("0,0,400,10", "the region reaches beyond the image"),
+        ("10,10,0,10", "the region is empty"),
+        ("a,b", "--region: must be x,y,width,height"),
+    ],
+)
+def test_a_region_that_is_no_part_is_one_line(
+    number_image: Path, region: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["read", str(number_image), "--region", region]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert message in output.err
+    assert output.err.count("\n") == 1
+
+
+def test_a_quoted_tilde_is_the_home_folder(
+    number_image: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(number_image.parent))
+    monkeypatch.setenv("USERPROFILE", str(number_image.parent))
+    assert main(["read", "~/numb*.png", "--preview", "~/seen.png"]) == 0
+    assert capsys.readouterr().out == "72\n10\n"
+    assert (number_image.parent / "seen.png").exists()
+
+
 def test_loads_nothing_that_reading_does_without(number_image: Path) -> None:
     code = (
         "import sys; from tenfold.cli import main; main(['read', sys.argv[1]]); "

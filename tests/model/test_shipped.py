@@ -20,7 +20,7 @@ def test_ten_digits_drawn_large_are_read(reader: Reader, test_set: Dataset) -> N
         255 - cv2.resize(test_set.images[i], (280, 280), interpolation=cv2.INTER_CUBIC)
         for i in rows
     ]
-    assert [str(reading) for reading in reader.read_many(photos)] == list("0123456789")
+    assert [outcome.result().text for outcome in reader.read_many(photos)] == list("0123456789")
 
 
 # As written in much of the world, in a box of 10 x 10, y downwards.

@@ -75,6 +75,23 @@ def test_image_is_read_row_by_row(post: Post, draw_digits: DrawDigits) -> None:
     assert (status, len(content["digits"])) == (200, 1)
 
 
+def test_a_region_of_an_image_is_read(post: Post, draw_digits: DrawDigits) -> None:
+    image = png(draw_digits([0, 1], [(20, 60), (160, 60)]))
+    status, content = post("/read/image?region=0.5,0,0.5,1", image)
+    assert (status, content["text"], content["width"]) == (200, "2", 280)
+    assert abs(content["digits"][0]["box"]["x"] - 160) < 8
+    for region, message in [("200,0,200,10", "reaches beyond"), ("0,0,0,5", "empty"), ("x", "x,y")]:
+        status, content = post(f"/read/image?region={region}", image)
+        assert status == 422
+        assert message in content["error"]
+        assert "\n" not in content["error"]
+
+
+def test_a_tap_is_no_digit(post: Post) -> None:
+    for tap in ([[100, 100]], [[100, 100], [101, 102]]):
+        assert post("/read/strokes", [tap])[1]["text"] == "?"
+
+
 def test_blank_input_has_no_digits(post: Post) -> None:
     status, content = post("/read/strokes", [])
     assert (status, content["digits"], content["text"]) == (200, [], "")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.cli import options
-from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
-    from tenfold.workflow.models.read import Outcome
+    from tenfold.ink.region import Region
+    from tenfold.model.reading import Outcome, Reading
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -36,19 +36,28 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--overwrite", action="store_true", help="replace existing previews")
     options.add_reader(parser)
+    parser.add_argument(
+        "--region",
+        metavar="X,Y,W,H",
+        help="read only this part of each image: left, top, width and height in pixels of the "
+        "upright image, or in fractions of it where none is above 1",
+    )
     parser.add_argument("--single", action="store_true", help="treat all ink as one digit")
     options.add_threads(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from tenfold.workflow.models.read import find_images, read_images
+    from tenfold.workflow.models.read import find_images
 
+    region = _region(arguments.region)
     sources = find_images(arguments.images)
     previews = _previews(arguments.preview, len(sources), arguments.overwrite)
     reader = options.open_reader(arguments)
     failed = False
-    for number, outcome in enumerate(read_images(sources, reader, arguments.single)):
+    # One by one: each line is printed as soon as its image has been read.
+    outcomes = reader.read_many(sources, arguments.single, batch_size=1, region=region)
+    for number, outcome in enumerate(outcomes):
         if arguments.json:
             print(json.dumps(_as_dict(outcome)), flush=True)
         if outcome.reading is None:
@@ -56,39 +65,41 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"tenfold: {outcome.error}", file=sys.stderr)
             continue
         if not arguments.json:
-            _print_rows(outcome, len(sources) > 1)
+            _print_rows(outcome.name, outcome.reading, len(sources) > 1)
         if previews:
-            from tenfold.workflow.models.reading_preview import draw_preview
+            from tenfold.model.reading_preview import save_preview
 
-            draw_preview(outcome, previews[number])
+            save_preview(outcome.reading, previews[number])
             print(f"preview: {previews[number]}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _region(wanted: str | None) -> "Region | None":
+    if wanted is None:
+        return None
+    from tenfold.ink.region import parse_region
+
+    return parse_region(wanted, "--region")
 
 
 def _previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
     """Name a preview for each image, and make sure that it can be written."""
     if wanted is None:
         return []
-    from tenfold.data.atomic import check_destination
+    from tenfold.model.reading_preview import check_preview_path
 
     out = Path(wanted)
-    if out.suffix.lower() != ".png":
-        raise TenfoldError(f"--preview: is written as PNG; name it so. Received: {wanted!r}")
     numbered = [out.with_stem(f"{out.stem}-{number}") for number in range(1, count + 1)]
-    paths = [out] if count == 1 else numbered
-    for path in paths:
-        check_destination(path, overwrite)
-    return paths
+    return [check_preview_path(path, overwrite) for path in ([out] if count == 1 else numbered)]
 
 
 def _as_dict(outcome: "Outcome") -> dict[str, object]:
     if outcome.reading is None:
-        return {"image": outcome.source.name, "error": str(outcome.error)}
-    return {"image": outcome.source.name, **outcome.reading.to_dict()}
+        return {"image": outcome.name, "error": str(outcome.error)}
+    return {"image": outcome.name, **outcome.reading.to_dict()}
 
 
-def _print_rows(outcome: "Outcome", named: bool) -> None:
-    name, reading = outcome.source.name, outcome.reading
+def _print_rows(name: str, reading: "Reading", named: bool) -> None:
     if not reading:
         print(f"tenfold: {name}: no digits found", file=sys.stderr)
         return

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Images
-from tenfold.ink.image import AnyImage, decode
+from tenfold.ink.image import AnyImage, Luminance, decode, downscale
 from tenfold.ink.normalise import MEAN_PEN_WIDTH, normalise
 from tenfold.ink.paper import Ink, find_ink
+from tenfold.ink.region import Region
 from tenfold.ink.segments import (
     MAX_SPECK,
     MIN_DIGIT_HEIGHT,
@@ -24,6 +25,8 @@ from tenfold.ink.strokes import Strokes, draw_strokes
 
 MIN_ROTATION = 2.0  # degrees; a smaller rotation of the page is not corrected
 MAX_ROTATION = 30.0
+PREVIEW_SIDE = 1600  # pixels of the longer side
+PREVIEW_QUALITY = 90  # 1600 x 1200 are 5 ms and, full of writing, 0.7 MB
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,29 @@ class FoundDigit:
         box: its bounding box.
         row: which row of writing it is in, from 0.
         notes: what was done to it and to the whole image.
+        is_point: it is a tap of the pen, which is no digit whatever it looks like.
     """
 
     image: Images
     box: Box
     row: int
     notes: tuple[str, ...]
+    is_point: bool = False
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What was looked at, in grey, to draw a reading on.
+
+    Args:
+        jpeg: the image, compressed: many readings are kept, few are drawn.
+        scale: units of a box for one of its pixels.
+        corner: x and y of its upper left corner, in the unit of a box.
+    """
+
+    jpeg: bytes
+    scale: float
+    corner: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -61,11 +81,13 @@ class Page:
         digits: in reading order.
         size: width and height of the upright image, in pixels.
         notes: what was done to the image as a whole.
+        preview: the image, or the drawing of the strokes.
     """
 
     digits: tuple[FoundDigit, ...]
     size: tuple[int, int]
     notes: tuple[str, ...]
+    preview: Preview
 
     @property
     def images(self) -> Images:
@@ -74,28 +96,36 @@ class Page:
         return np.stack(images) if images else np.zeros((0, 28, 28), np.uint8)
 
 
-def find_digits(image: AnyImage, single: bool = False, name: str = "image") -> Page:
+def find_digits(
+    image: AnyImage, single: bool = False, name: str = "image", region: Region | None = None
+) -> Page:
     """Find the digits on an image and normalise each to MNIST's form.
 
     Args:
         image: a path, bytes, a Pillow image or an array (see `tenfold.ink.image.decode`).
         single: take all ink for one digit.
         name: the name used in errors.
+        region: look at this rectangle of the upright image alone (see `region_edges`).
+
+    Returns:
+        The page; its boxes are in pixels of the whole upright image.
 
     Raises:
-        TenfoldError: where the image cannot be read.
+        TenfoldError: where the image cannot be read, or the region is not a part of it.
     """
-    decoded = decode(image, name)
+    decoded = decode(image, name, region)
     ink = find_ink(decoded.luminance)
     ink = replace(ink, notes=(*decoded.notes, *ink.notes))
-    return _page(ink, single, decoded.size, decoded.scale, (0.0, 0.0))
+    preview = _preview(decoded.luminance, decoded.scale, decoded.corner)
+    return _page(ink, single, decoded.size, preview, decoded.scale)
 
 
 def find_stroked_digits(strokes: Strokes, single: bool = False) -> Page:
     """Find the digits among strokes and draw each with MNIST's pen width, whatever the screen's.
 
     Args:
-        strokes: a list of points x, y for each time the pen was down, in any unit, y downwards.
+        strokes: a list of points x, y for each time the pen was down, y downwards (see
+            `draw_strokes` for their unit).
         single: take all strokes for one digit.
 
     Returns:
@@ -105,21 +135,36 @@ def find_stroked_digits(strokes: Strokes, single: bool = False) -> Page:
         TenfoldError: where a stroke has no points, or a coordinate is no finite number.
     """
     drawn = draw_strokes(strokes)
-    ink = Ink(drawn.ink, drawn.ink > 0.3, ())
+    mask = drawn.ink > 0.3
+    only_points = bool(drawn.points[mask].all())
+    notes: tuple[str, ...] = ()
+    if drawn.n_points and not only_points and not single:
+        mask &= ~drawn.points
+        notes = (f"{drawn.n_points} point{'s' if drawn.n_points > 1 else ''} ignored",)
+    ink = Ink(drawn.ink, mask, notes)
     # Drawing is deliberate: a digit half as tall as its neighbours is no dirt.
-    return _page(ink, single, drawn.size, drawn.scale, drawn.corner, MEAN_PEN_WIDTH, MAX_SPECK)
+    preview = _preview(255 * (1 - drawn.ink), drawn.scale, drawn.corner)
+    page = _page(ink, single, drawn.size, preview, drawn.scale, MEAN_PEN_WIDTH, MAX_SPECK)
+    if not only_points:
+        return page
+    points = (
+        replace(digit, is_point=True, notes=(*digit.notes, "a point: too small for a digit"))
+        for digit in page.digits
+    )
+    return replace(page, digits=tuple(points))
 
 
 def _page(
     ink: Ink,
     single: bool,
     size: tuple[int, int],
+    preview: Preview,
     scale: float,
-    corner: tuple[float, float],
     pen: float | None = None,
     min_height: float = MIN_DIGIT_HEIGHT,
 ) -> Page:
-    """Segment ink into digits in reading order; `scale` and `corner` map to the user's pixels."""
+    """Segment ink into digits in reading order; `scale` and the preview's corner place them."""
+    corner = preview.corner
     segments = single_segment(ink.mask) if single else find_segments(ink.mask, min_height)
     angle = 0.0 if single else page_angle(segments)
     notes = ink.notes
@@ -136,7 +181,14 @@ def _page(
             box = Box(*(round(value) for value in (left, top, *sides)))
             digit_notes = (*notes, *segment.notes, *normalised.notes)
             digits.append(FoundDigit(normalised.image, box, row, digit_notes))
-    return Page(tuple(digits), size, notes)
+    return Page(tuple(digits), size, notes, preview)
+
+
+def _preview(luminance: Luminance, scale: float, corner: tuple[float, float]) -> Preview:
+    small = downscale(luminance, PREVIEW_SIDE)
+    quality = (cv2.IMWRITE_JPEG_QUALITY, PREVIEW_QUALITY)
+    jpeg = cv2.imencode(".jpg", cv2.convertScaleAbs(small), quality)[1].tobytes()
+    return Preview(jpeg, scale * max(luminance.shape) / max(small.shape), corner)
 
 
 def _crop(segment: Segment, ink: Ink, angle: float) -> NDArray[np.float32]:

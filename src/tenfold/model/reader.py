@@ -1,120 +1,39 @@
 """Read the digits of photos and strokes: find the ink, segment it, predict each digit."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self
 
-from tenfold.data.dataset import Images
+import numpy as np
+
+from tenfold.errors import TenfoldError
 from tenfold.ink.image import AnyImage
-from tenfold.ink.page import Box, Page, find_digits, find_stroked_digits
+from tenfold.ink.page import FoundDigit, Page, find_digits, find_stroked_digits
+from tenfold.ink.region import Region
 from tenfold.ink.strokes import Strokes
-from tenfold.model.file import Model, open_model
+from tenfold.model.file import Model, Predictions, open_model
+from tenfold.model.reading import Alternative, Digit, Outcome, Reading
+
+__all__ = ["SHIPPED", "Digit", "Outcome", "Reader", "Reading", "Source"]
 
 SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
 
 
 @dataclass(frozen=True)
-class Alternative:
-    """Another candidate: a class and its probability."""
-
-    label: str
-    probability: float
-
-
-@dataclass(frozen=True, repr=False)
-class Digit:
-    """One digit that was read.
+class Source:
+    """An image that is opened when its turn comes.
 
     Args:
-        label: the most probable class, also where it is not accepted.
-        probability: of `label`, 0-1.
-        accepted: False where the prediction is rejected: it is probably not a digit.
-        alternatives: the next classes, most probable first.
-        probabilities: of every class, in the model's order.
-        box: its bounding box in the upright image, in pixels.
-        row: the row of writing that it is in, from 0.
-        image: uint8 [28, 28], the model input: ink 255 on 0.
-        notes: the preprocessing steps, one phrase each.
+        name: what the user would call it.
+        image: returns what `Reader.read` takes; raises TenfoldError where there is nothing.
     """
 
-    label: str
-    probability: float
-    accepted: bool
-    alternatives: tuple[Alternative, ...]
-    probabilities: tuple[float, ...]
-    box: Box
-    row: int
-    image: Images
-    notes: tuple[str, ...]
-
-    def __repr__(self) -> str:
-        state = "" if self.accepted else ", rejected"
-        return f"Digit({self.label!r}, {self.probability:.3f}{state}, {self.box})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything but the image as plain values, ready for JSON."""
-        return {
-            "label": self.label,
-            "probability": round(self.probability, 6),
-            "accepted": self.accepted,
-            "alternatives": [
-                {"label": one.label, "probability": round(one.probability, 6)}
-                for one in self.alternatives
-            ],
-            "box": {
-                "x": self.box.x,
-                "y": self.box.y,
-                "width": self.box.width,
-                "height": self.box.height,
-            },
-            "row": self.row,
-            "notes": list(self.notes),
-        }
-
-
-class Reading(tuple[Digit, ...]):
-    """The digits of one image, in reading order; `str()` gives the rows as text.
-
-    Args:
-        digits: the predicted digits.
-        page: the segmented image.
-    """
-
-    page: Page
-
-    def __new__(cls, digits: Iterable[Digit], page: Page) -> Self:
-        """Join the segmented image and its digits."""
-        reading = super().__new__(cls, digits)
-        reading.page = page
-        return reading
-
-    @property
-    def rows(self) -> list[str]:
-        """Each row as a string, `?` where the prediction is rejected."""
-        rows: dict[int, str] = {}
-        for digit in self:
-            rows[digit.row] = rows.get(digit.row, "") + (digit.label if digit.accepted else "?")
-        return list(rows.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything but the images as plain values, ready for JSON."""
-        return {
-            "rows": self.rows,
-            "digits": [digit.to_dict() for digit in self],
-            "width": self.page.size[0],
-            "height": self.page.size[1],
-        }
-
-    def __str__(self) -> str:
-        return "\n".join(self.rows)
-
-    def _repr_html_(self) -> str:
-        from tenfold.model.reading_html import reading_html
-
-        return reading_html(self)
+    name: str
+    image: Callable[[], AnyImage]
 
 
 class Reader:
@@ -127,7 +46,7 @@ class Reader:
         threads: CPU threads; by default every core.
 
     Raises:
-        TenfoldError: where the model cannot be read.
+        TenfoldError: where the model cannot be read, or `min_confidence` is not 0-1.
     """
 
     def __init__(
@@ -136,10 +55,18 @@ class Reader:
         min_confidence: float = 0.0,
         threads: int | None = None,
     ) -> None:
-        self.model: Model = open_model(model, threads)
-        self.min_confidence = min_confidence
+        if not isinstance(min_confidence, Real) or not 0 <= min_confidence <= 1:
+            raise TenfoldError(f"min_confidence: must be 0-1. Received: {min_confidence!r}")
+        self.model: Model = open_model(os.path.expanduser(model), threads)
+        self.min_confidence: float = min_confidence
 
-    def read(self, image: AnyImage, single: bool = False, name: str = "image") -> Reading:
+    def read(
+        self,
+        image: AnyImage,
+        single: bool = False,
+        name: str = "image",
+        region: Region | None = None,
+    ) -> Reading:
         """Read the digits of an image.
 
         Args:
@@ -147,17 +74,24 @@ class Reader:
                 bool, uint8, uint16 or floats in 0-1; dark on bright or bright on dark.
             single: treat all ink as one digit.
             name: its name in error messages; a path has its own.
+            region: read only this rectangle: x, y, width and height in pixels of the upright
+                image, or in fractions of its sides where none of the four is above 1. Boxes stay
+                in pixels of the whole image.
 
         Raises:
-            TenfoldError: where the image cannot be read.
+            TenfoldError: where the image cannot be read, or the region is empty or reaches beyond
+                it.
         """
-        return self._predict([find_digits(image, single, name)])[0]
+        return self._predict([find_digits(image, single, name, region)])[0]
 
     def read_strokes(self, strokes: Strokes, single: bool = False) -> Reading:
         """Read digits from strokes.
 
         Args:
-            strokes: a list of points (x, y) for each time the pen was down, y downwards.
+            strokes: a list of points (x, y) for each time the pen was down, y downwards, in pixels
+                or, where no coordinate is above 1, in fractions of the area. A stroke that extends
+                over less than 4 pixels (0.005 of the area) is a point: rejected alone, and ignored
+                beside writing.
             single: treat all strokes as one digit.
 
         Raises:
@@ -166,56 +100,102 @@ class Reader:
         return self._predict([find_stroked_digits(strokes, single)])[0]
 
     def read_many(
-        self, images: Iterable[AnyImage], single: bool = False, batch_size: int = 64
-    ) -> Iterator[Reading]:
+        self,
+        images: Iterable[AnyImage | Source],
+        single: bool = False,
+        batch_size: int = 64,
+        region: Region | None = None,
+    ) -> Iterator[Outcome]:
         """Read many images, predicting the digits of `batch_size` images at once.
 
+        An image that cannot be read does not stop the others. No more than `batch_size` readings
+        are in memory at once, and one image.
+
         Args:
-            images: each as in `read`.
+            images: each as in `read`, or a Source, which opens the image when its turn comes.
             single: treat all ink of an image as one digit.
             batch_size: images per call of the model.
+            region: read only this rectangle of each (see `read`).
+
+        Returns:
+            The outcomes in the order of the images, each with the image's name: its path, its
+            source's name, or its number from 1, as "image 3".
 
         Raises:
-            TenfoldError: where an image cannot be read.
+            TenfoldError: where `batch_size` is not a whole number of at least 1.
         """
-        pages: list[Page] = []
-        for image in images:
-            pages.append(find_digits(image, single))
-            if len(pages) == batch_size:
-                yield from self._predict(pages)
-                pages = []
-        yield from self._predict(pages)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise TenfoldError(f"batch_size: must be at least 1. Received: {batch_size!r}")
+        return self._read_batches(images, single, batch_size, region)
+
+    def _read_batches(
+        self,
+        images: Iterable[AnyImage | Source],
+        single: bool,
+        batch_size: int,
+        region: Region | None,
+    ) -> Iterator[Outcome]:
+        found: list[tuple[str, Page | TenfoldError]] = []
+        for number, image in enumerate(images, 1):
+            found.append(_find(image, number, single, region))
+            del image  # while its digits are predicted
+            if len(found) == batch_size:
+                yield from self._outcomes(found)
+                found = []
+        yield from self._outcomes(found)
+
+    def _outcomes(self, found: list[tuple[str, Page | TenfoldError]]) -> list[Outcome]:
+        readings = iter(self._predict([page for _, page in found if isinstance(page, Page)]))
+        return [
+            Outcome(name, next(readings)) if isinstance(page, Page) else Outcome(name, None, page)
+            for name, page in found
+        ]
 
     def _predict(self, pages: list[Page]) -> list[Reading]:
-        import numpy as np
-
         if not pages:
             return []
         predictions = self.model.predict(np.concatenate([page.images for page in pages]))
-        readings, index = [], 0
+        readings, start = [], 0
         for page in pages:
-            digits = []
-            for crop in page.digits:
-                probabilities = predictions.probabilities[index]
-                order = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1].tolist()
-                best, *others = (
-                    Alternative(self.model.classes[label], float(probabilities[label]))
-                    for label in order
-                )
-                accepted = bool(predictions.accepted[index])
-                digits.append(
-                    Digit(
-                        best.label,
-                        best.probability,
-                        accepted and best.probability >= self.min_confidence,
-                        tuple(others),
-                        tuple(probabilities.tolist()),
-                        crop.box,
-                        crop.row,
-                        crop.image,
-                        crop.notes,
-                    )
-                )
-                index += 1
+            digits = [
+                self._digit(found, predictions, start + index)
+                for index, found in enumerate(page.digits)
+            ]
             readings.append(Reading(digits, page))
+            start += len(digits)
         return readings
+
+    def _digit(self, found: FoundDigit, predictions: Predictions, index: int) -> Digit:
+        probabilities = predictions.probabilities[index]
+        order = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1].tolist()
+        best, *others = (
+            Alternative(self.model.classes[label], float(probabilities[label])) for label in order
+        )
+        accepted = bool(predictions.accepted[index]) and not found.is_point
+        return Digit(
+            best.label,
+            best.probability,
+            accepted and best.probability >= self.min_confidence,
+            tuple(others),
+            tuple(probabilities.tolist()),
+            found.box,
+            found.row,
+            found.image,
+            found.notes,
+        )
+
+
+def _find(
+    image: AnyImage | Source, number: int, single: bool, region: Region | None
+) -> tuple[str, Page | TenfoldError]:
+    """Find an image's digits; return its name and them, or its name and what went wrong."""
+    name = f"image {number}"
+    if isinstance(image, Source):
+        name = image.name
+    elif isinstance(image, str | PathLike):
+        name = str(image)
+    try:
+        opened = image.image() if isinstance(image, Source) else image
+        return name, find_digits(opened, single, name, region)
+    except TenfoldError as error:
+        return name, error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from tenfold.data.display import image_data_uri
 
 if TYPE_CHECKING:
-    from tenfold.model.reader import Digit, Reading
+    from tenfold.model.reading import Digit, Reading
 
 
 def reading_html(reading: "Reading") -> str:

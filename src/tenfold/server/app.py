@@ -15,7 +15,9 @@ from starlette.requests import ClientDisconnect
 
 from tenfold.data.display import image_data_uri
 from tenfold.errors import TenfoldError
-from tenfold.model.reader import Reader, Reading
+from tenfold.ink.region import parse_region
+from tenfold.model.reader import Reader
+from tenfold.model.reading import Reading
 from tenfold.server.guard import Guard
 
 STATIC = Path(__file__).parent / "static"
@@ -50,9 +52,12 @@ def create_app(reader: Reader, host: str = "127.0.0.1") -> FastAPI:
         return await respond(lambda: reader.read_strokes(strokes, single))
 
     @app.post("/read/image")
-    async def read_image(request: Request, single: bool = False) -> dict[str, Any]:
+    async def read_image(
+        request: Request, single: bool = False, region: str | None = None
+    ) -> dict[str, Any]:
+        part = None if region is None else parse_region(region)
         content = await request.body()
-        return await respond(lambda: reader.read(content, single, "the image"))
+        return await respond(lambda: reader.read(content, single, "the image", part))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -88,7 +93,7 @@ def _to_dict(reading: Reading, reader: Reader) -> dict[str, Any]:
         entry["probabilities"] = [round(value, 6) for value in digit.probabilities]
         entry["image"] = image_data_uri(digit.image)
     return {
-        "text": str(reading),
+        "text": reading.text,
         **content,
         "classes": list(reader.model.classes),
         "notes": list(reading.page.notes),

@@ -1,4 +1,4 @@
-"""Finding pictures by name, and reading them one after the other."""
+"""Finding images by name, and reading them one after the other."""
 
 import io
 import shutil
@@ -10,7 +10,7 @@ from PIL import Image
 from tests.draw_digits import DrawDigits
 
 from tenfold.model.reader import Reader
-from tenfold.workflow.models.read import find_images, read_images
+from tenfold.workflow.models.read import find_images
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def folder(draw_digits: DrawDigits, tmp_path: Path) -> Path:
 
 def read(words: list[str], reader: Reader) -> list[tuple[str, str]]:
     """Give each picture's name without its folder, and what was read or went wrong."""
-    outcomes = read_images(find_images(words), reader)
+    outcomes = reader.read_many(find_images(words))
     return [
-        (outcome.source.name.rpartition("/")[2], str(outcome.reading or outcome.error))
+        (outcome.name.rpartition("/")[2], str(outcome.reading or outcome.error))
         for outcome in outcomes
     ]
 

@@ -1,62 +1,30 @@
-"""Read images by name: files, folders, globs, pages of a PDF, what comes in on stdin."""
+"""Find images by name: files, folders, globs, pages of a PDF, what comes in on stdin."""
 
 import glob
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tenfold.errors import TenfoldError
 from tenfold.ink.image import MAX_BYTES, AnyImage
-from tenfold.model.reader import Reader, Reading
+from tenfold.model.reader import Source
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pdf"}
 PDF_PAGE = re.compile(r"(?P<file>.+\.pdf):(?P<page>[0-9]{1,6})", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Source:
-    """An image to read.
-
-    Args:
-        name: what the user would call it.
-        image: returns what the Reader takes; raises TenfoldError where there is nothing.
-    """
-
-    name: str
-    image: Callable[[], AnyImage]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of one image: a reading, or the error that says why there is none."""
-
-    source: Source
-    reading: Reading | None
-    error: TenfoldError | None = None
-
-
 def find_images(words: Iterable[str]) -> list[Source]:
-    """Find the images that words stand for, in their order.
+    """Find the images that words stand for, in their order, for `Reader.read_many`.
 
     Args:
         words: paths, folders (their images, sorted), globs, `form.pdf` (each page), `form.pdf:2`
-            (one page), or `-` for stdin. One that cannot be found is a source that raises.
+            (one page), or `-` for stdin; `~` is the home folder. One that cannot be found is a
+            source that raises.
     """
-    return [source for word in words for source in _sources(word)]
-
-
-def read_images(
-    sources: Iterable[Source], reader: Reader, single: bool = False
-) -> Iterator[Outcome]:
-    """Read images one after the other; a broken one does not stop the others."""
-    for source in sources:
-        try:
-            yield Outcome(source, reader.read(source.image(), single, source.name))
-        except TenfoldError as error:
-            yield Outcome(source, None, error)
+    return [source for word in words for source in _sources(os.path.expanduser(word))]
 
 
 def _sources(word: str) -> list[Source]:

@@ -1,58 +1,75 @@
 """Draw what was read: boxes and readings over the image, and each digit as the model saw it."""
 
+import io
+import os
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tenfold.data.atomic import atomic_write
+from tenfold.data.atomic import atomic_write, check_destination
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
-from tenfold.ink.image import decode
-from tenfold.model.reader import Digit, Reading
-from tenfold.workflow.models.read import Outcome
+
+if TYPE_CHECKING:
+    from tenfold.model.reading import Digit, Reading
 
 # Okabe and Ito's blue and vermilion, safe for the colour-blind; a refusal has a "?" as well.
 READ, REFUSED = "#0072b2", "#d55e00"
 INK, FAINT, PAPER = "#1c2024", "#5c646e", "#ffffff"
-LONGEST, SHORTEST = 1600, 800  # pixels of the image's longer side
+SHORTEST = 800  # pixels of the image's longer side
 TILE, GAP, MARGIN = 3 * SIDE, 14, 24
 CAPTION = 26
 LINE = 3
 
 
-def draw_preview(outcome: Outcome, path: Path) -> None:
-    """Write a PNG of a reading.
+def check_preview_path(path: str | PathLike[str], overwrite: bool) -> Path:
+    """Check that a preview could be written to `path`; return it with `~` expanded.
 
-    Args:
-        outcome: an image that was read.
-        path: where the PNG goes.
+    Raises:
+        TenfoldError: where it does not end in .png, exists and is not to be overwritten, or its
+            folder is absent.
+    """
+    out = Path(os.path.expanduser(path))
+    if out.suffix.lower() != ".png":
+        raise TenfoldError(f"{out}: a preview is written as PNG; name it so")
+    check_destination(out, overwrite)
+    return out
+
+
+def save_preview(reading: "Reading", path: Path) -> None:
+    """Write the drawing of a reading as PNG.
 
     Raises:
         TenfoldError: where the file cannot be written.
     """
-    if outcome.reading is None:
-        raise TenfoldError(f"{outcome.source.name}: was not read, so there is no preview of it")
-    image = decode(outcome.source.image(), outcome.source.name)
-    grey = Image.fromarray(np.rint(image.luminance).clip(0, 255).astype(np.uint8))
-    longest = min(LONGEST, max(SHORTEST, *grey.size))
-    factor = longest / max(grey.size)
+    with atomic_write(path) as file:
+        draw_preview(reading).save(file, "PNG")
+
+
+def draw_preview(reading: "Reading") -> Image.Image:
+    """Draw a reading: the image with a box for each digit, and each digit's model input."""
+    preview = reading.page.preview
+    with Image.open(io.BytesIO(preview.jpeg)) as image:
+        grey = image.convert("L")
+    factor = max(1.0, SHORTEST / max(grey.size))
     size = (max(1, round(grey.width * factor)), max(1, round(grey.height * factor)))
     upright = grey.resize(size, Image.Resampling.LANCZOS).convert("RGB")
-    _draw_boxes(upright, outcome.reading, factor / image.scale)
-    with atomic_write(path) as file:
-        _joined(upright, outcome.reading).save(file, "PNG")
+    _draw_boxes(upright, reading, factor / preview.scale)
+    return _joined(upright, reading)
 
 
-def _draw_boxes(image: Image.Image, reading: Reading, factor: float) -> None:
+def _draw_boxes(image: Image.Image, reading: "Reading", factor: float) -> None:
     """Frame each digit and write its answer above the frame, or inside it at the upper edge."""
     draw = ImageDraw.Draw(image)
+    corner = reading.page.preview.corner
     for digit in reading:
         colour = READ if digit.accepted else REFUSED
         box = digit.box
-        left, top = box.x * factor - 2 * LINE, box.y * factor - 2 * LINE
-        right = (box.x + box.width) * factor + 2 * LINE
-        bottom = (box.y + box.height) * factor + 2 * LINE
+        x, y = (box.x - corner[0]) * factor, (box.y - corner[1]) * factor
+        left, top = x - 2 * LINE, y - 2 * LINE
+        right, bottom = x + box.width * factor + 2 * LINE, y + box.height * factor + 2 * LINE
         draw.rectangle((left, top, right, bottom), outline=colour, width=LINE)
         font = _font(min(26, max(13, 0.22 * (bottom - top))))
         text = _caption(digit)
@@ -65,7 +82,7 @@ def _draw_boxes(image: Image.Image, reading: Reading, factor: float) -> None:
         draw.text((left + 4, above + height / 2), text, PAPER, font, anchor="lm")
 
 
-def _joined(image: Image.Image, reading: Reading) -> Image.Image:
+def _joined(image: Image.Image, reading: "Reading") -> Image.Image:
     """Put the tiles beneath the image, in reading order, a new line for each row of writing."""
     across = max(image.width, 4 * (TILE + GAP))
     fit = (across + GAP) // (TILE + GAP)
@@ -90,7 +107,7 @@ def _joined(image: Image.Image, reading: Reading) -> Image.Image:
     return sheet
 
 
-def _draw_tile(sheet: Image.Image, digit: Digit, corner: tuple[int, int]) -> None:
+def _draw_tile(sheet: Image.Image, digit: "Digit", corner: tuple[int, int]) -> None:
     seen = Image.fromarray(digit.image).resize((TILE, TILE), Image.Resampling.NEAREST)
     sheet.paste(seen.convert("RGB"), corner)
     colour = INK if digit.accepted else REFUSED
@@ -98,7 +115,7 @@ def _draw_tile(sheet: Image.Image, digit: Digit, corner: tuple[int, int]) -> Non
     ImageDraw.Draw(sheet).text(middle, _caption(digit), colour, _font(17), anchor="ma")
 
 
-def _caption(digit: Digit) -> str:
+def _caption(digit: "Digit") -> str:
     sure = f"{100 * digit.probability:.0f} %"
     return f"{digit.label} {sure}" if digit.accepted else f"? {digit.label} {sure}"
 
@@ -107,5 +124,5 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
     # Pillow's own outline font: crisp at any size, and the same on every machine.
     font = ImageFont.load_default(round(size))
     if not isinstance(font, ImageFont.FreeTypeFont):
-        raise TenfoldError("--preview: this Pillow has no FreeType; install Pillow's own wheel")
+        raise TenfoldError("preview: this Pillow has no FreeType; install Pillow's own wheel")
     return font
