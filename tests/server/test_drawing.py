@@ -202,3 +202,84 @@ def test_unreachable_server_is_reported(draw_page: DrawPage) -> None:
     draw_page.expect_text("71")
     assert draw_page.page.locator("#problem").is_hidden()
     draw_page.console.clear()  # the browser logs the failed requests
+
+
+INKED = """canvas => {
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+  copy.drawImage(canvas, 0, 0);
+  return copy.getImageData(0, 0, canvas.width, canvas.height)
+    .data.filter((value, at) => at % 4 === 3 && value).length;
+}"""
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (1, 0), (2, 2)])
+def test_tap_is_drawn_and_is_no_digit(either_pointer: DrawPage, moved: tuple[int, int]) -> None:
+    canvas = either_pointer.page.locator("#canvas")
+    assert canvas.evaluate(INKED) == 0
+    either_pointer.draw([(0, 0), moved], 100, 100, 1)
+    either_pointer.expect_text("?")
+    expect(either_pointer.page.locator("#notes")).to_contain_text("a point: too small for a digit")
+    assert canvas.evaluate(INKED) > 30
+    either_pointer.draw(SEVEN, 30, 30, 120)
+    either_pointer.draw(ONE, 200, 30, 120)
+    either_pointer.expect_text("71")
+    expect(either_pointer.page.locator("#notes")).to_contain_text("1 point ignored")
+    either_pointer.page.locator("#clear").click()
+    either_pointer.expect_text("")
+    assert either_pointer.console == []
+
+
+def test_eraser_removes_the_strokes_it_touches(either_pointer: DrawPage) -> None:
+    page, erase = either_pointer.page, either_pointer.page.locator("#erase")
+    assert erase.is_disabled()
+    either_pointer.draw(SEVEN, 30, 40, 120)
+    either_pointer.draw(ONE, 200, 40, 120)
+    either_pointer.expect_text("71")
+    erase.click()
+    expect(erase).to_have_attribute("aria-pressed", "true")
+    across = [(0, 0.5), (0.7, 0.5)]
+    either_pointer.draw(across, 10, 40, 120)
+    either_pointer.expect_text("1")
+    page.locator("#undo").click()
+    either_pointer.expect_text("71")
+    either_pointer.draw([(0, 0), (1.9, 0)], 20, 190, 120)  # beneath both
+    either_pointer.expect_text("71")
+    either_pointer.draw([(0, 0), (1.9, 0)], 20, 100, 120)
+    either_pointer.expect_text("")
+    assert page.locator("#canvas").evaluate(INKED) == 0
+    expect(erase).to_have_attribute("aria-pressed", "false")  # a blank page is to be drawn on
+    either_pointer.draw(SEVEN, 30, 40, 120)
+    either_pointer.expect_text("7")
+    page.locator("#clear").click()
+    either_pointer.expect_text("")
+    assert either_pointer.console == []
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_copy_puts_the_text_on_the_clipboard(browser: Browser, address: str, secure: bool) -> None:
+    draw_page = open_draw_page(browser, address, **DESKTOP)
+    page = draw_page.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if not secure:  # as on a phone that opens http://192.168.1.7:8000
+        page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error()))")
+    assert page.locator("#copy").is_hidden()
+    draw_page.draw(SEVEN, 60, 40, 120)
+    draw_page.draw(ONE, 250, 40, 120)
+    draw_page.draw(SEVEN, 60, 240, 120)
+    draw_page.expect_text("717")
+    page.locator("#copy").click()
+    expect(page.locator("#copy")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "71\n7"
+    draw_page.draw(ONE, 250, 240, 120)
+    draw_page.expect_text("7171")
+    expect(page.locator("#copy")).to_have_text("Copy")
+    page.keyboard.press("Control+c")
+    expect(page.locator("#copy")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "71\n71"
+    assert draw_page.console == []
+    page.context.close()
+
+
+def test_meaning_of_a_question_mark_is_explained(draw_page: DrawPage) -> None:
+    note = "“?” marks ink that is probably not a digit."
+    assert note in draw_page.page.locator("main").inner_text()

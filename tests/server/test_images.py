@@ -62,6 +62,30 @@ def test_long_rows_stay_on_one_line(draw_page: DrawPage, draw_digits: DrawDigits
         assert tops == 1
 
 
+@pytest.mark.parametrize("gap", [24, 34, 50])
+def test_labels_cover_no_other_label(
+    draw_page: DrawPage, draw_digits: DrawDigits, gap: int
+) -> None:
+    ones = [
+        int(i) for i in np.flatnonzero([image.any(0).sum() <= 5 for image in draw_digits.images])
+    ]
+    narrow = [ones[place % len(ones)] for place in range(24)]
+    places = [(20 + gap * (n % 12), 20 + 88 * (n // 12)) for n in range(24)]
+    image = draw_digits(narrow, places, tall=70, size=(220, 40 + gap * 12))
+    draw_page.drop(png(image), "rows.png", "image/png")
+    draw_page.expect_text("1" * 24)
+    labels = draw_page.page.evaluate(
+        """[...document.querySelectorAll(".box span")]
+          .map((label) => label.getBoundingClientRect()).filter(({ width }) => width)
+          .map(({ left, top, right, bottom }) => [left, top, right, bottom])"""
+    )
+    assert len(labels) >= 12
+    for index, (left, top, right, bottom) in enumerate(labels):
+        for other_left, other_top, other_right, other_bottom in labels[:index]:
+            apart = right <= other_left + 0.5 or other_right <= left + 0.5
+            assert apart or bottom <= other_top + 0.5 or other_bottom <= top + 0.5
+
+
 def test_pasted_photo_is_read(draw_page: DrawPage, photo_of_four: bytes) -> None:
     draw_page.page.evaluate(
         """(content) => {

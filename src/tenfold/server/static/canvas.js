@@ -1,8 +1,11 @@
 // The drawing area: takes strokes, shows ink, an image and the boxes of the digits.
 
+const PEN_ERASER = 5; // the button that the other end of a pen is
 const MIN_STEP = 0.7; // CSS pixels between two points; a pen reports many more
 const TAP_RADIUS = 4; // CSS pixels; a stroke within it is a tap
+const RUBBER = 9; // CSS pixels; the eraser's radius, that of its cursor
 const MIN_LABELLED = 30; // CSS pixels of the median box; labels would hide smaller digits
+const SPOTS = [[], ["label-right"], ["label-below"], ["label-below", "label-right"]];
 
 const area = document.querySelector("#area");
 const canvas = document.querySelector("#canvas");
@@ -14,16 +17,22 @@ const overlay = document.querySelector("#boxes");
 let strokes = [];
 let growing = null; // the stroke that is being drawn, and the pointer that draws it
 let pointer = null;
+let isEraser = false; // the tool that a pointer is
+let kept = null; // the strokes that the eraser has not touched, while it is down
+let rubbed = null; // where it was last
 let blob = null;
 let zoom = 1;
 let penWidth = 9;
 let reading = null;
 let selected = 0;
 
-/** Call `onChange(stroke)` while a stroke grows, `onStroke(stroke)` at its end, `onSelect(index)`. */
-export function listen({ onChange, onStroke, onSelect }) {
+/**
+ * Call `onChange(stroke)` while a stroke grows, `onStroke(stroke)` at its end, `onErase(strokes)` with
+ * those that are left, `onSelect(index)`.
+ */
+export function listen({ onChange, onStroke, onErase, onSelect }) {
   canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
+    if (pointer !== null || ![0, PEN_ERASER].includes(event.button)) return;
     event.preventDefault();
     if (blob) {
       const index = boxAt(toPoint(event));
@@ -32,21 +41,41 @@ export function listen({ onChange, onStroke, onSelect }) {
     }
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
-    growing = [toPoint(event)];
     area.classList.add("drawing");
+    if (isEraser || event.button === PEN_ERASER) {
+      kept = strokes;
+      rubbed = toPoint(event);
+      rub(rubbed);
+    } else {
+      growing = [toPoint(event)];
+    }
     draw();
   });
   canvas.addEventListener("pointermove", (event) => {
     if (event.pointerId !== pointer) return;
-    const events = event.getCoalescedEvents?.() ?? [];
+    let events = event.getCoalescedEvents?.() ?? [];
+    if (!events.length) events = [event];
+    if (kept) {
+      for (const one of events) rub(toPoint(one));
+      draw();
+      return;
+    }
     const length = growing.length;
-    for (const one of events.length ? events : [event]) extend(growing, toPoint(one));
+    for (const one of events) extend(growing, toPoint(one));
     if (growing.length === length) return;
     draw();
-    onChange(growing);
+    if (!isTap(growing)) onChange(growing);
   });
   const end = (event) => {
     if (event.pointerId !== pointer) return;
+    if (kept) {
+      const left = kept;
+      pointer = kept = null;
+      area.classList.remove("drawing");
+      draw();
+      if (left.length < strokes.length) onErase(left);
+      return;
+    }
     extend(growing, toPoint(event));
     const stroke = isTap(growing) ? growing.slice(0, 1) : growing;
     const index = stroke.length === 1 ? boxAt(stroke[0]) : -1;
@@ -67,7 +96,7 @@ export function listen({ onChange, onStroke, onSelect }) {
 /** Show strokes, or an image (a Blob). */
 export function show(state) {
   strokes = state.strokes;
-  growing = pointer = null; // an undo during a stroke ends it
+  growing = kept = pointer = null; // an undo during a stroke ends it
   area.classList.remove("drawing");
   area.classList.toggle("blank", !strokes.length && !state.image);
   area.classList.toggle("has-image", Boolean(state.image));
@@ -87,6 +116,12 @@ export function showBoxes(newReading, index) {
   reading = newReading;
   selected = index;
   layOutBoxes();
+}
+
+/** Make the pointer an eraser, which removes each stroke that it touches, or a pen. */
+export function setEraser(on) {
+  isEraser = on;
+  area.classList.toggle("erasing", on);
 }
 
 export function setPenWidth(pixels) {
@@ -119,6 +154,31 @@ function isTap(points) {
   return points.every((point) => Math.hypot(point[0] - x, point[1] - y) < TAP_RADIUS);
 }
 
+// Remove the strokes between where the eraser was and `point`.
+function rub(point) {
+  const [[fromX, fromY], [toX, toY]] = [rubbed, point];
+  const reach = penWidth / 2 + RUBBER / zoom;
+  const steps = Math.max(1, Math.ceil(Math.hypot(toX - fromX, toY - fromY) / reach));
+  for (let step = 0; step <= steps; step++) {
+    const x = fromX + ((toX - fromX) * step) / steps;
+    const y = fromY + ((toY - fromY) * step) / steps;
+    kept = kept.filter((points) => distance(points, x, y) > reach);
+  }
+  rubbed = point;
+}
+
+// From a point to the nearest of a stroke's lines.
+function distance(points, x, y) {
+  let least = Math.hypot(points[0][0] - x, points[0][1] - y);
+  for (let at = 1; at < points.length; at++) {
+    const [[x0, y0], [x1, y1]] = [points[at - 1], points[at]];
+    const squared = (x1 - x0) ** 2 + (y1 - y0) ** 2 || 1;
+    const along = Math.min(1, Math.max(0, ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / squared));
+    least = Math.min(least, Math.hypot(x0 + along * (x1 - x0) - x, y0 + along * (y1 - y0) - y));
+  }
+  return least;
+}
+
 function fit() {
   const extent = (axis) => Math.max(1, ...strokes.map((points) => largest(points, axis)));
   zoom = Math.min(1, area.clientWidth / extent(0), area.clientHeight / extent(1));
@@ -142,7 +202,8 @@ function draw() {
     context.lineCap = context.lineJoin = "round";
     context.lineWidth = penWidth;
     context.strokeStyle = getComputedStyle(canvas).color;
-    for (const points of growing ? [...strokes, growing] : strokes) context.stroke(smooth(points));
+    const shown = kept ?? strokes;
+    for (const points of growing ? [...shown, growing] : shown) context.stroke(smooth(points));
   });
 }
 
@@ -155,7 +216,8 @@ function smooth(points) {
     const [[x, y], [nextX, nextY]] = [points[at], points[at + 1]];
     path.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
   }
-  path.lineTo(...points.at(-1)); // a dot too, since caps are round
+  const [endX, endY] = points.at(-1);
+  path.lineTo(endX + (points.length === 1 ? 0.01 : 0), endY); // no line, no dot: not even its caps
   if (points !== growing) paths.set(points, path);
   return path;
 }
@@ -192,7 +254,6 @@ function layOutBoxes() {
     box.className = "box";
     box.classList.toggle("rejected", !digit.accepted);
     box.classList.toggle("selected", index === selected);
-    box.classList.toggle("label-below", top < 24);
     Object.assign(box.style, {
       left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px`,
     });
@@ -203,4 +264,35 @@ function layOutBoxes() {
   const heights = boxes.map((box) => parseFloat(box.style.height)).sort((a, b) => a - b);
   overlay.classList.toggle("small", heights[heights.length >> 1] < MIN_LABELLED);
   overlay.replaceChildren(...boxes);
+  if (!overlay.classList.contains("small")) placeLabels(boxes);
 }
+
+// Put each label above its box or beneath it, where it covers no other label and, if possible, no
+// other box. One that has no room is not shown: the result has it too.
+function placeLabels(boxes) {
+  const frames = boxes.map((box) => ({
+    left: box.offsetLeft, top: box.offsetTop,
+    right: box.offsetLeft + box.offsetWidth, bottom: box.offsetTop + box.offsetHeight,
+  }));
+  const taken = [];
+  boxes.forEach((box, index) => {
+    const label = box.firstChild;
+    const [width, height, frame] = [label.offsetWidth, label.offsetHeight, frames[index]];
+    const spots = SPOTS.map((name) => {
+      const left = name.includes("label-right") ? frame.right - width : frame.left;
+      const top = name.includes("label-below") ? frame.bottom : frame.top - height;
+      return { name, left, top, right: left + width, bottom: top + height };
+    }).filter(({ left, top, right, bottom }) =>
+      left >= 0 && top >= 0 && right <= area.clientWidth && bottom <= area.clientHeight);
+    const free = spots.filter((spot) => !taken.some((other) => overlap(spot, other)));
+    const others = frames.filter((other) => other !== frame);
+    const best = free.find((spot) => !others.some((other) => overlap(spot, other))) ?? free[0];
+    label.hidden = !best;
+    if (!best) return;
+    box.classList.add(...best.name);
+    taken.push(best);
+  });
+}
+
+const overlap = (one, other) =>
+  one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;

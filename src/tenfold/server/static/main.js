@@ -9,6 +9,8 @@ const BLANK = { strokes: [], image: null };
 
 const undo = document.querySelector("#undo");
 const clear = document.querySelector("#clear");
+const erase = document.querySelector("#erase");
+const copy = document.querySelector("#copy");
 const file = document.querySelector("#file");
 const pen = document.querySelector("#pen");
 const output = document.querySelector("#result");
@@ -50,6 +52,17 @@ function display(next) {
   canvas.show(state);
   undo.disabled = !undoStack.length;
   clear.disabled = isBlank();
+  erase.disabled = !state.strokes.length;
+  if (erase.disabled) setEraser(false);
+}
+
+function setEraser(on) {
+  erase.ariaPressed = on;
+  canvas.setEraser(on);
+}
+
+function toggleEraser() {
+  if (!erase.disabled) setEraser(erase.ariaPressed !== "true");
 }
 
 const isBlank = () => state === BLANK;
@@ -123,6 +136,16 @@ function clearAll() {
   if (!isBlank()) change(BLANK);
 }
 
+// Without https a browser lets a page write to the clipboard only while it handles a copy.
+async function copyText() {
+  try {
+    await navigator.clipboard.writeText(reading.text);
+    result.showCopied();
+  } catch {
+    document.execCommand("copy");
+  }
+}
+
 function openImage(files) {
   const image = [...files].find((one) => one.type.startsWith("image/")) ?? files[0];
   if (image) change({ strokes: [], image });
@@ -134,12 +157,15 @@ canvas.listen({
     readSoon();
   },
   onStroke: addStroke,
+  onErase: (strokes) => change(strokes.length ? { strokes, image: null } : BLANK),
   onSelect: select,
 });
 result.listen(select);
 
 undo.addEventListener("click", undoChange);
 clear.addEventListener("click", clearAll);
+erase.addEventListener("click", toggleEraser);
+copy.addEventListener("click", copyText);
 pen.addEventListener("input", () => {
   canvas.setPenWidth(pen.valueAsNumber);
   canvas.showBoxes(reading, selected);
@@ -154,7 +180,15 @@ addEventListener("keydown", (event) => {
     undoChange();
   } else if (event.key === "Escape" || event.key === "Delete") {
     clearAll();
+  } else if (event.key.toLowerCase() === "e" && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    toggleEraser();
   }
+});
+addEventListener("copy", (event) => {
+  if (!reading?.text || !getSelection().isCollapsed) return;
+  event.preventDefault();
+  event.clipboardData.setData("text/plain", reading.text);
+  result.showCopied();
 });
 addEventListener("paste", (event) => openImage(event.clipboardData.files));
 addEventListener("dragover", (event) => {

@@ -2,8 +2,8 @@
 
 const MAX_BARS = 10;
 
-const [rows, prediction, announcement, problem, modelInput, probabilities, notes] = [
-  "rows", "prediction", "announcement", "problem", "model-input", "probabilities", "notes",
+const [rows, prediction, copy, announcement, problem, modelInput, probabilities, notes] = [
+  "rows", "prediction", "copy", "announcement", "problem", "model-input", "probabilities", "notes",
 ].map((id) => document.getElementById(id));
 
 let onSelect = () => {};
@@ -30,8 +30,15 @@ export function show(reading, index = 0, message = "") {
   if (announcement.textContent !== text) announcement.textContent = text;
   showRows(reading, index);
   rows.classList.toggle("idle", !text);
+  copy.hidden = !reading?.text;
+  copy.textContent = "Copy";
   showDigit(reading, reading?.digits[index]);
   if (!reading?.digits.length) prediction.textContent = text;
+}
+
+/** Say that the text is on the clipboard, until the next reading. */
+export function showCopied() {
+  copy.textContent = announcement.textContent = "Copied";
 }
 
 /** Show an error message of one line. */
