@@ -125,8 +125,8 @@ def test_the_drawing_has_a_frame_around_each_digit(
         (reader.read(np.full((90, 90), 255, np.uint8)), 0),
     ):
         plotted = np.asarray(reading.plot()).astype(int)
-        blue, vermilion = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
-        framed = np.logical_or(*((np.abs(plotted - c) < 8).all(2) for c in (blue, vermilion)))
+        colours = np.array([(0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)])
+        framed = (np.abs(plotted[..., None, :] - colours) < 8).all(-1).any(-1)
         frames, _ = cv2.connectedComponents(np.asarray(framed, np.uint8))
         assert framed.sum() >= 400 * count
         assert (frames > count) if count else (frames == 1)
@@ -164,6 +164,11 @@ def test_text_is_the_rows_with_a_question_mark_for_a_rejection(
 def test_a_min_confidence_outside_0_to_1_is_refused(nonsense: float) -> None:
     with pytest.raises(TenfoldError, match=r"^min_confidence: must be 0-1. Received: "):
         Reader(min_confidence=nonsense)
+
+
+def test_one_path_for_many_images_is_refused(reader: Reader) -> None:
+    with pytest.raises(TenfoldError, match=r"^images: must be a list .*Received: 'page.jpg'"):
+        reader.read_many("page.jpg")
 
 
 @pytest.mark.parametrize("nonsense", [0, -1, 2.5])

@@ -123,7 +123,9 @@ def _from_pillow(image: Image.Image, name: str, region: Region | None) -> Decode
         image.seek(0)
     orientation = image.getexif().get(0x0112, 1)
     size = (height, width) if orientation in range(5, 9) else (width, height)
-    left, top, right, bottom = region_edges(region, size, name) if region else (0, 0, *size)
+    left, top, right, bottom = (
+        region_edges(region, size, name) if region is not None else (0, 0, *size)
+    )
     longer_side = max(right - left, bottom - top)
     # A JPEG decodes at half, a quarter or an eighth of its size, and without its colours, in a
     # fraction of the time: 12 megapixels in 60 ms, not 260.
@@ -134,7 +136,7 @@ def _from_pillow(image: Image.Image, name: str, region: Region | None) -> Decode
     if orientation in range(2, 9):
         notes.append("rotated as its EXIF orientation says")
         image = ImageOps.exif_transpose(image)
-    if region:
+    if region is not None:
         notes.append(f"region {left},{top},{right - left},{bottom - top} read")
         wide, high = image.width / size[0], image.height / size[1]
         image = image.crop(

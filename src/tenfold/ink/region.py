@@ -43,7 +43,8 @@ def region_edges(region: Region, size: tuple[int, int], name: str) -> tuple[int,
         if not all(map(math.isfinite, (x, y, width, height))):
             raise ValueError
     except (TypeError, ValueError):
-        raise TenfoldError(f"{name}: the region {_FORM}. Received: {region!r}") from None
+        received = " ".join(repr(region).split())[:100]
+        raise TenfoldError(f"{name}: the region {_FORM}. Received: {received}") from None
     shown = ",".join(f"{value:g}" for value in (x, y, width, height))
     if max(x, y, width, height) <= 1:
         x, width, y, height = x * size[0], width * size[0], y * size[1], height * size[1]

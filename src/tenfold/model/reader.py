@@ -122,8 +122,11 @@ class Reader:
             source's name, or its number from 1, as "image 3".
 
         Raises:
-            TenfoldError: where `batch_size` is not a whole number of at least 1.
+            TenfoldError: where `images` is a single path, or `batch_size` is not a whole number
+                of at least 1.
         """
+        if isinstance(images, str | bytes | PathLike):
+            raise TenfoldError(f"images: must be a list of images. Received: {images!r:.100}")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise TenfoldError(f"batch_size: must be at least 1. Received: {batch_size!r}")
         return self._read_batches(images, single, batch_size, region)
