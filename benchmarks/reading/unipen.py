@@ -5,6 +5,7 @@ characters that a reader of digits has to reject. One half of the writers may be
 other half tests. A writer of the test half is in no training set, with digits or with others.
 """
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ class Characters:
         starts = np.concatenate([[0], self.stroke_ends])[first : last + 1]
         return [
             self.points[start:end].astype(np.float64)
-            for start, end in zip(starts[:-1], starts[1:], strict=True)
+            for start, end in itertools.pairwise(starts.tolist())
         ]
 
 
