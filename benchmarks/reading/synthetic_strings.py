@@ -6,30 +6,17 @@ is not in the truth. The digits of a string have one height, one pen and one ink
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.reading.handwriting import GreyImage
+from benchmarks.reading.strings import StringImage
 from tenfold.data.dataset import Dataset, Images
 
 Ink = NDArray[np.float32]  # [height, width] in 0-1
 PEN_ON_PAPER = 0.5  # of the ink: what counts as written where two digits are moved together
-
-
-@dataclass(frozen=True)
-class StringImage:
-    """An image of one or more rows of digits.
-
-    Args:
-        image: ink on paper.
-        truth: its rows.
-    """
-
-    image: GreyImage
-    truth: tuple[str, ...]
 
 
 def touching(
@@ -155,9 +142,7 @@ def _add_comma(ink: Ink, scale: float) -> Ink:
 
 def _pad(ink: Ink, random: np.random.Generator) -> Ink:
     """Leave paper around, a tenth to four tenths of the height on each side."""
-    top, bottom, left, right = (
-        int(side) for side in random.uniform(0.1, 0.4, 4) * len(ink)
-    )
+    top, bottom, left, right = (int(side) for side in random.uniform(0.1, 0.4, 4) * len(ink))
     return np.pad(ink, ((top, bottom), (left, right)))
 
 

@@ -6,20 +6,20 @@ other half tests. A writer of the test half is in no training set, with digits o
 """
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.reading.handwriting import find_file, shared_folder
 from tenfold.errors import TenfoldError
 
-ROOT = Path(__file__).parents[2]
-IN_REPOSITORY = ROOT / "handwriting" / "unipen.npz"
+FILE = "unipen.npz"
+# Characters that look like a digit when they stand alone.
+LIKE_DIGITS = frozenset("OoDQIl|!/'iZzSsBbqg")
 Strings = npt.NDArray[np.str_]
 Integers = npt.NDArray[np.int32]
 Stroke = npt.NDArray[np.float64]  # [n, 2]: x to the right, y downwards
@@ -138,26 +138,17 @@ def _pairs(
         yield tuple(order[place : place + 2])
 
 
-def unipen_file() -> Path | None:
-    """Return where UNIPEN's strokes are: in the repository, else among the shared data."""
-    shared = Path(os.environ.get("TENFOLD_SHARED_DATA", ROOT.parent / "shared" / "data"))
-    for path in (IN_REPOSITORY, shared / "handwriting" / "unipen.npz"):
-        if path.is_file():
-            return path
-    return None
-
-
 def load_unipen() -> Unipen:
     """Load UNIPEN's isolated characters.
 
     Raises:
         TenfoldError: where the file is not in the repository and not among the shared data.
     """
-    path = unipen_file()
+    path = find_file(FILE)
     if path is None:
         raise TenfoldError(
-            f"UNIPEN's strokes are at neither {IN_REPOSITORY} nor handwriting/unipen.npz of "
-            "TENFOLD_SHARED_DATA. Set TENFOLD_SHARED_DATA to the folder that has them."
+            f"handwriting/{FILE} is not in the repository. Set TENFOLD_SHARED_DATA to a folder "
+            f"that has handwriting/{FILE}. Received: {shared_folder().parent}"
         )
     with np.load(path) as stored:
         return Unipen(_characters(stored, "digits"), _characters(stored, "others"))
