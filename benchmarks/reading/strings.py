@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +26,20 @@ class StringImage:
     """An image of one or more rows of digits.
 
     Args:
-        image: ink on paper, or the path of an image.
+        image: ink on paper, or the path or the bytes of an image.
         truth: its rows; `?` for a mark that is no digit.
     """
 
-    image: GreyImage | Path
+    image: GreyImage | Path | bytes
     truth: tuple[str, ...]
 
     def grey(self) -> GreyImage:
         """Return the upright image in grey."""
-        if not isinstance(self.image, Path):
+        if isinstance(self.image, np.ndarray):
             return self.image
-        with Image.open(self.image) as image:
+        with Image.open(
+            BytesIO(self.image) if isinstance(self.image, bytes) else self.image
+        ) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.has_transparency_data:  # what is transparent is paper
                 upright = upright.convert("RGBA")
