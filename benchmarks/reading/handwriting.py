@@ -52,14 +52,15 @@ def find_file(name: str) -> Path | None:
 
 
 def handwriting_sets() -> dict[str, Callable[[], LabelledImages]]:
-    """Return what loads each set of other people's handwriting that is there.
+    """Return what loads each set of other people's handwriting that is there, by its name.
 
     Of those that the shipped model may be trained on, these are the parts that it is not.
     """
     loaders = {"hwd1000": _hwd1000, "optdigits:test": _optdigits, "semeion:test": _semeion}
     files = {"hwd1000": "hwd1000", "optdigits:test": OPTDIGITS, "semeion:test": SEMEION}
     found = {name: find_file(file) for name, file in files.items()}
-    return {name: partial(loaders[name], path) for name, path in found.items() if path}
+    others = {"optdigits, others": _optdigits_of_others}
+    return {name: partial(loaders[name], path) for name, path in found.items() if path} | others
 
 
 def _hwd1000(folder: Path) -> LabelledImages:
@@ -72,6 +73,17 @@ def _optdigits(file: Path) -> LabelledImages:
     with np.load(file) as data:
         images, labels = data["x_tes"], data["y_tes"]
     return LabelledImages(list(images.astype(np.uint8) * 255), labels.astype(np.int64))
+
+
+def _optdigits_of_others() -> LabelledImages:
+    """Load the part by people who are in no other part, as scikit-learn brings it: 8 x 8 greys."""
+    from sklearn.datasets import load_digits
+
+    small, labels = load_digits(return_X_y=True)
+    greys = (255 / 16 * small).astype(np.float32).reshape(-1, 8, 8)
+    images = [cv2.resize(grey, (32, 32), interpolation=cv2.INTER_CUBIC) for grey in greys]
+    bitmaps = [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in images]
+    return LabelledImages(bitmaps, labels.astype(np.int64))
 
 
 def _semeion(file: Path) -> LabelledImages:

@@ -19,17 +19,21 @@ TITLES = {
     "strings: mnist:test rendered": "MNIST's test digits rendered, without `single`",
     "strings: hwd1000": "hwd1000, without `single`",
     "strings: optdigits:test": "optdigits, without `single`",
+    "strings: optdigits, others": "optdigits, other people, without `single`",
     "strings: semeion:test": "semeion, without `single`",
 }
-COUNTED = """\
-Strings, pages, and single digits that may be read as several. Rows are aligned by least edits, then
-their digits. A digit is right, accepted and wrong, rejected (`?`) or missed; an accepted digit where
-there is none is wrong too. A mark that is no digit may be read as `?` or as nothing. A string is an
-image; it is accepted whole where nothing in it is rejected. The naive way is one threshold,
-connected components and resizing, with the same network."""
-OCR = """\
-RapidOCR is a general OCR, for text of any kind; its letters are taken for rejected marks, its signs
-for nothing."""
+COUNTED = (
+    "Strings, pages, and single digits that may be read as several. Rows are aligned by least "
+    "edits, then their digits. A digit is right, accepted and wrong, rejected (`?`) or missed; an "
+    "accepted digit where there is none is wrong too. A mark that is no digit may be read as `?` "
+    "or as nothing. A string is an image; it is accepted whole where something was read and "
+    "nothing rejected. The naive way is one threshold, connected components and resizing, with "
+    "the same network."
+)
+OCR = (
+    "RapidOCR is a general OCR, for text of any kind; its letters are taken for rejected marks, "
+    "its signs for nothing."
+)
 HEAD = """\
 | what is read (images, digits) | by | accepted and wrong, % | right, % | rejected, % | missed, % \
 | strings right, % | strings accepted and wrong, % |

@@ -13,6 +13,7 @@ SETS = {
     "mnist:test rendered": "the same, each rendered on a canvas of its own",
     "hwd1000": "hwd1000: one person, drawn on a screen",
     "optdigits:test": "optdigits: 30 people, 32 x 32 bitmaps, the part for testing",
+    "optdigits, others": "optdigits: 13 other people, 8 x 8 greys",
     "semeion:test": "semeion: the second 40 people, 16 x 16 bitmaps stretched to squares",
 }
 
