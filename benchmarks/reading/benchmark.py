@@ -68,11 +68,9 @@ class Reading(Benchmark):
         newest = newest_model(rows)
         if not newest:
             return ""
-        sets = string_sets.string_sets()
-        synthetic = {name: sets[name] for name in string_sets.SYNTHETIC}
         drawn = (
             charts.draw(newest, load("mnist:test"), _rendered_images, folder),
-            failure_charts.draw(newest, synthetic, folder),
+            failure_charts.draw(newest, string_sets.synthetic_sets(), folder),
         )
         return "\n\n".join(part for part in drawn if part)
 

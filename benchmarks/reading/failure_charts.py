@@ -34,7 +34,7 @@ def draw(rows: list[Row], synthetic: Mapping[str, MakeStrings], folder: Path) ->
         return ""
     for theme_name, colours in (("light", LIGHT), ("dark", DARK)):
         with coloured(colours):
-            content = small_png(theme.to_png(_figure(kinds, colours)))  # type: ignore[no-untyped-call]
+            content = small_png(theme.to_png(_figure(kinds, colours)))
         with atomic_write(folder / f"reading-strings-{theme_name}.png") as file:
             file.write(content)
     return (

@@ -10,6 +10,7 @@ import json
 import tempfile
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,14 @@ def measure(wanted: dict[str, MakeStrings], store: Store, python: str | None = N
     """
     for name, make in wanted.items():
         key = {"measurement": name, "ocr": digest()}
-        row = store.measure_once(key, lambda make=make: read(make(), python))
+        row = store.measure_once(key, partial(_read_set, make, python))
         if row:
             log(f"RapidOCR, {name}: {row}")
     return [row for row in store.rows() if matches(row, ocr=digest())]
+
+
+def _read_set(make: MakeStrings, python: str | None) -> Row:
+    return read(make(), python)
 
 
 def read(strings: Iterable[StringImage], python: str | None = None) -> Row:

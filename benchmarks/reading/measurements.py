@@ -22,7 +22,7 @@ from benchmarks.reading.strings import read_strings
 from tenfold.data.dataset import Images, Labels
 from tenfold.data.source import load
 from tenfold.evaluation.calibration import calibrate
-from tenfold.model.reader import Digit, Reader
+from tenfold.model.reader import Digit, Reader, Reading
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 RENDERED = 10_000  # of MNIST's test set
@@ -179,10 +179,16 @@ def read_unipen(reader: Reader, single: bool = False) -> Row:
     return count_strings(
         (
             (str(digits.digits.labels[index]),),
-            reader.read_strokes(digits.digits.strokes(index), single).rows,
+            _read_character(reader, digits.digits, index, single).rows,
         )
         for index in chosen
     ).to_dict()
+
+
+def _read_character(
+    reader: Reader, characters: unipen.Characters, index: int, single: bool
+) -> Reading:
+    return reader.read_strokes([stroke.tolist() for stroke in characters.strokes(index)], single)
 
 
 def reject_unipen(reader: Reader, like_digits: bool) -> Row:
@@ -196,6 +202,6 @@ def reject_unipen(reader: Reader, like_digits: bool) -> Row:
     others = characters.others
     alike = np.isin(others.labels, list(unipen.LIKE_DIGITS))
     chosen = [i for i in characters.halves(others)[1].tolist() if alike[i] == like_digits]
-    readings = [reader.read_strokes(others.strokes(index), single=True) for index in chosen]
+    readings = [_read_character(reader, others, index, single=True) for index in chosen]
     rejected = sum(not any(digit.accepted for digit in reading) for reading in readings)
     return {"n": len(chosen), "rejected": rejected}

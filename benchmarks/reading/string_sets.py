@@ -1,11 +1,11 @@
 """The sets of strings that are measured: synthetic, given, and single digits as strings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 
-from benchmarks.reading.handwriting import handwriting_sets, rendered_test_set
+from benchmarks.reading.handwriting import LabelledImages, handwriting_sets, rendered_test_set
 from benchmarks.reading.strings import MakeStrings, StringImage, as_strings, given_strings
 from benchmarks.reading.synthetic_pages import make_page
 from benchmarks.reading.synthetic_strings import amounts, touching
@@ -22,17 +22,20 @@ TEXTS = (*SYNTHETIC, "synthetic pages", "cheques", "found pages", "found singles
 
 def string_sets() -> dict[str, MakeStrings]:
     """Return what makes each set that is there, by its name."""
-    singles = {"mnist:test rendered": partial(rendered_test_set, RENDERED)} | handwriting_sets()
-    return (
-        {
-            "touching pairs": partial(_touching, 2, PAIRS, 20),
-            "touching triples": partial(_touching, 3, TRIPLES, 21),
-            "amounts": _amounts,
-            "synthetic pages": partial(_pages, PAGES),
-        }
-        | given_strings()
-        | {name: partial(as_strings, make) for name, make in singles.items()}
-    )
+    singles: dict[str, Callable[[], LabelledImages]] = handwriting_sets()
+    singles["mnist:test rendered"] = partial(rendered_test_set, RENDERED)
+    sets = synthetic_sets() | {"synthetic pages": partial(_pages, PAGES)} | given_strings()
+    sets |= {name: partial(as_strings, make) for name, make in singles.items()}
+    return sets
+
+
+def synthetic_sets() -> dict[str, MakeStrings]:
+    """Return what makes the sets of `SYNTHETIC`, by its name."""
+    return {
+        "touching pairs": partial(_touching, 2, PAIRS, 20),
+        "touching triples": partial(_touching, 3, TRIPLES, 21),
+        "amounts": _amounts,
+    }
 
 
 def _touching(n_digits: int, count: int, seed: int) -> Iterator[StringImage]:

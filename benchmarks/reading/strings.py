@@ -57,7 +57,7 @@ def given_strings() -> dict[str, MakeStrings]:
     They were found in public places and are not ours to publish: only totals by kind may be, no
     image, no file name and no single result.
     """
-    folder, found = shared_folder(), {}
+    folder, found = shared_folder(), dict[str, MakeStrings]()
     kinds = {
         "cheques": ("car", ""),
         "found pages": ("found", "pages/"),

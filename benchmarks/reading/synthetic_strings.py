@@ -86,7 +86,7 @@ def _draw(image: Images, scale: float, level: float) -> Ink:
         interpolation=cv2.INTER_CUBIC,
     )
     large = cv2.GaussianBlur(large, (0, 0), 0.35 * scale)
-    ink = np.clip(0.5 + (large - level) * scale / 1.5, 0, 1).astype(np.float32)
+    ink: Ink = np.clip(0.5 + (large - level) * scale / 1.5, 0, 1).astype(np.float32)
     columns = np.flatnonzero((ink > PEN_ON_PAPER).any(0))
     return ink[:, max(0, columns[0] - 1) : columns[-1] + 2]
 
@@ -137,7 +137,7 @@ def _add_comma(ink: Ink, scale: float) -> Ink:
     start, end = (round(x), round(y - scale)), (round(x - scale), round(y + 2.5 * scale))
     drawn = (wide * 255).astype(np.uint8)
     cv2.line(drawn, start, end, 255, max(2, round(1.6 * scale)), cv2.LINE_AA)
-    return drawn.astype(np.float32) / 255
+    return drawn.astype(np.float32) / np.float32(255)
 
 
 def _pad(ink: Ink, random: np.random.Generator) -> Ink:

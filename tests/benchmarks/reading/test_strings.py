@@ -184,6 +184,7 @@ def test_the_table_states_what_is_accepted_and_wrong_first() -> None:
 def test_every_set_has_a_title_and_the_given_ones_list_no_failures(test_set: Dataset) -> None:
     names = {f"strings: {name}" for name in string_sets.string_sets()}
     assert names <= set(string_tables.TITLES)
+    assert set(string_sets.synthetic_sets()) == set(string_sets.SYNTHETIC)
     assert not {"cheques", "found pages", "found singles"} & set(string_sets.SYNTHETIC)
 
 

@@ -1,6 +1,7 @@
 """UNIPEN's strokes, and the split of its writers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def small_unipen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of four sevens and two letters by two writers, the only one that is found."""
     seven = [(0, 0), (600, 0), (200, 1000), (150, 500), (500, 500)]
     letter = [(0, 0), (100, 900), (300, 0), (500, 900), (700, 0)]
-    stored = {}
+    stored: dict[str, Any] = {}
     for name, points, n in (("digits", seven, 4), ("others", letter, 2)):
         ends = [end for i in range(n) for end in (5 * i + 3, 5 * i + 5)]
         stored |= {
