@@ -75,11 +75,16 @@ class Reading(Benchmark):
         return "\n\n".join(part for part in drawn if part)
 
     def pending(self, rows: list[Row]) -> list[str]:
-        """Name this benchmark where the newest rows are of another model or other code."""
-        newest = newest_model(rows)
-        if newest and matches(newest[-1], **key_of(Model(SHIPPED))):
-            return []
-        return [f"Reading, for the shipped model and `tenfold.ink` as it is: `{command(NAME)}`"]
+        """Name this benchmark where rows of the model, the code or the general OCR are missing."""
+        key, items = key_of(Model(SHIPPED)), []
+        measured = {row["measurement"] for row in newest_model(rows) if matches(row, **key)}
+        if not {"mnist:test", *(f"strings: {name}" for name in string_sets.SYNTHETIC)} <= measured:
+            items.append(
+                f"Reading, for the shipped model and `tenfold.ink` as it is: `{command(NAME)}`"
+            )
+        if not any(row.get("ocr") == general_ocr.digest() for row in rows):
+            items.append(f"RapidOCR beside it: `{command(NAME, '--ocr')}`")
+        return items
 
 
 def _rendered_images() -> Sequence[GreyImage]:
