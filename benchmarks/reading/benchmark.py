@@ -1,10 +1,11 @@
 """How well a model reads what people write, and rejects what is not a digit.
 
-    python -m benchmarks run reading [MODEL]
+    python -m benchmarks run reading [MODEL] [--ocr]
 
 MODEL is the shipped one by default. A row is one measurement of one model with one state of the
-code in `tenfold.ink`. The sets of other people's handwriting are looked for in
-`TENFOLD_SHARED_DATA` or `../shared/data`; where they are absent, that part is left out.
+code in `tenfold.ink`; or, with `--ocr`, what a general OCR reads in the same strings. The sets of
+other people's handwriting are looked for in `handwriting/`, then in `TENFOLD_SHARED_DATA` or
+`../shared/data`; where they are absent, that part is left out, and a message says so.
 """
 
 import argparse
@@ -18,8 +19,8 @@ import onnx
 
 from benchmarks.core.benchmark import Benchmark, command
 from benchmarks.core.provenance import code_digest
-from benchmarks.core.store import FOLDER, Row, Store, log, matches
-from benchmarks.reading import measurements, tables
+from benchmarks.core.store import FOLDER, Row, Store, log, matches, newest_group
+from benchmarks.reading import general_ocr, measurements, string_sets, tables
 from benchmarks.reading.handwriting import GreyImage, rendered_test_set
 from benchmarks.reading.measurements import Measurement
 from tenfold import ink
@@ -38,35 +39,52 @@ class Reading(Benchmark):
     section: str | None = "Reading"
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Add the model."""
+        """Add the model, and whether the general OCR reads too."""
         parser.add_argument("model", nargs="?", default=SHIPPED)
+        parser.add_argument("--ocr", action="store_true", help="measure RapidOCR beside it")
+        parser.add_argument("--python", metavar="PATH", help="one that has RapidOCR")
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Measure what no row has yet, and print the tables."""
         reader = Reader(arguments.model, threads=arguments.threads)
-        print(tables.tables(measure(reader, measurements.measurements(), arguments.results)))
+        rows = measure(reader, measurements.measurements(), arguments.results)
+        store = Store(NAME, arguments.results)
+        if arguments.ocr:
+            sets = string_sets.string_sets()
+            texts = {f"strings: {name}": sets[name] for name in string_sets.TEXTS if name in sets}
+            general_ocr.measure(texts, store, arguments.python)
+        print(tables.tables(rows, newest_ocr(store.rows())))
         return 0
 
     def table(self, rows: list[Row]) -> str:
         """Format the rows of the model that was measured last."""
         newest = newest_model(rows)
-        return tables.tables(newest) if newest else ""
+        return tables.tables(newest, newest_ocr(rows)) if newest else ""
 
     def charts(self, rows: list[Row], folder: Path) -> str:
-        """Draw the grid of perturbations and the misclassified digits."""
-        from benchmarks.reading import charts
+        """Draw the grid of perturbations, the misclassified digits and the failed strings."""
+        from benchmarks.reading import charts, failure_charts
 
         newest = newest_model(rows)
         if not newest:
             return ""
-        return charts.draw(newest, load("mnist:test"), _rendered_images, folder)
+        drawn = (
+            charts.draw(newest, load("mnist:test"), _rendered_images, folder),
+            failure_charts.draw(newest, string_sets.synthetic_sets(), folder),
+        )
+        return "\n\n".join(part for part in drawn if part)
 
     def pending(self, rows: list[Row]) -> list[str]:
-        """Name this benchmark where the newest rows are of another model or other code."""
-        newest = newest_model(rows)
-        if newest and matches(newest[-1], **key_of(Model(SHIPPED))):
-            return []
-        return [f"Reading, for the shipped model and `tenfold.ink` as it is: `{command(NAME)}`"]
+        """Name this benchmark where rows of the model, the code or the general OCR are missing."""
+        key, items = key_of(Model(SHIPPED)), []
+        measured = {row["measurement"] for row in newest_model(rows) if matches(row, **key)}
+        if not {"mnist:test", *(f"strings: {name}" for name in string_sets.SYNTHETIC)} <= measured:
+            items.append(
+                f"Reading, for the shipped model and `tenfold.ink` as it is: `{command(NAME)}`"
+            )
+        if not any(row.get("ocr") == general_ocr.digest() for row in rows):
+            items.append(f"RapidOCR beside it: `{command(NAME, '--ocr')}`")
+        return items
 
 
 def _rendered_images() -> Sequence[GreyImage]:
@@ -104,6 +122,11 @@ def newest_model(rows: list[Row]) -> list[Row]:
         return []
     model, code = scored[-1]["model"], scored[-1]["ink"]
     return [row for row in rows if matches(row, model=model, ink=code)]
+
+
+def newest_ocr(rows: list[Row]) -> list[Row]:
+    """Return the rows of the general OCR as it was measured last; none without rows."""
+    return newest_group([row for row in rows if "ocr" in row], "ocr")
 
 
 def key_of(model: Model) -> Row:

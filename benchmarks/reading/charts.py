@@ -61,28 +61,29 @@ def draw(
             ("grid", lambda colours=colours: _grid(found, test_set, colours)),
             ("errors", lambda colours=colours: _errors(wrong, test_set, colours)),
         ):
-            with _coloured(colours):
-                content = _small(theme.to_png(figure()))  # type: ignore[no-untyped-call]
+            with coloured(colours):
+                content = small_png(theme.to_png(figure()))  # type: ignore[no-untyped-call]
             with atomic_write(folder / f"reading-{name}-{theme_name}.png") as file:
                 file.write(content)
     return "\n\n".join(
         [
-            _shown("grid", "Eight panels: accuracy falls as digits are changed more, less than "
+            picture("grid", "Eight panels: accuracy falls as digits are changed more, less than "
                    "with naive resizing"),
             "Misclassified digits of MNIST's test set, each with its label and the prediction:",
-            _shown("errors", "Misclassified digits with their labels and the predictions"),
+            picture("errors", "Misclassified digits with their labels and the predictions"),
         ]
     )  # fmt: skip
 
 
-def _small(content: bytes) -> bytes:
+def small_png(content: bytes) -> bytes:
     """Write a PNG in 64 colours: a third of its size."""
     file = io.BytesIO()
     Image.open(io.BytesIO(content)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def _shown(name: str, alternative: str) -> str:
+def picture(name: str, alternative: str) -> str:
+    """Return the Markdown that shows `docs/images/reading-NAME-*.png`, light or dark."""
     return (
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" '
         f'srcset="docs/images/reading-{name}-dark.png">\n  '
@@ -92,7 +93,7 @@ def _shown(name: str, alternative: str) -> str:
 
 
 @contextmanager
-def _coloured(colours: Colours) -> Iterator[None]:
+def coloured(colours: Colours) -> Iterator[None]:
     """Draw in the report's style with other colours."""
     usual = dict(theme.STYLE)
     change = dict(zip(LIGHT, colours, strict=True))
@@ -159,7 +160,7 @@ def _errors(
         for axes in grid.flat:
             theme.bare(axes)
         for axes, (image, index, predicted) in zip(grid.flat, some[:SHOWN], strict=False):
-            axes.imshow(_square(image), cmap="gray", vmin=0, vmax=255)
+            axes.imshow(square(image), cmap="gray", vmin=0, vmax=255)
             label = test_set.require_labels()[index]
             caption = f"{label}, predicted {predicted}" if predicted >= 0 else f"{label}, not found"
             axes.text(0.5, -0.06, caption, ha="center", va="top", transform=axes.transAxes,
@@ -167,7 +168,7 @@ def _errors(
     return figure
 
 
-def _square(image: GreyImage) -> GreyImage:
+def square(image: GreyImage) -> GreyImage:
     """Fit an image into 84 x 84, the rest white."""
     height, width = image.shape
     scale = 84 / max(height, width)

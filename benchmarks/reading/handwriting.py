@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,9 @@ from benchmarks.core.store import log
 from tenfold.data.dataset import Images, Labels
 from tenfold.data.source import load
 
+ROOT = Path(__file__).parents[2]
+OPTDIGITS, SEMEION = "optdigits.npz", "semeion.npz"
+SEMEION_TEST = 796  # the first row of its second 40 people; the first 40 may be trained on
 GreyImage = NDArray[np.uint8]  # [height, width] of any size, ink on paper
 
 
@@ -25,40 +29,67 @@ class LabelledImages:
     labels: Labels
 
 
-def handwriting_sets() -> dict[str, Callable[[], LabelledImages]]:
-    """Return what loads each set of other people's handwriting; none where the folder is absent.
+def shared_folder() -> Path:
+    """Return where handwriting that is not in the repository is looked for; it need not exist.
 
-    They are looked for in `TENFOLD_SHARED_DATA`, or in `../shared/data`.
+    It is `handwriting` of `TENFOLD_SHARED_DATA`, or of `../shared/data`.
     """
     shared = os.environ.get("TENFOLD_SHARED_DATA")
-    folder = Path(shared) if shared else Path(__file__).parents[2] / "../shared/data"
-    folder = folder.resolve() / "handwriting"
-    if not folder.is_dir():
-        log(f"handwriting: left out, {folder} does not exist")
-        return {}
-    return {
-        "hwd1000": lambda: _hwd1000(folder),
-        "optdigits": lambda: _optdigits(folder),
-        "semeion": lambda: _semeion(folder),
-    }
+    return (Path(shared) if shared else ROOT.parent / "shared" / "data").resolve() / "handwriting"
+
+
+def find_file(name: str) -> Path | None:
+    """Return the path of a file of handwriting, in the repository or else in the shared folder.
+
+    Args:
+        name: of the file, in `handwriting/` of the repository.
+    """
+    for folder in (ROOT / "handwriting", shared_folder()):
+        if (folder / name).exists():
+            return folder / name
+    log(f"{name}: left out, it is neither in {ROOT / 'handwriting'} nor in {shared_folder()}")
+    return None
+
+
+def handwriting_sets() -> dict[str, Callable[[], LabelledImages]]:
+    """Return what loads each set of other people's handwriting that is there, by its name.
+
+    Of those that the shipped model may be trained on, these are the parts that it is not.
+    """
+    loaders = {"hwd1000": _hwd1000, "optdigits:test": _optdigits, "semeion:test": _semeion}
+    files = {"hwd1000": "hwd1000", "optdigits:test": OPTDIGITS, "semeion:test": SEMEION}
+    found = {name: find_file(file) for name, file in files.items()}
+    others = {"optdigits, others": _optdigits_of_others}
+    return {name: partial(loaders[name], path) for name, path in found.items() if path} | others
 
 
 def _hwd1000(folder: Path) -> LabelledImages:
-    files = sorted((folder / "hwd1000").glob("*/*.png"))
+    files = sorted(folder.glob("*/*.png"))
     images = [np.asarray(Image.open(file).convert("L")) for file in files]
     return LabelledImages(images, np.array([int(file.parent.name) for file in files]))
 
 
-def _optdigits(folder: Path) -> LabelledImages:
-    with np.load(folder / "optdigits.npz") as data:
-        images = np.concatenate([data["x_tra"], data["x_tes"]])
-        labels = np.concatenate([data["y_tra"], data["y_tes"]])
+def _optdigits(file: Path) -> LabelledImages:
+    with np.load(file) as data:
+        images, labels = data["x_tes"], data["y_tes"]
     return LabelledImages(list(images.astype(np.uint8) * 255), labels.astype(np.int64))
 
 
-def _semeion(folder: Path) -> LabelledImages:
-    with np.load(folder / "semeion.npz") as data:
-        return LabelledImages(list(data["x"].astype(np.uint8) * 255), data["y"].astype(np.int64))
+def _optdigits_of_others() -> LabelledImages:
+    """Load the part by people who are in no other part, as scikit-learn brings it: 8 x 8 greys."""
+    from sklearn.datasets import load_digits
+
+    small, labels = load_digits(return_X_y=True)
+    greys = (255 / 16 * small).astype(np.float32).reshape(-1, 8, 8)
+    images = [cv2.resize(grey, (32, 32), interpolation=cv2.INTER_CUBIC) for grey in greys]
+    bitmaps = [np.clip(np.rint(image), 0, 255).astype(np.uint8) for image in images]
+    return LabelledImages(bitmaps, labels.astype(np.int64))
+
+
+def _semeion(file: Path) -> LabelledImages:
+    with np.load(file) as data:
+        images, labels = data["x"][SEMEION_TEST:], data["y"][SEMEION_TEST:]
+    return LabelledImages(list(images.astype(np.uint8) * 255), labels.astype(np.int64))
 
 
 def rendered_test_set(count: int) -> LabelledImages:

@@ -1,32 +1,32 @@
 """What is measured of a reader: functions from a `Reader` to the counts of a row."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.core.store import Row, log
-from benchmarks.reading import corruptions, non_digits, perturbations
+from benchmarks.reading import corruptions, non_digits, perturbations, unipen
+from benchmarks.reading.counting import count_strings
 from benchmarks.reading.handwriting import (
     GreyImage,
     LabelledImages,
+    find_file,
     handwriting_sets,
     rendered_test_set,
 )
-from benchmarks.reading.synthetic_pages import make_page
+from benchmarks.reading.naive import resize_naively
+from benchmarks.reading.string_sets import SYNTHETIC, string_sets
+from benchmarks.reading.strings import read_strings
 from tenfold.data.dataset import Images, Labels
 from tenfold.data.source import load
 from tenfold.evaluation.calibration import calibrate
-from tenfold.model.reader import Digit, Reader
+from tenfold.model.reader import Digit, Reader, Reading
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 RENDERED = 10_000  # of MNIST's test set
 NON_DIGITS = 1_000  # images of each kind
-PAGES = 9  # each paper with each pen
 STEP_IMAGES = 200  # of MNIST's test set, at each step of each perturbation
 
 Measurement = Callable[[Reader], Row]
@@ -39,9 +39,20 @@ def measurements() -> dict[str, Measurement]:
         "mnist:test rendered": partial(
             read_set, make=lambda: rendered_test_set(RENDERED), list_errors=True
         ),
-        "mnist:test rendered, segmented": segment_digits,
-        "synthetic pages": read_pages,
     }
+    for name, make_strings in string_sets().items():
+        found[f"strings: {name}"] = partial(
+            read_strings, make=make_strings, list_failures=name in SYNTHETIC
+        )
+        if name == "found singles":
+            found[f"strings: {name}, single"] = partial(
+                read_strings, make=make_strings, single=True
+            )
+    if find_file(unipen.FILE):
+        found["strings: unipen"] = read_unipen
+        found["strings: unipen, single"] = partial(read_unipen, single=True)
+        found["strokes of a character"] = partial(reject_unipen, like_digits=False)
+        found["strokes of a character like a digit"] = partial(reject_unipen, like_digits=True)
     draw, test_set = np.random.default_rng, load("mnist:test")
     kinds: dict[str, Callable[[], Sequence[GreyImage]]] = {
         "blank paper": lambda: non_digits.blanks(draw(1), NON_DIGITS),
@@ -131,26 +142,8 @@ def read_perturbed(reader: Reader, kind: str) -> Row:
     return {"n": len(steps) * STEP_IMAGES, "steps": steps}
 
 
-def resize_naively(image: GreyImage) -> Images:
-    """Resize an image to 28 x 28 and invert it where most of it is bright."""
-    small = cv2.resize(image, (28, 28), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    return 255 - small if np.median(image) > 127 else small
-
-
 def _first(digits: Iterable[Digit]) -> Digit | None:
     return next(iter(digits), None)
-
-
-def segment_digits(reader: Reader) -> Row:
-    """Count how often the one digit of an image is found as one, when many are allowed."""
-    digits = rendered_test_set(2000)
-    readings = [[digit.label for digit in one.result()] for one in reader.read_many(digits.images)]
-    right = [labels == [str(label)] for labels, label in zip(readings, digits.labels, strict=True)]
-    return {
-        "n": len(right),
-        "errors": len(right) - sum(right),
-        "not_one": sum(len(reading) != 1 for reading in readings),
-    }
 
 
 def reject_small(reader: Reader, images: Images) -> Row:
@@ -179,37 +172,36 @@ def reject_images(reader: Reader, make: Callable[[], Sequence[GreyImage]]) -> Ro
     return {"n": len(readings), "rejected": rejected}
 
 
-def read_pages(reader: Reader) -> Row:
-    """Read photographed pages: how many digits are found, how many of those misclassified."""
-    test_set, seconds = load("mnist:test"), []
-    total = found = misclassified = rejected = extra = 0
-    for seed in range(PAGES):
-        page = make_page(test_set, seed)
-        began = time.perf_counter()
-        reading = reader.read(page.jpeg)
-        seconds.append(time.perf_counter() - began)
-        free = list(reading)
-        for label, centre, height in zip(page.labels, page.centres, page.heights, strict=True):
-            near = [digit for digit in free if _distance(digit, centre) < 0.4 * height]
-            if near:
-                digit = min(near, key=lambda digit: _distance(digit, centre))
-                free.remove(digit)
-                misclassified += digit.label != str(label)
-                rejected += not digit.accepted
-            found += bool(near)
-        total += len(page.labels)
-        extra += sum(digit.accepted for digit in free)
-    return {
-        "n": total,
-        "found": found,
-        "misclassified": misclassified,
-        "rejected": rejected,
-        "false_positives": extra,
-        "pages": PAGES,
-        "seconds_per_page": round(float(np.median(seconds)), 3),
-    }
+def read_unipen(reader: Reader, single: bool = False) -> Row:
+    """Count the digits that UNIPEN's test writers wrote as strokes, each a string of one."""
+    digits = unipen.load_unipen()
+    chosen = digits.halves(digits.digits)[1].tolist()
+    return count_strings(
+        (
+            (str(digits.digits.labels[index]),),
+            _read_character(reader, digits.digits, index, single).rows,
+        )
+        for index in chosen
+    ).to_dict()
 
 
-def _distance(digit: Digit, place: NDArray[np.float64]) -> float:
-    box = digit.box
-    return float(np.hypot(box.x + box.width / 2 - place[0], box.y + box.height / 2 - place[1]))
+def _read_character(
+    reader: Reader, characters: unipen.Characters, index: int, single: bool
+) -> Reading:
+    return reader.read_strokes([stroke.tolist() for stroke in characters.strokes(index)], single)
+
+
+def reject_unipen(reader: Reader, like_digits: bool) -> Row:
+    """Count the characters of UNIPEN's test writers, none a digit, on which none is accepted.
+
+    Args:
+        reader: of the model.
+        like_digits: those that look like a digit when they stand alone, or all others.
+    """
+    characters = unipen.load_unipen()
+    others = characters.others
+    alike = np.isin(others.labels, list(unipen.LIKE_DIGITS))
+    chosen = [i for i in characters.halves(others)[1].tolist() if alike[i] == like_digits]
+    readings = [_read_character(reader, others, index, single=True) for index in chosen]
+    rejected = sum(not any(digit.accepted for digit in reading) for reading in readings)
+    return {"n": len(chosen), "rejected": rejected}

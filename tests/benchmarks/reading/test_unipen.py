@@ -1,0 +1,114 @@
+"""UNIPEN's strokes, and the split of its writers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from benchmarks.reading import measurements, unipen
+from benchmarks.reading.handwriting import find_file
+from benchmarks.reading.unipen import load_unipen, split_writers
+
+from tenfold.errors import TenfoldError
+from tenfold.model.reader import Reader
+
+
+def split(sizes: dict[tuple[str, int], int], label: str = "7") -> frozenset[int]:
+    """Split writers who wrote so many digits each: {(site, writer): characters}."""
+    written = [key for key, size in sizes.items() for _ in range(size)]
+    sites, writers = (np.array(some) for some in zip(*written, strict=True))
+    return split_writers(writers, sites, np.full(len(writers), label))
+
+
+def test_half_of_the_writers_of_each_site_test() -> None:
+    sizes = {("abc"[writer % 3], writer): 1 + writer % 4 for writer in range(24)}
+    test = split(sizes)
+    assert test == split(dict(reversed(sizes.items())))
+    assert [sum(writer in test for site, writer in sizes if site == one) for one in "abc"] == [
+        4
+    ] * 3
+
+
+def test_large_writers_are_in_both_halves_and_the_digits_balance() -> None:
+    sizes = {("a", writer): 400 + writer for writer in range(9)} | {("b", 20): 900, ("b", 21): 9}
+    sizes |= {("a", 30 + writer): 5 for writer in range(9)}
+    test = split(sizes)
+    large = [writer for (_, writer), size in sizes.items() if size >= 400]
+    assert sum(writer in test for writer in large) == 5
+    in_test = sum(size for (_, writer), size in sizes.items() if writer in test)
+    assert abs(in_test / sum(sizes.values()) - 0.5) < 0.1
+
+
+def test_sites_with_one_writer_go_to_either_half_in_turn() -> None:
+    test = split({(site, number): 3 for number, site in enumerate("abcdef")}, label="x")
+    assert len(test) == 3
+
+
+@pytest.fixture
+def small_unipen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of four sevens and two letters by two writers, the only one that is found."""
+    seven = [(0, 0), (600, 0), (200, 1000), (150, 500), (500, 500)]
+    letter = [(0, 0), (100, 900), (300, 0), (500, 900), (700, 0)]
+    stored: dict[str, Any] = {}
+    for name, points, n in (("digits", seven, 4), ("others", letter, 2)):
+        ends = [end for i in range(n) for end in (5 * i + 3, 5 * i + 5)]
+        stored |= {
+            f"{name}_points": np.array(points * n, np.int16),
+            f"{name}_stroke_ends": np.array(ends, np.int32),
+            f"{name}_sample_strokes": np.arange(0, 2 * n + 1, 2, dtype=np.int32),
+            f"{name}_labels": np.array(["7" if name == "digits" else "w"] * n),
+            f"{name}_writers": np.arange(n, dtype=np.int32) % 2,
+            f"{name}_sites": np.array(["abc"] * n),
+        }
+    path = tmp_path / "unipen.npz"
+    np.savez(path, **stored)
+    monkeypatch.setattr(unipen, "find_file", lambda name: path)
+    return path
+
+
+def test_a_character_is_a_list_of_strokes_and_no_writer_is_in_both_halves(
+    small_unipen: Path,
+) -> None:
+    characters = load_unipen()
+    first, second = characters.digits.strokes(3)
+    assert first.tolist() == [[0, 0], [600, 0], [200, 1000]]
+    assert second.tolist() == [[150, 500], [500, 500]]
+    train, test = characters.halves(characters.digits)
+    assert sorted([*train, *test]) == [0, 1, 2, 3]
+    writers = characters.digits.writers
+    assert len(train) == len(test) == 2
+    assert not set(writers[train]) & set(writers[test])
+    others_train, others_test = characters.halves(characters.others)
+    assert characters.others.writers[others_test].tolist() == [writers[test[0]]]
+    assert len(others_train) == 1
+
+
+def test_the_strokes_of_the_test_writers_are_read(small_unipen: Path) -> None:
+    reader = Reader(threads=1)
+    row = measurements.read_unipen(reader, single=True)
+    assert (row["n"], row["right"], row["strings"]) == (2, 2, 2)
+    assert measurements.read_unipen(reader)["n"] == 2
+    assert measurements.reject_unipen(reader, like_digits=False)["n"] == 1
+    assert measurements.reject_unipen(reader, like_digits=True) == {"n": 0, "rejected": 0}
+
+
+def test_without_the_file_it_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unipen, "find_file", lambda name: None)
+    monkeypatch.setenv("TENFOLD_SHARED_DATA", str(tmp_path))
+    with pytest.raises(TenfoldError, match=r"handwriting/unipen\.npz.*Received: " + str(tmp_path)):
+        load_unipen()
+
+
+def test_five_of_the_ten_writers_with_most_digits_test() -> None:
+    if find_file(unipen.FILE) is None:
+        pytest.skip("handwriting/unipen.npz is not there")
+    characters = load_unipen()
+    ids, counts = np.unique(characters.digits.writers, return_counts=True)
+    largest = ids[np.argsort(-counts, kind="stable")[:10]]
+    test = characters.test_writers()
+    assert sum(int(writer) in test for writer in largest) == 5
+    train, held_back = characters.halves(characters.digits)
+    assert len(train) + len(held_back) == len(characters.digits) == 11_382
+    assert abs(len(held_back) - len(train)) < 300
