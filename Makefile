@@ -13,6 +13,7 @@ test: install check
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
+	@echo 'installing into .venv: some minutes, 2.5 GB with everything that tests and documents need'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@

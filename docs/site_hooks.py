@@ -24,7 +24,12 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Show the light or the dark picture as the site's own switch has it, checked by mkdocs."""
+    """Let links to the papers lead to their pages; show the light or the dark picture.
+
+    The site's own switch chooses the picture; both are checked by mkdocs.
+    """
+    for name in PAPERS:
+        markdown = markdown.replace(f"(../{name})", f"({name.lower()})")
     return PICTURE.sub(_both, markdown)
 
 

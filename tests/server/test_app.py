@@ -3,23 +3,27 @@
 import base64
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from fastapi.routing import APIRoute
 from numpy.typing import NDArray
 from PIL import Image
 from tests.draw_digits import DrawDigits
 
 from tenfold.cli import main
 from tenfold.model.reader import Reader
+from tenfold.server.app import create_app
 
 SEVEN = [[[10, 12], [60, 10], [34, 80]]]
 
@@ -241,3 +245,21 @@ def test_ctrl_c_stops_the_server_cleanly(start: Start) -> None:
     assert server.communicate(timeout=30) == ("", "")
     assert server.returncode == 0
     connection.close()
+
+
+def test_a_path_that_takes_no_body_is_not_said_to_take_a_smaller_one(post: Post) -> None:
+    status, answer = post("/read/picture", b"x" * 5000)
+    assert (status, answer["error"]) == (405, "Method Not Allowed")
+
+
+def test_the_documented_endpoints_are_those_of_the_server() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
+    documented = set(re.findall(r"`(GET|POST) (/[a-z/]*)", page))
+    app = create_app(Reader())
+    routes = {
+        (method, route.path)
+        for route in app.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    assert documented == routes

@@ -28,7 +28,7 @@ class Guard:
     Args:
         app: the application to protect.
         host: the name that the server listens on.
-        max_bytes: the largest body for each path, in bytes; 0 for all other paths.
+        max_bytes: the largest body for each path that takes one, in bytes.
     """
 
     def __init__(self, app: ASGIApp, host: str, max_bytes: dict[str, int]) -> None:
@@ -41,13 +41,14 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        left = limit = self._max_bytes.get(scope["path"], 0)
+        limit = self._max_bytes.get(scope["path"])
+        left = limit or 0
 
         async def receive_bounded() -> Message:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
-            if left < 0:
+            if limit is not None and left < 0:
                 raise HTTPException(413, too_large(limit))
             return message
 
@@ -60,7 +61,7 @@ class Guard:
         app = JSONResponse({"error": rejection[1]}, rejection[0]) if rejection else self._app
         await app(scope, receive_bounded, send_guarded)
 
-    def _rejection(self, headers: Headers, limit: int) -> tuple[int, str] | None:
+    def _rejection(self, headers: Headers, limit: int | None) -> tuple[int, str] | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_allowed(host):
             return (
@@ -71,7 +72,8 @@ class Guard:
         if origin is not None and urlsplit(origin).netloc != host:
             return 403, f"requests from other websites are rejected. Received: {origin[:100]!r}"
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > limit:
+        # other paths read no body: the application answers 404 or 405
+        if limit is not None and (not length.isdecimal() or int(length) > limit):
             return 413, too_large(limit)
         return None
 

@@ -87,7 +87,8 @@ def test_the_table_is_of_the_model_whose_test_set_was_scored_last() -> None:
 def test_the_project_has_every_measurement_of_its_newest_model() -> None:
     newest = newest_model(Store("reading").rows())
     assert {f"corrupted: {kind}" for kind in KINDS} <= {row["measurement"] for row in newest}
-    assert {"hwd1000", "mnist:test rendered"} <= {row["measurement"] for row in newest}
+    strings = {"strings: touching pairs", "strings: amounts", "strings: unipen"}
+    assert {"hwd1000", "optdigits:test", *strings} <= {row["measurement"] for row in newest}
 
 
 def test_images_of_no_digit_are_reproducible(test_set: Dataset) -> None:
