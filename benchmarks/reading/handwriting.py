@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 OPTDIGITS, SEMEION = "optdigits.npz", "semeion.npz"
 SEMEION_TEST = 796  # the first row of its second 40 people; the first 40 may be trained on
 GreyImage = NDArray[np.uint8]  # [height, width] of any size, ink on paper
+Ink = NDArray[np.float32]  # [height, width] in 0-1
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,25 @@ def rendered_test_set(count: int) -> LabelledImages:
 def render(image: Images, random: np.random.Generator) -> GreyImage:
     """Render one of MNIST's digits dark on a bright canvas of random size, place and pen."""
     scale = float(random.uniform(1.5, 12))
+    # An edge of a pixel or two; a level off one half draws with a wider or a narrower pen.
+    ink = enlarge(image, scale, float(random.uniform(0.35, 0.55)), blur=0.3, edge=1.5)
+    height, width = (int(side * random.uniform(1, 2)) for side in ink.shape)
+    canvas = np.zeros((height, width), np.float32)
+    top, left = (int(random.integers(0, room + 1)) for room in np.subtract(canvas.shape, ink.shape))
+    canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return np.rint(255 * (1 - canvas)).astype(np.uint8)
+
+
+def enlarge(image: Images, scale: float, level: float, *, blur: float, edge: float) -> Ink:
+    """Enlarge one of MNIST's digits smoothly, two pixels of paper around it.
+
+    Args:
+        image: uint8 [28, 28], ink bright.
+        scale: pixels for each of its pixels.
+        level: where the outline is, as a share of full ink; a higher one makes a thinner pen.
+        blur: one standard deviation, in pixels of the image.
+        edge: pixels from paper to full ink.
+    """
     large = cv2.resize(
         np.pad(image, 2).astype(np.float32) / 255,
         None,
@@ -109,11 +129,6 @@ def render(image: Images, random: np.random.Generator) -> GreyImage:
         fy=scale,
         interpolation=cv2.INTER_CUBIC,
     )
-    large = cv2.GaussianBlur(large, (0, 0), 0.3 * scale)
-    # An edge of a pixel or two; a level off one half draws with a wider or a narrower pen.
-    ink = np.clip(0.5 + (large - random.uniform(0.35, 0.55)) * scale / 1.5, 0, 1)
-    height, width = (int(side * random.uniform(1, 2)) for side in ink.shape)
-    canvas = np.zeros((height, width), np.float32)
-    top, left = (int(random.integers(0, room + 1)) for room in np.subtract(canvas.shape, ink.shape))
-    canvas[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    return np.rint(255 * (1 - canvas)).astype(np.uint8)
+    large = cv2.GaussianBlur(large, (0, 0), blur * scale)
+    ink: Ink = np.clip(0.5 + (large - level) * scale / edge, 0, 1).astype(np.float32)
+    return ink

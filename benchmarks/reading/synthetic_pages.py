@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.reading.handwriting import enlarge
 from tenfold.data.dataset import Dataset
 
 PAPERS = ("blank", "ruled", "squared")
@@ -71,16 +72,7 @@ def _write(
     """Draw one of MNIST's digits, smoothly enlarged; return its middle and its height."""
     rows, columns = np.flatnonzero((image > 64).any(1)), np.flatnonzero((image > 64).any(0))
     scale = tall / 20
-    big = cv2.resize(
-        np.pad(image, 2).astype(np.float32) / 255,
-        None,
-        fx=scale,
-        fy=scale,
-        interpolation=cv2.INTER_CUBIC,
-    )
-    big = cv2.GaussianBlur(big, (0, 0), 0.35 * scale)
-    edge = 2.0  # pixels from paper to ink
-    big = np.clip(0.5 + (big - 0.5) * scale / edge, 0, 1)
+    big = enlarge(image, scale, 0.5, blur=0.35, edge=2)
     top, left = round(middle[1] - big.shape[0] / 2), round(middle[0] - big.shape[1] / 2)
     place = ink[top : top + big.shape[0], left : left + big.shape[1]]
     np.maximum(place, big, out=place)

@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.reading.handwriting import GreyImage
+from benchmarks.reading.handwriting import GreyImage, Ink, enlarge
 from benchmarks.reading.strings import StringImage
 from tenfold.data.dataset import Dataset, Images
 
-Ink = NDArray[np.float32]  # [height, width] in 0-1
 PEN_ON_PAPER = 0.5  # of the ink: what counts as written where two digits are moved together
 
 
@@ -78,15 +77,7 @@ def _shift(scale: float, random: np.random.Generator) -> int:
 
 def _draw(image: Images, scale: float, level: float) -> Ink:
     """Enlarge one of MNIST's digits smoothly and cut off the paper to its left and right."""
-    large = cv2.resize(
-        np.pad(image, 2).astype(np.float32) / 255,
-        None,
-        fx=scale,
-        fy=scale,
-        interpolation=cv2.INTER_CUBIC,
-    )
-    large = cv2.GaussianBlur(large, (0, 0), 0.35 * scale)
-    ink: Ink = np.clip(0.5 + (large - level) * scale / 1.5, 0, 1).astype(np.float32)
+    ink = enlarge(image, scale, level, blur=0.35, edge=1.5)
     columns = np.flatnonzero((ink > PEN_ON_PAPER).any(0))
     return ink[:, max(0, columns[0] - 1) : columns[-1] + 2]
 
