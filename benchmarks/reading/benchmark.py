@@ -4,8 +4,8 @@
 
 MODEL is the shipped one by default. A row is one measurement of one model with one state of the
 code in `tenfold.ink`; or, with `--ocr`, what a general OCR reads in the same strings. The sets of
-other people's handwriting are looked for in `handwriting/`, then in `TENFOLD_SHARED_DATA` or
-`../shared/data`; where they are absent, that part is left out, and a message says so.
+other people's handwriting are looked for in `handwriting/`, then in `handwriting` of the folder
+that `TENFOLD_SHARED_DATA` names; where they are absent, that part is left out, with a message.
 """
 
 import argparse

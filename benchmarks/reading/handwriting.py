@@ -33,10 +33,9 @@ class LabelledImages:
 def shared_folder() -> Path:
     """Return where handwriting that is not in the repository is looked for; it need not exist.
 
-    It is `handwriting` of `TENFOLD_SHARED_DATA`, or of `../shared/data`.
+    It is `handwriting` of `TENFOLD_SHARED_DATA`; without that, the repository's own.
     """
-    shared = os.environ.get("TENFOLD_SHARED_DATA")
-    return (Path(shared) if shared else ROOT.parent / "shared" / "data").resolve() / "handwriting"
+    return Path(os.environ.get("TENFOLD_SHARED_DATA") or ROOT).resolve() / "handwriting"
 
 
 def find_file(name: str) -> Path | None:
