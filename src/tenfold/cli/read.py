@@ -42,6 +42,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="read only this part of each image: left, top, width and height in pixels of the "
         "upright image, or in fractions of it where none is above 1",
     )
+    parser.add_argument(
+        "--marks",
+        action="store_true",
+        help="print points, commas, signs (- + / : =) and gaps between the digits, too",
+    )
     parser.add_argument("--single", action="store_true", help="treat all ink as one digit")
     options.add_threads(parser)
     parser.set_defaults(run=run)
@@ -56,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     reader = options.open_reader(arguments)
     failed = False
     # One by one: each line is printed as soon as its image has been read.
-    outcomes = reader.read_many(sources, arguments.single, batch_size=1, region=region)
+    outcomes = reader.read_many(
+        sources, arguments.single, batch_size=1, region=region, marks=arguments.marks
+    )
     for number, outcome in enumerate(outcomes):
         if arguments.json:
             print(json.dumps(_as_dict(outcome)), flush=True)
@@ -65,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"tenfold: {outcome.error}", file=sys.stderr)
             continue
         if not arguments.json:
-            _print_rows(outcome.name, outcome.reading, len(sources) > 1)
+            _print_rows(outcome.name, outcome.reading, len(sources) > 1, arguments.marks)
         if previews:
             from tenfold.model.reading_preview import save_preview
 
@@ -99,9 +106,15 @@ def _as_dict(outcome: "Outcome") -> dict[str, object]:
     return {"image": outcome.name, **outcome.reading.to_dict()}
 
 
-def _print_rows(name: str, reading: "Reading", named: bool) -> None:
-    if not reading:
-        print(f"tenfold: {name}: no digits found", file=sys.stderr)
-        return
+def _print_rows(name: str, reading: "Reading", named: bool, marks: bool) -> None:
+    """Print the rows, and on stderr what is on the image and not in them."""
     for row in reading.rows:
         print(f"{name}: {row}" if named else row, flush=True)
+    left_out = [note for note in reading.notes if "not read" in note]
+    signs = sum(mark.label != " " for mark in reading.marks)
+    if signs and not marks:
+        left_out.append(f"{signs} marks between digits are not printed; --marks prints them")
+    if not reading:
+        left_out.insert(0, "no digits found")
+    for note in left_out:
+        print(f"tenfold: {name}: {note}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from tenfold.data.dataset import Images
 from tenfold.errors import TenfoldError
-from tenfold.ink.page import find_digits
+from tenfold.ink.single import find_single_digit
 
 NOTE = "the digit of each image was found, scaled and centred as MNIST's are"
 
@@ -18,7 +18,7 @@ def decode_drawing(content: bytes, where: str, notes: set[str]) -> Images:
     Raises:
         TenfoldError: where it cannot be decoded, or has no ink.
     """
-    digits = find_digits(content, single=True, name=where).digits
+    digits = find_single_digit(content, where).digits
     if not digits:
         raise TenfoldError(f"{where}: no ink was found; remove the image, or draw it darker")
     notes.add(NOTE)

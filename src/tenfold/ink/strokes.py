@@ -12,7 +12,7 @@ from tenfold.errors import TenfoldError
 Strokes = Sequence[Sequence[tuple[float, float]]]
 
 MAX_SIDE = 1000  # pixels of the drawing's longer side
-PEN_WIDTH = 3  # pixels
+PEN_WIDTH = 3  # pixels, of the drawing and of what is rendered at any scale
 MARGIN = 8
 MAX_POINTS = 200_000
 # A shorter stroke is a point: a tap whose finger slipped, which, drawn large, would be an accepted
@@ -28,6 +28,7 @@ class Drawing:
         ink: float32 [h, w] in 0-1.
         points: bool [h, w], where the ink is that of points that touch no stroke.
         n_points: how many of them there are.
+        lines: of each stroke its points, float64 [n, 2], x and y in pixels of `ink`.
         scale: units of the strokes for one pixel.
         corner: x and y of the drawing's upper left corner, in the strokes' unit.
         size: width and height of the strokes, in their unit.
@@ -36,9 +37,27 @@ class Drawing:
     ink: NDArray[np.float32]
     points: NDArray[np.bool_]
     n_points: int
+    lines: tuple[NDArray[np.float64], ...]
     scale: float
     corner: tuple[float, float]
     size: tuple[int, int]
+
+    @property
+    def only_points(self) -> bool:
+        """Whether there are points and nothing that was written."""
+        return self.n_points > 0 and bool(self.points[self.ink > 0.3].all())
+
+    def render(self, scale: float) -> NDArray[np.float32]:
+        """Draw the strokes at a scale as dark ink on paper, always with the same pen.
+
+        Args:
+            scale: pixels for one of `ink`.
+
+        Returns:
+            float32 [h, w] in 0-255.
+        """
+        height, width = (max(1, round(side * scale)) for side in self.ink.shape)
+        return 255 * (1 - _draw([line * scale for line in self.lines], (height, width)))
 
 
 def draw_strokes(strokes: Strokes) -> Drawing:
@@ -59,26 +78,33 @@ def draw_strokes(strokes: Strokes) -> Drawing:
         )
     if not lines:
         blank = np.zeros((1, 1), np.float32)
-        return Drawing(blank, blank > 0, 0, 1.0, (0.0, 0.0), (0, 0))
+        return Drawing(blank, blank > 0, 0, (), 1.0, (0.0, 0.0), (0, 0))
     lines = _short_as_points(lines)
     low = np.min([line.min(0) for line in lines], axis=0)
     high = np.max([line.max(0) for line in lines], axis=0)
     longer_side = float((high - low).max())
     zoom = MAX_SIDE / longer_side if longer_side > 0 else 1.0
     width, height = np.ceil((high - low) * zoom).astype(int) + 2 * MARGIN + 1
-    canvas = np.zeros((int(height), int(width)), np.uint8)
-    # Sixteenths of a pixel, as OpenCV draws between pixels.
-    fine = [np.rint(((line - low) * zoom + MARGIN) * 16).astype(np.int32) for line in lines]
-    strokes_drawn = [line for line in fine if len(line) > 1]
-    cv2.polylines(canvas, strokes_drawn, False, 255, PEN_WIDTH, cv2.LINE_AA, 4)
-    written = canvas > 0
-    for (point,) in (line for line in fine if len(line) == 1):
-        cv2.circle(canvas, point.tolist(), PEN_WIDTH * 16, 255, -1, cv2.LINE_AA, 4)
-    points, n_points = _lone_points(canvas > 0, written)
+    placed = tuple((line - low) * zoom + MARGIN for line in lines)
+    canvas = _draw(placed, (int(height), int(width)))
+    written = _draw([line for line in placed if len(line) > 1], canvas.shape)
+    points, n_points = _lone_points(canvas > 0, written > 0)
     x, y = (low - MARGIN / zoom).tolist()
     size = (round(float(high[0] - low[0])), round(float(high[1] - low[1])))
-    ink = canvas.astype(np.float32) / np.float32(255)
-    return Drawing(ink, points, n_points, 1 / zoom, (x, y), size)
+    return Drawing(canvas, points, n_points, placed, 1 / zoom, (x, y), size)
+
+
+def _draw(lines: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw lines, and points as dots, float32 [h, w] in 0-1."""
+    canvas = np.zeros(shape, np.uint8)
+    # Sixteenths of a pixel, as OpenCV draws between pixels.
+    fine = [np.rint(line * 16).astype(np.int32) for line in lines]
+    cv2.polylines(
+        canvas, [line for line in fine if len(line) > 1], False, 255, PEN_WIDTH, cv2.LINE_AA, 4
+    )
+    for (point,) in (line for line in fine if len(line) == 1):
+        cv2.circle(canvas, point.tolist(), PEN_WIDTH * 16, 255, -1, cv2.LINE_AA, 4)
+    return canvas.astype(np.float32) / np.float32(255)
 
 
 def _lone_points(

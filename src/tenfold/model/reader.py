@@ -2,25 +2,33 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Real
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.errors import TenfoldError
 from tenfold.ink.image import AnyImage
-from tenfold.ink.page import FoundDigit, Page, find_digits, find_stroked_digits
+from tenfold.ink.page import FoundDigit, Page
 from tenfold.ink.region import Region
-from tenfold.ink.strokes import Strokes
+from tenfold.ink.single import find_single_digit, find_single_drawn
+from tenfold.ink.strokes import Drawing, Strokes, draw_strokes
 from tenfold.model.file import Model, Predictions, open_model
+from tenfold.model.page_finder import find_drawn_page, find_page
+from tenfold.model.page_network import N_DIGITS, PageNetwork
 from tenfold.model.reading import Alternative, Digit, Outcome, Reading
 
 __all__ = ["SHIPPED", "Digit", "Outcome", "Reader", "Reading", "Source"]
 
 SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
+DIGIT_NAMES = tuple("0123456789")
+PAGE_SHARE = 0.65  # of the page network, where it and the classifier judge one digit
+MIN_COMBINED = 0.75
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,11 @@ class Reader:
             raise TenfoldError(f"min_confidence: must be 0-1. Received: {min_confidence!r}")
         self.model: Model = open_model(os.path.expanduser(model), threads)
         self.min_confidence: float = min_confidence
+        self._threads: int | None = threads
+
+    @cached_property
+    def _page_network(self) -> PageNetwork:
+        return PageNetwork(threads=self._threads)
 
     def read(
         self,
@@ -66,6 +79,7 @@ class Reader:
         single: bool = False,
         name: str = "image",
         region: Region | None = None,
+        marks: bool = False,
     ) -> Reading:
         """Read the digits of an image.
 
@@ -77,14 +91,15 @@ class Reader:
             region: read only this rectangle: x, y, width and height in pixels of the upright
                 image, or in fractions of its sides where none of the four is above 1. Boxes stay
                 in pixels of the whole image.
+            marks: have points, commas, signs and gaps in the text, too.
 
         Raises:
             TenfoldError: where the image cannot be read, or the region is empty or reaches beyond
                 it.
         """
-        return self._predict([find_digits(image, single, name, region)])[0]
+        return self._predict([self._find(image, single, name, region)], marks)[0]
 
-    def read_strokes(self, strokes: Strokes, single: bool = False) -> Reading:
+    def read_strokes(self, strokes: Strokes, single: bool = False, marks: bool = False) -> Reading:
         """Read digits from strokes.
 
         Args:
@@ -93,11 +108,12 @@ class Reader:
                 over less than 4 pixels (0.005 of the area) is a point: rejected alone, and ignored
                 beside writing.
             single: treat all strokes as one digit.
+            marks: have points, commas, signs and gaps in the text, too.
 
         Raises:
             TenfoldError: where a stroke is not a list of points.
         """
-        return self._predict([find_stroked_digits(strokes, single)])[0]
+        return self._predict([self._find_drawn(draw_strokes(strokes), single)], marks)[0]
 
     def read_many(
         self,
@@ -105,6 +121,7 @@ class Reader:
         single: bool = False,
         batch_size: int = 64,
         region: Region | None = None,
+        marks: bool = False,
     ) -> Iterator[Outcome]:
         """Read many images, predicting the digits of `batch_size` images at once.
 
@@ -116,6 +133,7 @@ class Reader:
             single: treat all ink of an image as one digit.
             batch_size: images per call of the model.
             region: read only this rectangle of each (see `read`).
+            marks: have points, commas, signs and gaps in the texts, too.
 
         Returns:
             The outcomes in the order of the images, each with the image's name: its path, its
@@ -129,7 +147,7 @@ class Reader:
             raise TenfoldError(f"images: must be a list of images. Received: {images!r:.100}")
         if not isinstance(batch_size, int) or batch_size < 1:
             raise TenfoldError(f"batch_size: must be at least 1. Received: {batch_size!r}")
-        return self._read_batches(images, single, batch_size, region)
+        return self._read_batches(images, single, batch_size, region, marks)
 
     def _read_batches(
         self,
@@ -137,24 +155,59 @@ class Reader:
         single: bool,
         batch_size: int,
         region: Region | None,
+        marks: bool,
     ) -> Iterator[Outcome]:
         found: list[tuple[str, Page | TenfoldError]] = []
         for number, image in enumerate(images, 1):
-            found.append(_find(image, number, single, region))
+            found.append(self._find_one(image, number, single, region))
             del image  # while its digits are predicted
             if len(found) == batch_size:
-                yield from self._outcomes(found)
+                yield from self._outcomes(found, marks)
                 found = []
-        yield from self._outcomes(found)
+        yield from self._outcomes(found, marks)
 
-    def _outcomes(self, found: list[tuple[str, Page | TenfoldError]]) -> list[Outcome]:
-        readings = iter(self._predict([page for _, page in found if isinstance(page, Page)]))
+    def _outcomes(self, found: list[tuple[str, Page | TenfoldError]], marks: bool) -> list[Outcome]:
+        pages = [page for _, page in found if isinstance(page, Page)]
+        readings = iter(self._predict(pages, marks))
         return [
             Outcome(name, next(readings)) if isinstance(page, Page) else Outcome(name, None, page)
             for name, page in found
         ]
 
-    def _predict(self, pages: list[Page]) -> list[Reading]:
+    def _find(self, image: AnyImage, single: bool, name: str, region: Region | None) -> Page:
+        if single:
+            return find_single_digit(image, name, region)
+        return find_page(self._page_network, image, name, region)
+
+    def _find_one(
+        self, image: AnyImage | Source, number: int, single: bool, region: Region | None
+    ) -> tuple[str, Page | TenfoldError]:
+        """Find an image's digits; return its name and them, or its name and what went wrong."""
+        name = f"image {number}"
+        if isinstance(image, Source):
+            name = image.name
+        elif isinstance(image, str | PathLike):
+            name = str(image)
+        try:
+            opened = image.image() if isinstance(image, Source) else image
+            return name, self._find(opened, single, name, region)
+        except TenfoldError as error:
+            return name, error
+
+    def _find_drawn(self, drawing: Drawing, single: bool) -> Page:
+        if single or drawing.only_points:
+            page = find_single_drawn(drawing)
+        else:
+            page = find_drawn_page(self._page_network, drawing)
+        if not drawing.only_points:
+            return page
+        points = (
+            replace(digit, is_point=True, notes=(*digit.notes, "a point: too small for a digit"))
+            for digit in page.digits
+        )
+        return replace(page, digits=tuple(points))
+
+    def _predict(self, pages: list[Page], marks: bool) -> list[Reading]:
         if not pages:
             return []
         predictions = self.model.predict(np.concatenate([page.images for page in pages]))
@@ -164,17 +217,20 @@ class Reader:
                 self._digit(found, predictions, start + index)
                 for index, found in enumerate(page.digits)
             ]
-            readings.append(Reading(digits, page))
+            readings.append(Reading(digits, page, marks))
             start += len(digits)
         return readings
 
     def _digit(self, found: FoundDigit, predictions: Predictions, index: int) -> Digit:
         probabilities = predictions.probabilities[index]
+        accepted = bool(predictions.accepted[index]) and not found.is_point
+        if found.evidence is not None and self.model.classes == DIGIT_NAMES:
+            probabilities = combine(found.evidence, probabilities, accepted)
+            accepted = float(probabilities.max()) >= MIN_COMBINED
         order = np.argsort(-probabilities, kind="stable")[: ALTERNATIVES + 1].tolist()
         best, *others = (
             Alternative(self.model.classes[label], float(probabilities[label])) for label in order
         )
-        accepted = bool(predictions.accepted[index]) and not found.is_point
         return Digit(
             best.label,
             best.probability,
@@ -188,17 +244,24 @@ class Reader:
         )
 
 
-def _find(
-    image: AnyImage | Source, number: int, single: bool, region: Region | None
-) -> tuple[str, Page | TenfoldError]:
-    """Find an image's digits; return its name and them, or its name and what went wrong."""
-    name = f"image {number}"
-    if isinstance(image, Source):
-        name = image.name
-    elif isinstance(image, str | PathLike):
-        name = str(image)
-    try:
-        opened = image.image() if isinstance(image, Source) else image
-        return name, find_digits(opened, single, name, region)
-    except TenfoldError as error:
-        return name, error
+def combine(
+    evidence: NDArray[np.float32], probabilities: NDArray[np.float32], accepted: bool
+) -> NDArray[np.float32]:
+    """Join what the page network and the classifier say of one digit.
+
+    The page network sees the digit among its neighbours, the classifier sees it cut out and large:
+    they err on different digits. Both are weighed as independent witnesses are, each by its share.
+
+    Args:
+        evidence: float32 [11], of each digit and of anything else.
+        probabilities: float32 [10], of each digit.
+        accepted: whether the classifier takes it for a digit.
+
+    Returns:
+        float32 [10]; what is left to 1 is the probability that it is no digit.
+    """
+    none = 0.1 if accepted else 0.6
+    second = np.append(probabilities * (1 - none), none)
+    log = PAGE_SHARE * np.log(evidence + 1e-4) + (1 - PAGE_SHARE) * np.log(second + 1e-4)
+    joined = np.exp(log - log.max())
+    return np.asarray((joined / joined.sum())[:N_DIGITS], np.float32)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from tenfold.data.dataset import Images
 from tenfold.errors import TenfoldError
-from tenfold.ink.page import Box, Page
+from tenfold.ink.page import Box, FoundMark, Page
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,12 +63,7 @@ class Digit:
                 {"label": one.label, "probability": round(one.probability, 6)}
                 for one in self.alternatives
             ],
-            "box": {
-                "x": self.box.x,
-                "y": self.box.y,
-                "width": self.box.width,
-                "height": self.box.height,
-            },
+            "box": _box_to_dict(self.box),
             "row": self.row,
             "notes": list(self.notes),
         }
@@ -77,24 +74,62 @@ class Reading(tuple[Digit, ...]):
 
     Args:
         digits: the predicted digits.
-        page: the segmented image.
+        page: what was found on the image.
+        with_marks: whether the text has the marks and gaps between the digits.
     """
 
     page: Page
+    with_marks: bool
 
-    def __new__(cls, digits: Iterable[Digit], page: Page) -> Self:
-        """Join the segmented image and its digits."""
+    def __new__(cls, digits: Iterable[Digit], page: Page, with_marks: bool = False) -> Self:
+        """Join what was found on the image and its digits."""
         reading = super().__new__(cls, digits)
         reading.page = page
+        reading.with_marks = with_marks
         return reading
 
     @property
+    def marks(self) -> tuple[FoundMark, ...]:
+        """Points, commas, signs and gaps between the digits, in reading order."""
+        return self.page.marks
+
+    @property
     def rows(self) -> list[str]:
-        """Each row as a string, `?` where the prediction is rejected."""
+        """Each row as a string, `?` where the prediction is rejected; marks where asked for."""
         rows: dict[int, str] = {}
+        marks = list(self.marks) if self.with_marks else []
+        for place, digit in enumerate(self):
+            text = ""
+            while marks and marks[0].before <= place:
+                mark = marks.pop(0)
+                if mark.row == digit.row:
+                    text += mark.label
+                else:
+                    rows[mark.row] = rows.get(mark.row, "") + mark.label
+            text += digit.label if digit.accepted else "?"
+            rows[digit.row] = rows.get(digit.row, "") + text
+        for mark in marks:
+            rows[mark.row] = rows.get(mark.row, "") + mark.label
+        return [rows[row] for row in sorted(rows)]
+
+    @property
+    def row_probabilities(self) -> list[float]:
+        """How probably each whole row is right, 0-1; 0 where one of its digits is rejected."""
+        rows: dict[int, float] = {}
         for digit in self:
-            rows[digit.row] = rows.get(digit.row, "") + (digit.label if digit.accepted else "?")
-        return list(rows.values())
+            sure = digit.probability if digit.accepted else 0.0
+            rows[digit.row] = rows.get(digit.row, 1.0) * sure
+        return [rows[row] for row in sorted(rows)]
+
+    @property
+    def probability(self) -> float:
+        """How probably all of it is right, 0-1; 0 where a digit is rejected or none was found."""
+        return float(np.prod(self.row_probabilities)) if self else 0.0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the image as a whole, and what was found and is not in the text."""
+        return self.page.notes
 
     @property
     def text(self) -> str:
@@ -129,7 +164,11 @@ class Reading(tuple[Digit, ...]):
         """Give everything but the images as plain values, ready for JSON."""
         return {
             "rows": self.rows,
+            "probability": round(self.probability, 6),
+            "row_probabilities": [round(value, 6) for value in self.row_probabilities],
             "digits": [digit.to_dict() for digit in self],
+            "marks": [_mark_to_dict(mark) for mark in self.marks],
+            "notes": list(self.notes),
             "width": self.page.size[0],
             "height": self.page.size[1],
         }
@@ -141,6 +180,20 @@ class Reading(tuple[Digit, ...]):
         from tenfold.model.reading_html import reading_html
 
         return reading_html(self)
+
+
+def _mark_to_dict(mark: FoundMark) -> dict[str, Any]:
+    return {
+        "label": mark.label,
+        "probability": round(mark.probability, 6),
+        "box": _box_to_dict(mark.box),
+        "row": mark.row,
+        "before": mark.before,
+    }
+
+
+def _box_to_dict(box: Box) -> dict[str, int]:
+    return {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
 
 
 @dataclass(frozen=True)

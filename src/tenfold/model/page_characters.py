@@ -1,0 +1,136 @@
+"""Find the characters of a whole page: the page network at every scale, each place once."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.model.page_network import (
+    MAX_SIZE,
+    MIN_SIZE,
+    N_DIGITS,
+    OTHER,
+    Characters,
+    PageNetwork,
+    join,
+)
+
+Grey = NDArray[np.float32]
+MAX_SIDE = 1600  # pixels of the longer side at the finest scale
+MAX_ENLARGED = 2.0  # nothing is looked at larger than that: there is no more in it
+MIN_SIDE = 24  # pixels of the longer side at the coarsest scale: one digit fills it
+MIN_SCORE = 0.3
+SAME = 0.5  # intersection over union, or over the smaller box: it is one character
+INSIDE = 0.75
+# What is so many times smaller or larger than the page's digits has to be sure of itself.
+MAX_RATIO, SURE = 2.2, 0.85
+MAX_CHARACTERS = 4000  # on a page; of more, the surest
+MARK_REACH = 2.0  # heights of a digit: a mark further from every character is none
+
+
+def scales(size: tuple[int, int]) -> list[float]:
+    """Return the scales at which a page of this size (height, width) is looked at, finest first."""
+    longer = max(size)
+    scale = min(MAX_ENLARGED, MAX_SIDE / longer)
+    found = [scale]
+    while longer * found[-1] / 2 >= MIN_SIDE:
+        found.append(found[-1] / 2)
+    return found
+
+
+def find_characters(
+    network: PageNetwork, render: Callable[[float], Grey], size: tuple[int, int]
+) -> Characters:
+    """Find the characters of a page.
+
+    Args:
+        network: finds them at one scale.
+        render: returns the page at a scale, float32 [h, w] in 0-255.
+        size: height and width of the page at scale 1.
+
+    Returns:
+        What was found, each once, in pixels of the page at scale 1.
+    """
+    every = scales(size)
+    parts = []
+    for scale in every:
+        found = network.find(render(scale))
+        found = found[found.scores >= MIN_SCORE]
+        tall = found.heights
+        # The finest scale has what is smaller still, the coarsest what is larger.
+        low = MIN_SIZE * (0.6 if scale == every[0] else 0.95)
+        high = MAX_SIZE * (1.5 if scale == every[-1] else 1.0)
+        fits = (tall >= low) & (tall <= high) & ~found.marks
+        characters = _once(found[fits])
+        marks = _near(found[found.marks], characters)
+        parts += [characters.scaled(1 / scale), marks.scaled(1 / scale)]
+    return _of_one_size(_once(join(parts)))
+
+
+def _of_one_size(found: Characters) -> Characters:
+    """Drop what is far from the size of the page's digits, unless it is sure to be one.
+
+    The size is where most of the evidence is: the grain of paper and the edges of things look a
+    little like characters at a scale of their own.
+    """
+    digits = is_digit(found) & ~found.marks
+    if not digits.any():
+        return found
+    worth = (found.scores * found.probabilities.max(1)) ** 4 * digits
+    tall = np.log(np.maximum(found.heights, 1))
+    near = np.abs(tall[:, None] - tall[digits][None]) < np.log(1.5)
+    support = near @ worth[digits]
+    size = tall[np.argmax(np.where(digits, support, -1))]
+    other_size = np.abs(tall - size) > np.log(MAX_RATIO)
+    sure = digits & (found.scores * found.probabilities.max(1) >= SURE)
+    return found[~other_size | sure | found.marks]
+
+
+def resized(grey: Grey) -> Callable[[float], Grey]:
+    """Return what renders an image at a scale."""
+
+    def render(scale: float) -> Grey:
+        size = [max(1, round(side * scale)) for side in grey.shape]
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        return np.asarray(cv2.resize(grey, (size[1], size[0]), interpolation=how), np.float32)
+
+    return render
+
+
+def _near(marks: Characters, characters: Characters) -> Characters:
+    """Keep the marks beside a character of this scale."""
+    if not len(marks) or not len(characters):
+        return marks[np.zeros(len(marks), np.bool_)]
+    gaps = np.maximum(
+        characters.boxes[None, :, :2] - marks.boxes[:, None, 2:],
+        marks.boxes[:, None, :2] - characters.boxes[None, :, 2:],
+    ).max(2)
+    return marks[(gaps <= MARK_REACH * characters.heights[None]).any(1)]
+
+
+def _once(found: Characters) -> Characters:
+    """Of those that are one, keep the surest."""
+    worth = found.scores * (0.5 + 0.5 * found.probabilities.max(1, initial=0))
+    worth = worth * np.where(found.probabilities.argmax(1) == OTHER, 0.8, 1.0)
+    order = np.argsort(-worth, kind="stable")[:MAX_CHARACTERS]
+    boxes = found.boxes[order]
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    kept: list[int] = []
+    gone = np.zeros(len(order), np.bool_)
+    for place in range(len(order)):
+        if gone[place]:
+            continue
+        kept.append(int(order[place]))
+        low = np.maximum(boxes[place, :2], boxes[:, :2])
+        high = np.minimum(boxes[place, 2:], boxes[:, 2:])
+        inner = np.prod(np.maximum(high - low, 0), axis=1)
+        union = areas + areas[place] - inner
+        small = np.minimum(areas, areas[place])
+        gone |= (inner > SAME * union) | (inner > INSIDE * small)
+    return found[np.array(kept, np.int64)]
+
+
+def is_digit(found: Characters) -> NDArray[np.bool_]:
+    """Return of which a digit is the most probable class, bool [n]."""
+    return np.asarray(found.probabilities.argmax(1) < N_DIGITS)
