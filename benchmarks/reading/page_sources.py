@@ -1,4 +1,4 @@
-"""What the page network learns to read: MNIST's training images and the training halves of others."""
+"""What the page network learns to read: MNIST, and the training halves of other hands."""
 
 from pathlib import Path
 

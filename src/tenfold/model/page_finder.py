@@ -1,6 +1,6 @@
 """Find the digits and marks of a page with the page network, in rows, cut out and normalised."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ CLEAR = 0.6  # a digit of at least this probability says which way up the page i
 MIN_CLEAR = 0.5  # of the characters: with fewer, the page may lie on its side
 BETTER = 1.5  # times as much evidence must another way up have
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
+MAX_MARK_DIGIT = 0.3  # what may be a digit with more than this probability is no mark
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
 
 
@@ -81,7 +82,12 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     luminance = 255 * (1 - drawing.ink)
     preview = make_preview(luminance, drawing.scale, drawing.corner)
     view = _View(0, luminance, found)
-    return _page(view, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
+    page = _page(view, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
+    ignored = drawing.n_points - sum(mark.label in ".:" for mark in page.marks)
+    if ignored <= 0:
+        return page
+    note = f"{ignored} point{'s' if ignored > 1 else ''} ignored"
+    return replace(page, notes=(*page.notes, note))
 
 
 def _right_way_up(network: PageNetwork, luminance: Luminance) -> _View:
@@ -170,11 +176,16 @@ def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[
 
 
 def _likely(found: Characters) -> tuple[Characters, Characters]:
-    """Return the characters and the marks that are worth an answer."""
-    is_mark_class = np.isin(found.probabilities.argmax(1), range(N_DIGITS, OTHER))
-    marks = found[found.marks & is_mark_class & (found.scores >= MIN_OTHER)]
+    """Return the characters and the marks that are worth an answer.
+
+    Whether a stroke is a 1 or a slash is decided by its class, whichever it was found as.
+    """
+    digit = found.probabilities[:, :N_DIGITS].sum(1)
+    best = found.probabilities.argmax(1)
+    is_mark = (best >= N_DIGITS) & (best < OTHER) & (digit < MAX_MARK_DIGIT)
     likely = (found.scores >= MIN_OTHER) | (_digit_probability(found) >= MIN_DIGIT)
-    return found[~found.marks & likely & ~is_mark_class], marks
+    marks = found[is_mark & (found.scores >= MIN_OTHER)]
+    return found[~is_mark & ~found.marks & likely], marks
 
 
 def _digit_probability(found: Characters) -> NDArray[np.float32]:

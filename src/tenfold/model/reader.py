@@ -27,8 +27,11 @@ __all__ = ["SHIPPED", "Digit", "Outcome", "Reader", "Reading", "Source"]
 SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
 DIGIT_NAMES = tuple("0123456789")
-PAGE_SHARE = 0.65  # of the page network, where it and the classifier judge one digit
-MIN_COMBINED = 0.75
+# Where the page network and the classifier judge one digit (`benchmarks.reading.page_confidence`):
+# the share of the page network, the temperature of both together, and how sure they must be.
+PAGE_SHARE, PAGE_TEMPERATURE, MIN_COMBINED = 0.7, 1.0, 0.75
+# How probably something that the classifier accepts, or rejects, is no digit.
+NO_DIGIT_ACCEPTED, NO_DIGIT_REJECTED = 0.1, 0.6
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Reader:
         self._threads: int | None = threads
 
     @cached_property
-    def _page_network(self) -> PageNetwork:
+    def page_network(self) -> PageNetwork:
+        """What finds the digits of whole pages; loaded when it is first needed."""
         return PageNetwork(threads=self._threads)
 
     def read(
@@ -177,7 +181,7 @@ class Reader:
     def _find(self, image: AnyImage, single: bool, name: str, region: Region | None) -> Page:
         if single:
             return find_single_digit(image, name, region)
-        return find_page(self._page_network, image, name, region)
+        return find_page(self.page_network, image, name, region)
 
     def _find_one(
         self, image: AnyImage | Source, number: int, single: bool, region: Region | None
@@ -198,7 +202,7 @@ class Reader:
         if single or drawing.only_points:
             page = find_single_drawn(drawing)
         else:
-            page = find_drawn_page(self._page_network, drawing)
+            page = find_drawn_page(self.page_network, drawing)
         if not drawing.only_points:
             return page
         points = (
@@ -245,23 +249,29 @@ class Reader:
 
 
 def combine(
-    evidence: NDArray[np.float32], probabilities: NDArray[np.float32], accepted: bool
+    evidence: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    accepted: bool,
+    share: float = PAGE_SHARE,
+    temperature: float = PAGE_TEMPERATURE,
 ) -> NDArray[np.float32]:
     """Join what the page network and the classifier say of one digit.
 
     The page network sees the digit among its neighbours, the classifier sees it cut out and large:
-    they err on different digits. Both are weighed as independent witnesses are, each by its share.
+    they err on different digits. Logarithms of their probabilities are averaged.
 
     Args:
         evidence: float32 [11], of each digit and of anything else.
         probabilities: float32 [10], of each digit.
         accepted: whether the classifier takes it for a digit.
+        share: of the page network, 0-1.
+        temperature: divides the logarithms; above 1 it lowers the confidence.
 
     Returns:
         float32 [10]; what is left to 1 is the probability that it is no digit.
     """
-    none = 0.1 if accepted else 0.6
+    none = NO_DIGIT_ACCEPTED if accepted else NO_DIGIT_REJECTED
     second = np.append(probabilities * (1 - none), none)
-    log = PAGE_SHARE * np.log(evidence + 1e-4) + (1 - PAGE_SHARE) * np.log(second + 1e-4)
-    joined = np.exp(log - log.max())
+    log = share * np.log(evidence.clip(1e-4)) + (1 - share) * np.log(second.clip(1e-4))
+    joined = np.exp((log - log.max()) / temperature)
     return np.asarray((joined / joined.sum())[:N_DIGITS], np.float32)

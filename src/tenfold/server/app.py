@@ -96,7 +96,6 @@ def _to_dict(reading: Reading, reader: Reader) -> dict[str, Any]:
         "text": reading.text,
         **content,
         "classes": list(reader.model.classes),
-        "notes": list(reading.page.notes),
     }
 
 
