@@ -157,7 +157,7 @@ def _warp(
 
 
 def _without_ink(small: Luminance) -> Luminance:
-    side = max(3, round(0.06 * max(small.log.shape))) | 1
+    side = max(3, round(0.06 * max(small.shape))) | 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel), np.float32)
 

@@ -15,7 +15,9 @@ from tenfold.ink.page import FoundDigit, Page, find_digits, find_stroked_digits
 from tenfold.ink.region import Region
 from tenfold.ink.strokes import Strokes
 from tenfold.model.file import Model, Predictions, open_model
+from tenfold.model.forms import FormReading, read_form
 from tenfold.model.reading import Alternative, Digit, Outcome, Reading
+from tenfold.model.template import Template
 
 __all__ = ["SHIPPED", "Digit", "Outcome", "Reader", "Reading", "Source"]
 
@@ -98,6 +100,23 @@ class Reader:
             TenfoldError: where a stroke is not a list of points.
         """
         return self._predict([find_stroked_digits(strokes, single)])[0]
+
+    def read_fields(self, image: AnyImage, template: Template, name: str = "image") -> FormReading:
+        """Read the fields of a filled-in form, one value a field.
+
+        Args:
+            image: as in `read`; a scan or a photo of the form.
+            template: the fields (see `Template.load`).
+            name: its name in error messages; a path has its own.
+
+        Returns:
+            The value of each field; one in which a digit is rejected, or whose probability is
+            below `min_confidence`, is not accepted.
+
+        Raises:
+            TenfoldError: where the image cannot be read, or does not fit the template.
+        """
+        return read_form(image, template, self.read, name, self.min_confidence)
 
     def read_many(
         self,
