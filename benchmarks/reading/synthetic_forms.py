@@ -1,8 +1,8 @@
 """Synthetic scans of a made-up form, filled in with MNIST's digits, with the true values.
 
-The form has what forms have: boxes, a comb, a line, a frame, pale boxes and a shaded field. A scan
-is turned by up to 3 degrees, shifted and scaled, on a bright or a dark scanner bed, with blur, noise
-and JPEG.
+The form has what forms have: boxes, a comb, a line, a frame, pale boxes and a shaded field; now and
+then a digit is written across a line. A scan is turned by up to 3 degrees, shifted and scaled, on a
+bright or a dark scanner bed, with blur, noise and JPEG.
 """
 
 import io
@@ -134,15 +134,15 @@ def filled_forms(digits: Dataset, count: int, seed: int = 0) -> Iterator[FilledF
 def _fill(empty: GreyImage, digits: Dataset, random: np.random.Generator) -> FilledForm:
     page = empty.astype(np.float32)
     pen, level = random.uniform(15, 80), random.uniform(0.42, 0.55)
-    size = random.uniform(0.58, 0.72) * CELL
+    size = random.uniform(0.58, 0.8) * CELL
     values = {}
     for name, field in FIELDS.items():
         chosen = random.choice(len(digits), field.n_digits, replace=False)
         values[name] = "".join(map(str, digits.require_labels()[chosen].tolist()))
         for place, index in enumerate(chosen.tolist()):
             ink = enlarge(digits.images[index], size / 20, level, blur=0.35, edge=1.5)
-            x = field.corner[0] + (place + 0.5) * CELL + random.normal(0, 0.04) * CELL
-            y = field.corner[1] + 4 + 0.5 * CELL + random.normal(0, 0.04) * CELL
+            x = field.corner[0] + (place + 0.5) * CELL + random.normal(0, 0.07) * CELL
+            y = field.corner[1] + 4 + 0.5 * CELL + random.normal(0, 0.07) * CELL
             top, left = round(y - ink.shape[0] / 2), round(x - ink.shape[1] / 2)
             part = page[top : top + ink.shape[0], left : left + ink.shape[1]]
             part += np.minimum(pen - part, 0) * ink

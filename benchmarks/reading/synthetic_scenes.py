@@ -146,13 +146,12 @@ def _camera(
             random.integers(2) + np.array([0, 2]) if random.random() < 0.5
             else (random.integers(4) + np.array([0, 1])) % 4
         )  # fmt: skip
-        scale = 1.0
         out = {int(side) for side in sides}
         if {0, 2} <= out or {1, 3} <= out:  # opposite: it must be larger than the photo
             axis = 0 if 0 in out else 1
             scale = 1.25 * SIZE[axis] / (high - low)[axis]
-            middle = np.array(SIZE) / 2
-            zoom = np.array([[scale, 0, middle[0] * (1 - scale)], [0, scale, middle[1] * (1 - scale)], [0, 0, 1]])  # fmt: skip
+            zoom = np.eye(3)
+            zoom[:2] = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), 0, scale)
             matrix = zoom @ matrix
             seen = cv2.perspectiveTransform(corners, matrix)[0]
             shift = np.array(SIZE) / 2 - (seen.max(0) + seen.min(0)) / 2

@@ -45,6 +45,7 @@ __all__ = [
     "Reader",
     "Run",
     "StopTraining",
+    "Template",
     "TenfoldError",
     "bench",
     "compare",

@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ink.edges import MIN_SIDE, Quadrilateral, find_quadrilateral, refine_sides, small_log
+from tenfold.ink.edges import small_log
 from tenfold.ink.image import WORK_SIDE, Luminance
+from tenfold.ink.quadrilateral import Quadrilateral, find_quadrilateral, refine_sides
 
+MIN_SIDE = 240  # pixels of the image's shorter side: a smaller one is a crop of a line
 NOTE = "sheet found: perspective corrected"
 FOCAL = 0.8  # of the photo's longer side, as a phone's main camera has (26 to 30 mm of film)
 NEAREST = 1.5  # of the image's longer side: how near a vanishing point may be
@@ -127,6 +129,9 @@ def find_sheet(luminance: Luminance) -> Sheet | None:
          [0, 0, 1]]
     )  # fmt: skip
     corners = _upright(_complete(found, view, (width, height)))
+    beyond = np.abs(corners - (width / 2, height / 2)).max() > 1.5 * max(width, height)
+    if beyond or not cv2.isContourConvex(corners.astype(np.float32)):
+        return None
     aspect = _aspect(corners, view)
     corners = corners * small.scale
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
