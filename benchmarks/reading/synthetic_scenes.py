@@ -47,16 +47,20 @@ class Scene:
     framing: str
 
 
-def make_scene(digits: Dataset, seed: int, quarter_turns: int = 0) -> Scene:
+def make_scene(
+    digits: Dataset, seed: int, quarter_turns: int = 0, framing: str | None = None
+) -> Scene:
     """Write digits on a sheet, put it on a table and photograph it.
 
     Args:
         digits: what is written is drawn from these.
         seed: decides everything; consecutive seeds go through the tables.
         quarter_turns: by how many quarters, clockwise, the sheet is turned.
+        framing: one of `FRAMINGS`; by default seeds go through them.
     """
     random = np.random.default_rng(seed)
-    table, framing = TABLES[seed % len(TABLES)], FRAMINGS[seed // len(TABLES) % len(FRAMINGS)]
+    table = TABLES[seed % len(TABLES)]
+    framing = framing or FRAMINGS[seed // len(TABLES) % len(FRAMINGS)]
     aspect = FORMATS[list(FORMATS)[int(random.integers(len(FORMATS)))]]
     sheet, rows = _written_sheet(digits, aspect, random)
     height, width = sheet.shape

@@ -52,7 +52,8 @@ def test_another_form_does_not_fit(reference: Reference) -> None:
 
 def test_a_page_full_of_ink_does_not_fit_by_chance(reference: Reference) -> None:
     page = empty_form().astype(np.float32)
-    hatched = page.copy()
-    hatched[280:1500, ::4] = 20
-    alignment = reference.align(hatched)
-    assert alignment is None or alignment.fit_near(region_of("customer")) < 0.7
+    page[280:1500] = 255  # the fields, and what is printed between them, are gone
+    page[280:1500, ::12] = 20
+    page[280:1500:12] = 20
+    alignment = align(reference, page)
+    assert alignment.fit_near(region_of("customer")) < 0.5

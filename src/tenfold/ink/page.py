@@ -21,6 +21,7 @@ from tenfold.ink.segments import (
     rotated,
     single_segment,
 )
+from tenfold.ink.sheet import CORNERS, NOTE, Sheet, find_sheet
 from tenfold.ink.strokes import Strokes, draw_strokes
 
 MIN_ROTATION = 2.0  # degrees; a smaller rotation of the page is not corrected
@@ -114,10 +115,13 @@ def find_digits(
         TenfoldError: where the image cannot be read, or the region is not a part of it.
     """
     decoded = decode(image, name, region)
-    ink = find_ink(decoded.luminance)
-    ink = replace(ink, notes=(*decoded.notes, *ink.notes))
+    sheet = None if region is not None else find_sheet(decoded.luminance)
+    straight = decoded.luminance if sheet is None else sheet.straighten(decoded.luminance)
+    ink = find_ink(straight)
+    notes = decoded.notes if sheet is None else (*decoded.notes, NOTE)
+    ink = replace(ink, notes=(*notes, *ink.notes))
     preview = _preview(decoded.luminance, decoded.scale, decoded.corner)
-    return _page(ink, single, decoded.size, preview, decoded.scale)
+    return _page(ink, single, decoded.size, preview, decoded.scale, sheet=sheet)
 
 
 def find_stroked_digits(strokes: Strokes, single: bool = False) -> Page:
@@ -162,8 +166,12 @@ def _page(
     scale: float,
     pen: float | None = None,
     min_height: float = MIN_DIGIT_HEIGHT,
+    sheet: Sheet | None = None,
 ) -> Page:
-    """Segment ink into digits in reading order; `scale` and the preview's corner place them."""
+    """Segment ink into digits in reading order.
+
+    The sheet, where there is one, then `scale` and the preview's corner place them.
+    """
     corner = preview.corner
     segments = single_segment(ink.mask) if single else find_segments(ink.mask, min_height)
     angle = 0.0 if single else page_angle(segments)
@@ -176,12 +184,23 @@ def _page(
     for row, indices in enumerate(reading_order(segments, angle)):
         for segment in (segments[index] for index in indices):
             normalised = normalise(_crop(segment, ink, angle), pen)
-            left, top = corner[0] + segment.x * scale, corner[1] + segment.y * scale
-            sides = (segment.width * scale, segment.height * scale)
-            box = Box(*(round(value) for value in (left, top, *sides)))
+            left, top, width, height = _place(segment, sheet)
+            left, top = corner[0] + left * scale, corner[1] + top * scale
+            box = Box(*(round(value) for value in (left, top, width * scale, height * scale)))
             digit_notes = (*notes, *segment.notes, *normalised.notes)
             digits.append(FoundDigit(normalised.image, box, row, digit_notes))
     return Page(tuple(digits), size, notes, preview)
+
+
+def _place(segment: Segment, sheet: Sheet | None) -> tuple[float, float, float, float]:
+    """Return left, top, width and height of a segment in the image."""
+    left, top, width, height = segment.x, segment.y, segment.width, segment.height
+    if sheet is None:
+        return left, top, width, height
+    corners = CORNERS * (width, height) + (left, top)
+    places = sheet.to_image(corners)
+    x, y = places.min(axis=0).tolist()
+    return (x, y, *np.ptp(places, axis=0).tolist())
 
 
 def _preview(luminance: Luminance, scale: float, corner: tuple[float, float]) -> Preview:
