@@ -13,7 +13,6 @@ from tests.draw_digits import DrawDigits
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.run.folder import RunFolder
 
-
 FORMS = 3  # the seed of the first form: every value of it is accepted, not so of the next
 
 
@@ -56,7 +55,8 @@ def workshop(
 
     `train.csv`, `test.csv` and the labelled `holdout.csv` in Kaggle's layout, `emnist-train.csv`
     with rows and columns exchanged, `page.jpg` with two rows of digits and a star, `forms/` and
-    `form.pdf` with the same, the empty form `form.png` and `scans/` of it, filled in, `drawings/` with a folder a digit, and the run `runs/quick-mnist-1`.
+    `form.pdf` with the same, the empty form `form.png` and `scans/` of it, filled in but for a
+    broken one, `drawings/` with a folder a digit, and the run `runs/quick-mnist-1`.
     """
     folder = tmp_path_factory.mktemp("workshop")
     write_csv(folder / "train.csv", train_set.subset(np.arange(600)), labelled=True)
