@@ -62,12 +62,13 @@ class Reading(Benchmark):
         return tables.tables(newest, newest_ocr(rows)) if newest else ""
 
     def charts(self, rows: list[Row], folder: Path) -> str:
-        """Draw the grid of perturbations, the misclassified digits and the failed strings."""
-        from benchmarks.reading import charts, failure_charts
+        """Draw the grid of perturbations, what failed, and the documents' pictures of forms."""
+        from benchmarks.reading import charts, failure_charts, form_pictures
 
         newest = newest_model(rows)
         if not newest:
             return ""
+        form_pictures.draw(folder)
         drawn = (
             charts.draw(newest, load("mnist:test"), _rendered_images, folder),
             failure_charts.draw(newest, string_sets.synthetic_sets(), folder),

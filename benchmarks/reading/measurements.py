@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.core.store import Row, log
-from benchmarks.reading import corruptions, non_digits, perturbations, unipen
+from benchmarks.reading import corruptions, forms, non_digits, perturbations, unipen
 from benchmarks.reading.counting import count_strings
 from benchmarks.reading.handwriting import (
     GreyImage,
@@ -48,6 +48,8 @@ def measurements() -> dict[str, Measurement]:
             found[f"strings: {name}, single"] = partial(
                 read_strings, make=make_strings, single=True
             )
+    found["forms"] = forms.read_forms
+    found["sheets"] = forms.find_sheets
     if find_file(unipen.FILE):
         found["strings: unipen"] = read_unipen
         found["strings: unipen, single"] = partial(read_unipen, single=True)

@@ -10,6 +10,7 @@ TITLES = {
     "strings: touching triples": "synthetic triples that touch",
     "strings: amounts": "synthetic amounts on security paper",
     "strings: synthetic pages": "synthetic photographs of pages, 12 megapixels",
+    "strings: sheets on tables": "synthetic photographs of sheets on tables",
     "strings: cheques": "amounts of bank cheques",
     "strings: found pages": "found pages",
     "strings: found singles": "found single digits, without `single`",

@@ -29,6 +29,7 @@ def tables(rows: list[Row], ocr: Sequence[Row] = ()) -> str:
     plain = found["mnist:test"]
     parts = [_summary(plain), _sets(found), _non_digits(found)]
     parts.append(string_tables.tables(found, {row["measurement"]: row for row in ocr}))
+    parts += [_forms(found), _sheets(found)]
     parts += [_perturbations(found), _corruptions(found), _provenance(plain)]
     return "\n\n".join(part for part in parts if part)
 
@@ -76,6 +77,34 @@ def _non_digits(found: Mapping[str, Row]) -> str:
     if not lines:
         return ""
     return "\n".join(["| not a digit | accepted and wrong, % | n |", "|---|---:|---:|", *lines])
+
+
+def _forms(found: Mapping[str, Row]) -> str:
+    row = found.get("forms")
+    if not row:
+        return ""
+    n = row["n"]
+    shares = (row[key] for key in ("accepted_wrong", "right", "not_accepted", "refused"))
+    cells = " | ".join(f"{100 * share / n:.2f}" for share in shares)
+    return (
+        f"{row['pages']} synthetic scans of a form of boxes, combs, lines and frames, read with "
+        f"its template (`tenfold read --fields`), {row['median_seconds']:.2f} s a page (median). "
+        "A value is accepted whole or must be looked at.\n\n"
+        "| values (n) | accepted and wrong, % | right, % | to look at, % | page refused, % |\n"
+        f"|---|---:|---:|---:|---:|\n| {n:,} | {cells} |"
+    )
+
+
+def _sheets(found: Mapping[str, Row]) -> str:
+    row = found.get("sheets")
+    if not row:
+        return ""
+    return (
+        f"Of {row['n']} synthetic photographs of a whole sheet on a table, the sheet is found with "
+        f"its four corners in {row['right']}, elsewhere in {row['wrong']}, and not at all in "
+        f"{row['none']}, which are read as they are; the corners are "
+        f"{100 * row['median_corner_error']:.2f} % of the longer side off (median)."
+    )
 
 
 def perturbation_steps(found: Mapping[str, Row]) -> dict[str, list[Row]]:

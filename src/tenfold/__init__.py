@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
     from tenfold.model.reader import Reader
+    from tenfold.model.template import Template
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
@@ -44,6 +45,7 @@ __all__ = [
     "Reader",
     "Run",
     "StopTraining",
+    "Template",
     "TenfoldError",
     "bench",
     "compare",
@@ -69,6 +71,7 @@ _HOMES = {
     "Reader": "tenfold.model.reader",
     "Run": "tenfold.workflow.runs.result",
     "StopTraining": "tenfold.training.callbacks",
+    "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",

@@ -6,11 +6,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from benchmarks.reading.synthetic_forms import empty_form, filled_forms
 from PIL import Image
 from tests.draw_digits import DrawDigits
 
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.run.folder import RunFolder
+
+FORMS = 3  # the seed of the first form: every value of it is accepted, not so of the next
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,7 +55,8 @@ def workshop(
 
     `train.csv`, `test.csv` and the labelled `holdout.csv` in Kaggle's layout, `emnist-train.csv`
     with rows and columns exchanged, `page.jpg` with two rows of digits and a star, `forms/` and
-    `form.pdf` with the same, `drawings/` with a folder a digit, and the run `runs/quick-mnist-1`.
+    `form.pdf` with the same, the empty form `form.png` and `scans/` of it, filled in but for a
+    broken one, `drawings/` with a folder a digit, and the run `runs/quick-mnist-1`.
     """
     folder = tmp_path_factory.mktemp("workshop")
     write_csv(folder / "train.csv", train_set.subset(np.arange(600)), labelled=True)
@@ -67,6 +71,11 @@ def workshop(
     write_page(folder / "forms" / "a.jpg", draw_digits)
     write_page(folder / "forms" / "b.png", draw_digits)
     write_page(folder / "form.pdf", draw_digits)
+    Image.fromarray(empty_form()).save(folder / "form.png")
+    (folder / "scans").mkdir()
+    for number, form in enumerate(filled_forms(test_set, 2, seed=FORMS), 1):
+        (folder / "scans" / f"{number}.jpg").write_bytes(form.jpeg)
+    (folder / "scans" / "3.jpg").write_text("no image")
     for index, label in enumerate(test_set.require_labels()[:60].tolist()):
         place = folder / "drawings" / str(label) / f"{index}.png"
         place.parent.mkdir(parents=True, exist_ok=True)

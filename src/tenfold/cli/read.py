@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenfold.cli import options
+from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from tenfold.ink.region import Region
@@ -29,12 +30,26 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON per image")
     parser.add_argument(
+        "--fields",
+        metavar="FIELDS.toml",
+        help="read a form: one value for each field of this template, printed as CSV, a row per "
+        "page (docs/forms.md)",
+    )
+    parser.add_argument(
+        "--csv",
+        metavar="OUT.csv",
+        help="with --fields: append the rows to this file; the same command resumes where it was "
+        "stopped",
+    )
+    parser.add_argument(
         "--preview",
         metavar="OUT.png",
         help="draw the result: boxes, predictions, and each digit as the model saw it; with "
         "several images OUT-1.png, OUT-2.png and so on",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace existing previews")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace existing previews and OUT.csv"
+    )
     options.add_reader(parser)
     parser.add_argument(
         "--region",
@@ -55,9 +70,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.read import find_images
 
+    if arguments.fields is not None:
+        from tenfold.cli.read_fields import run_fields
+
+        return run_fields(arguments)
+    if arguments.csv is not None:
+        raise TenfoldError("--csv: writes the fields of forms; name their template with --fields")
     region = _region(arguments.region)
     sources = find_images(arguments.images)
-    previews = _previews(arguments.preview, len(sources), arguments.overwrite)
+    previews = name_previews(arguments.preview, len(sources), arguments.overwrite)
     reader = options.open_reader(arguments)
     failed = False
     # One by one: each line is printed as soon as its image has been read.
@@ -89,7 +110,7 @@ def _region(wanted: str | None) -> "Region | None":
     return parse_region(wanted, "--region")
 
 
-def _previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
+def name_previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
     """Name a preview for each image, and make sure that it can be written."""
     if wanted is None:
         return []

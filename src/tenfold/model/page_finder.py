@@ -10,6 +10,7 @@ from tenfold.ink.image import AnyImage, Luminance, decode
 from tenfold.ink.normalise import MEAN_PEN_WIDTH
 from tenfold.ink.page import Box, FoundDigit, FoundMark, Page, Preview, make_preview
 from tenfold.ink.region import Region
+from tenfold.ink.sheet import NOTE, Sheet, find_sheet
 from tenfold.ink.strokes import Drawing
 from tenfold.model.page_characters import find_characters, is_digit, resized
 from tenfold.model.page_network import CLASSES, N_DIGITS, OTHER, Characters, PageNetwork
@@ -18,7 +19,8 @@ from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_ro
 TURNED = ("", "turned by 90 degrees", "turned upside down", "turned by 270 degrees")
 CLEAR = 0.6  # a digit of at least this probability says which way up the page is
 MIN_CLEAR = 0.5  # of the characters: with fewer, the page may lie on its side
-BETTER = 1.5  # times as much evidence must another way up have
+TELLING = (2, 3, 4, 5, 7)  # others are digits upside down as well
+MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 MAX_MARK_DIGIT = 0.3  # what may be a digit with more than this probability is no mark
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
@@ -26,32 +28,44 @@ MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
 
 @dataclass(frozen=True)
 class _View:
-    """A page that was turned by so many quarters, counter-clockwise, and what is on it."""
+    """What was looked at: an image or the sheet in it, turned by quarters, and what is on it.
 
-    quarters: int
+    Args:
+        luminance: float32 [h, w], turned.
+        found: what is on it.
+        quarters: by how many it was turned, counter-clockwise.
+        sheet: where it is in the image; None where it is all of the image.
+    """
+
     luminance: Luminance
     found: Characters
+    quarters: int = 0
+    sheet: Sheet | None = None
 
-    def to_upright(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return where boxes are before the page was turned."""
+    def to_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return where boxes are in the image."""
         height, width = self.luminance.shape
         for _ in range(self.quarters):
             left, top, right, bottom = boxes.T
             boxes = np.stack([height - bottom, left, height - top, right], 1)
             height, width = width, height
-        return boxes
+        if self.sheet is None or not len(boxes):
+            return boxes
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2).astype(np.float64)
+        placed = self.sheet.to_image(corners).reshape(-1, 4, 2)
+        return np.concatenate([placed.min(1), placed.max(1)], 1).astype(np.float32)
 
 
 def find_page(
     network: PageNetwork, image: AnyImage, name: str = "image", region: Region | None = None
 ) -> Page:
-    """Find the digits and marks of an image.
+    """Find the digits and marks of an image: of the sheet in it, where there is one.
 
     Args:
         network: the page network.
         image: a path, bytes, a Pillow image or an array (see `tenfold.ink.image.decode`).
         name: the name used in errors.
-        region: look at this rectangle of the upright image alone (see `region_edges`).
+        region: look at this rectangle of the upright image alone (see `region_edges`), as it is.
 
     Returns:
         The page; its boxes are in pixels of the whole upright image.
@@ -60,11 +74,17 @@ def find_page(
         TenfoldError: where the image cannot be read, or the region is not a part of it.
     """
     decoded = decode(image, name, region)
-    view = _right_way_up(network, decoded.luminance)
-    preview = make_preview(decoded.luminance, decoded.scale, decoded.corner)
     notes = decoded.notes
-    if view.quarters:
-        notes = (*notes, TURNED[view.quarters])
+    if region is None:
+        sheet = find_sheet(decoded.luminance)
+        view = _right_way_up(network, decoded.luminance, sheet)
+        if sheet is not None:
+            notes = (*notes, NOTE)
+        if view.quarters:
+            notes = (*notes, TURNED[view.quarters])
+    else:
+        view = _look(network, decoded.luminance)
+    preview = make_preview(decoded.luminance, decoded.scale, decoded.corner)
     return _page(view, decoded.size, notes, preview, decoded.scale, None)
 
 
@@ -81,7 +101,7 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     found = find_characters(network, drawing.render, drawing.ink.shape)
     luminance = 255 * (1 - drawing.ink)
     preview = make_preview(luminance, drawing.scale, drawing.corner)
-    view = _View(0, luminance, found)
+    view = _View(luminance, found)
     page = _page(view, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
     ignored = drawing.n_points - sum(mark.label in ".:" for mark in page.marks)
     if ignored <= 0:
@@ -90,26 +110,35 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     return replace(page, notes=(*page.notes, note))
 
 
-def _right_way_up(network: PageNetwork, luminance: Luminance) -> _View:
+def _look(
+    network: PageNetwork, luminance: Luminance, quarters: int = 0, sheet: Sheet | None = None
+) -> _View:
+    turned = np.ascontiguousarray(np.rot90(luminance, quarters))
+    found = find_characters(network, resized(turned), turned.shape)
+    return _View(turned, found, quarters, sheet)
+
+
+def _right_way_up(network: PageNetwork, luminance: Luminance, sheet: Sheet | None) -> _View:
     """Turn a page by quarters where its digits are hardly any as it is, and clear otherwise."""
-
-    def look(quarters: int) -> _View:
-        turned = np.ascontiguousarray(np.rot90(luminance, quarters))
-        return _View(quarters, turned, find_characters(network, resized(turned), turned.shape))
-
-    upright = look(0)
+    straight = luminance if sheet is None else sheet.straighten(luminance)
+    upright = _look(network, straight, 0, sheet)
     characters = int((~upright.found.marks).sum())
-    if characters < 3 or _clear(upright.found).sum() >= MIN_CLEAR * characters:
+    if characters < MIN_TELLING or _clear(upright.found).sum() >= MIN_CLEAR * characters:
         return upright
-    views = [upright, *(look(quarters) for quarters in (1, 2, 3))]
-    evidence = [float(_clear(view.found).sum()) for view in views]
-    best = int(np.argmax(evidence))
-    return views[best] if evidence[best] > BETTER * evidence[0] + 1 else upright
+    views = [upright, *(_look(network, straight, quarters, sheet) for quarters in (1, 2, 3))]
+    telling = [_telling(view.found) for view in views]
+    best = int(np.argmax(telling))
+    return views[best] if telling[best] >= BETTER * telling[0] + MIN_TELLING else upright
 
 
 def _clear(found: Characters) -> NDArray[np.bool_]:
     sure = found.probabilities.max(1, initial=0) * found.scores
     return np.asarray(is_digit(found) & ~found.marks & (sure >= CLEAR))
+
+
+def _telling(found: Characters) -> int:
+    """Return how many clear digits are of those that are none upside down or on their side."""
+    return int(np.isin(found.probabilities[_clear(found)].argmax(1), TELLING).sum())
 
 
 def _page(
@@ -134,7 +163,7 @@ def _page(
     corner = np.tile(np.asarray(preview.corner, np.float32), 2)
 
     def boxes_of(some: Characters) -> list[Box]:
-        edges = view.to_upright(some.boxes) * np.float32(scale) + corner
+        edges = view.to_image(some.boxes) * np.float32(scale) + corner
         return [Box.of(*edge) for edge in edges.tolist()]
 
     order = [index for row in rows for index in row]

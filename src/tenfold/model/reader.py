@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -18,9 +18,11 @@ from tenfold.ink.region import Region
 from tenfold.ink.single import find_single_digit, find_single_drawn
 from tenfold.ink.strokes import Drawing, Strokes, draw_strokes
 from tenfold.model.file import Model, Predictions, open_model
+from tenfold.model.forms import FormReading, read_form
 from tenfold.model.page_finder import find_drawn_page, find_page
 from tenfold.model.page_network import N_DIGITS, PageNetwork
 from tenfold.model.reading import Alternative, Digit, Outcome, Reading
+from tenfold.model.template import Template
 
 __all__ = ["SHIPPED", "Digit", "Outcome", "Reader", "Reading", "Source"]
 
@@ -118,6 +120,25 @@ class Reader:
             TenfoldError: where a stroke is not a list of points.
         """
         return self._predict([self._find_drawn(draw_strokes(strokes), single)], marks)[0]
+
+    def read_fields(self, image: AnyImage, template: Template, name: str = "image") -> FormReading:
+        """Read the fields of a filled-in form, one value a field.
+
+        Args:
+            image: as in `read`; a scan or a photo of the form.
+            template: the fields (see `Template.load`).
+            name: its name in error messages; a path has its own.
+
+        Returns:
+            The value of each field; one in which a digit is rejected, or whose probability is
+            below `min_confidence`, is not accepted.
+
+        Raises:
+            TenfoldError: where the image cannot be read, or does not fit the template.
+        """
+        # A field is a part of a sheet: nothing in it is a sheet of its own, or lies on its side.
+        read = partial(self.read, region=(0, 0, 1, 1))
+        return read_form(image, template, read, name, self.min_confidence)
 
     def read_many(
         self,

@@ -71,7 +71,7 @@ def _draw_boxes(image: Image.Image, reading: "Reading", factor: float) -> None:
         left, top = x - 2 * LINE, y - 2 * LINE
         right, bottom = x + box.width * factor + 2 * LINE, y + box.height * factor + 2 * LINE
         draw.rectangle((left, top, right, bottom), outline=colour, width=LINE)
-        font = _font(min(26, max(13, 0.22 * (bottom - top))))
+        font = preview_font(min(26, max(13, 0.22 * (bottom - top))))
         text = _caption(digit)
         if draw.textlength(text, font) + 8 > 1.3 * (right - left):
             text = text.partition(" ")[0]  # the tiles have the probability too
@@ -99,7 +99,7 @@ def _joined(image: Image.Image, reading: "Reading") -> Image.Image:
     draw = ImageDraw.Draw(sheet)
     top = image.height + MARGIN + 12
     title = "As the model saw them" if reading else "No digits found"
-    draw.text((MARGIN, top), title, FAINT, _font(18))
+    draw.text((MARGIN, top), title, FAINT, preview_font(18))
     for number, line in enumerate(lines):
         for place, digit in enumerate(line):
             corner = (MARGIN + place * (TILE + GAP), top + 34 + number * high)
@@ -112,7 +112,7 @@ def _draw_tile(sheet: Image.Image, digit: "Digit", corner: tuple[int, int]) -> N
     sheet.paste(seen.convert("RGB"), corner)
     colour = INK if digit.accepted else REFUSED
     middle = (corner[0] + TILE / 2, corner[1] + TILE + 5)
-    ImageDraw.Draw(sheet).text(middle, _caption(digit), colour, _font(17), anchor="ma")
+    ImageDraw.Draw(sheet).text(middle, _caption(digit), colour, preview_font(17), anchor="ma")
 
 
 def _caption(digit: "Digit") -> str:
@@ -120,7 +120,8 @@ def _caption(digit: "Digit") -> str:
     return f"{digit.label} {sure}" if digit.accepted else f"? {digit.label} {sure}"
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont:
+def preview_font(size: float) -> ImageFont.FreeTypeFont:
+    """Return the font of the drawings, of a size in pixels."""
     # Pillow's own outline font: crisp at any size, and the same on every machine.
     font = ImageFont.load_default(round(size))
     if not isinstance(font, ImageFont.FreeTypeFont):
