@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.core.store import Row, log
-from benchmarks.reading import corruptions, forms, non_digits, perturbations, unipen
+from benchmarks.reading import (
+    corruptions,
+    forms,
+    marked_strings,
+    non_digits,
+    perturbations,
+    unipen,
+)
 from benchmarks.reading.counting import count_strings
 from benchmarks.reading.handwriting import (
     GreyImage,
@@ -48,6 +55,7 @@ def measurements() -> dict[str, Measurement]:
             found[f"strings: {name}, single"] = partial(
                 read_strings, make=make_strings, single=True
             )
+    found["marks"] = marked_strings.read_marked
     found["forms"] = forms.read_forms
     found["sheets"] = forms.find_sheets
     if find_file(unipen.FILE):

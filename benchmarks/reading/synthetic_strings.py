@@ -32,11 +32,11 @@ def touching(
     for _ in range(count):
         images, truth = _choose(digits, n_digits, random)
         scale, level = random.uniform(2, 6), random.uniform(0.4, 0.55)
-        ink = _draw(images[0], scale, level)
+        ink = draw_digit(images[0], scale, level)
         for image in images[1:]:
             overlap = random.uniform(0.3, 1.2) * scale
-            ink = _join(ink, _draw(image, scale, level), -overlap, _shift(scale, random))
-        yield StringImage(_on_plain_paper(_pad(ink, random), random), (truth,))
+            ink = join(ink, draw_digit(image, scale, level), -overlap, _shift(scale, random))
+        yield StringImage(on_plain_paper(pad(ink, random), random), (truth,))
 
 
 def amounts(digits: Dataset, count: int, random: np.random.Generator) -> Iterator[StringImage]:
@@ -51,15 +51,15 @@ def amounts(digits: Dataset, count: int, random: np.random.Generator) -> Iterato
         images, truth = _choose(digits, int(random.integers(3, 8)), random)
         scale, level = random.uniform(2, 5), random.uniform(0.4, 0.55)
         comma = len(images) - 2 if random.random() < 0.3 else 0  # before the last two digits
-        ink = _draw(images[0], scale, level)
+        ink = draw_digit(images[0], scale, level)
         for place, image in enumerate(images[1:], 1):
             if place == comma:
                 ink = _add_comma(ink, scale)
             # One neighbour in six touches, the others are up to a third of a digit apart.
             touches = random.random() < 1 / 6 and place != comma
             gap = random.uniform(-1, -0.3) if touches else random.uniform(1.5, 7)
-            ink = _join(ink, _draw(image, scale, level), gap * scale, _shift(scale, random))
-        yield StringImage(_on_patterned_paper(_pad(ink, random), scale, random), (truth,))
+            ink = join(ink, draw_digit(image, scale, level), gap * scale, _shift(scale, random))
+        yield StringImage(_on_patterned_paper(pad(ink, random), scale, random), (truth,))
 
 
 def _choose(
@@ -75,14 +75,14 @@ def _shift(scale: float, random: np.random.Generator) -> int:
     return round(float(random.normal(0, 0.8)) * scale)
 
 
-def _draw(image: Images, scale: float, level: float) -> Ink:
+def draw_digit(image: Images, scale: float, level: float) -> Ink:
     """Enlarge one of MNIST's digits smoothly and cut off the paper to its left and right."""
     ink = enlarge(image, scale, level, blur=0.35, edge=1.5)
     columns = np.flatnonzero((ink > PEN_ON_PAPER).any(0))
     return ink[:, max(0, columns[0] - 1) : columns[-1] + 2]
 
 
-def _join(left: Ink, right: Ink, gap: float, shift: int) -> Ink:
+def join(left: Ink, right: Ink, gap: float, shift: int) -> Ink:
     """Write `right` after `left`, the nearest ink of the two `gap` pixels apart along a row.
 
     Args:
@@ -131,13 +131,13 @@ def _add_comma(ink: Ink, scale: float) -> Ink:
     return drawn.astype(np.float32) / np.float32(255)
 
 
-def _pad(ink: Ink, random: np.random.Generator) -> Ink:
+def pad(ink: Ink, random: np.random.Generator) -> Ink:
     """Leave paper around, a tenth to four tenths of the height on each side."""
     top, bottom, left, right = (int(side) for side in random.uniform(0.1, 0.4, 4) * len(ink))
     return np.pad(ink, ((top, bottom), (left, right)))
 
 
-def _on_plain_paper(ink: Ink, random: np.random.Generator) -> GreyImage:
+def on_plain_paper(ink: Ink, random: np.random.Generator) -> GreyImage:
     paper = random.uniform(200, 250) + random.normal(0, 2, ink.shape)
     return _written(ink, paper, random)
 

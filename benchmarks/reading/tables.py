@@ -29,7 +29,7 @@ def tables(rows: list[Row], ocr: Sequence[Row] = ()) -> str:
     plain = found["mnist:test"]
     parts = [_summary(plain), _sets(found), _non_digits(found)]
     parts.append(string_tables.tables(found, {row["measurement"]: row for row in ocr}))
-    parts += [_forms(found), _sheets(found)]
+    parts += [_marks(found), _forms(found), _sheets(found)]
     parts += [_perturbations(found), _corruptions(found), _provenance(plain)]
     return "\n\n".join(part for part in parts if part)
 
@@ -77,6 +77,21 @@ def _non_digits(found: Mapping[str, Row]) -> str:
     if not lines:
         return ""
     return "\n".join(["| not a digit | accepted and wrong, % | n |", "|---|---:|---:|", *lines])
+
+
+def _marks(found: Mapping[str, Row]) -> str:
+    row = found.get("marks")
+    if not row:
+        return ""
+    n = row["n"]
+    shares = (row[key] for key in ("accepted_wrong", "right", "digits_right"))
+    cells = " | ".join(f"{100 * share / n:.1f}" for share in shares)
+    return (
+        "Synthetic amounts, dates, times and sums, read with `marks`: a string is right where "
+        "every digit and every mark is.\n\n"
+        "| strings (n) | accepted whole and wrong, % | right with marks, % | digits right, % |\n"
+        f"|---|---:|---:|---:|\n| {n:,} | {cells} |"
+    )
 
 
 def _forms(found: Mapping[str, Row]) -> str:

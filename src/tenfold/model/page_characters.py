@@ -62,10 +62,10 @@ def find_characters(
         low = MIN_SIZE * (0.6 if scale == every[0] else 0.95)
         high = MAX_SIZE * (1.5 if scale == every[-1] else 1.0)
         fits = (tall >= low) & (tall <= high) & ~found.marks
-        characters = _once(found[fits])
+        characters = keep_once(found[fits])
         marks = _near(found[found.marks], characters)
         parts += [characters.scaled(1 / scale), marks.scaled(1 / scale)]
-    return _of_one_size(_once(join(parts)))
+    return _of_one_size(keep_once(join(parts)))
 
 
 def _of_one_size(found: Characters) -> Characters:
@@ -109,12 +109,17 @@ def _near(marks: Characters, characters: Characters) -> Characters:
     return marks[(gaps <= MARK_REACH * characters.heights[None]).any(1)]
 
 
-def _once(found: Characters) -> Characters:
-    """Of those that are one, keep the surest."""
+def keep_once(found: Characters, margin: float = 0.0) -> Characters:
+    """Of those that are one, keep the surest.
+
+    Args:
+        found: characters or marks.
+        margin: by how many pixels their boxes are larger than given, on each side.
+    """
     worth = found.scores * (0.5 + 0.5 * found.probabilities.max(1, initial=0))
     worth = worth * np.where(found.probabilities.argmax(1) == OTHER, 0.8, 1.0)
     order = np.argsort(-worth, kind="stable")[:MAX_CHARACTERS]
-    boxes = found.boxes[order]
+    boxes = found.boxes[order] + np.array([-margin, -margin, margin, margin], np.float32)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
     gone = np.zeros(len(order), np.bool_)

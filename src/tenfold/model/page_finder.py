@@ -12,7 +12,7 @@ from tenfold.ink.page import Box, FoundDigit, FoundMark, Page, Preview, make_pre
 from tenfold.ink.region import Region
 from tenfold.ink.sheet import NOTE, Sheet, find_sheet
 from tenfold.ink.strokes import Drawing
-from tenfold.model.page_characters import find_characters, is_digit, resized
+from tenfold.model.page_characters import find_characters, is_digit, keep_once, resized
 from tenfold.model.page_network import CLASSES, N_DIGITS, OTHER, Characters, PageNetwork
 from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_rows
 
@@ -23,6 +23,7 @@ TELLING = (2, 3, 4, 5, 7)  # others are digits upside down as well
 MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 MAX_MARK_DIGIT = 0.3  # what may be a digit with more than this probability is no mark
+MARK_MARGIN = 0.12  # of a digit's height: marks that are nearer are one
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
 
 
@@ -213,8 +214,11 @@ def _likely(found: Characters) -> tuple[Characters, Characters]:
     best = found.probabilities.argmax(1)
     is_mark = (best >= N_DIGITS) & (best < OTHER) & (digit < MAX_MARK_DIGIT)
     likely = (found.scores >= MIN_OTHER) | (_digit_probability(found) >= MIN_DIGIT)
+    characters = found[~is_mark & ~found.marks & likely]
     marks = found[is_mark & (found.scores >= MIN_OTHER)]
-    return found[~is_mark & ~found.marks & likely], marks
+    # The boxes of a thin stroke, found twice, need not overlap.
+    margin = MARK_MARGIN * float(np.median(characters.heights)) if len(characters) else 0.0
+    return characters, keep_once(marks, margin)
 
 
 def _digit_probability(found: Characters) -> NDArray[np.float32]:
