@@ -140,7 +140,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             "crossed 7, curled 9, short-stemmed 4"
         ),
     ] = 0.0
-    negatives: Annotated[Negatives, doc("synthetic non-digits")] = Negatives()
+    negatives: Annotated[Negatives, doc("non-digits, to learn to reject")] = Negatives()
     optimiser: Annotated[AnyOptimiser, doc("the optimiser, by its `name`")]
     schedule: Annotated[
         Constant | Plateau | Linear, doc("the learning-rate schedule, by its `name`")
