@@ -75,11 +75,7 @@ class ReleaseModel(Reading):
     def run(self, arguments: argparse.Namespace) -> int:
         """Train, ship, measure, write the card."""
         train_set = stored_training_set(arguments.run.with_name(f"{arguments.run.name}-set.npz"))
-        if (arguments.run / "recipe.toml").exists():
-            folder = resume(arguments.run, source=train_set).folder
-        else:
-            threads = arguments.threads or None
-            folder = train(train_set, recipe="reader", out=arguments.run, threads=threads).folder
+        folder = train_or_resume(train_set, arguments.run, arguments.threads)
         content = export_run(folder, train_set)
         if len(content) > MAX_BYTES:
             raise SystemExit(f"{len(content):,} bytes of model; at most {MAX_BYTES:,} are shipped")
@@ -119,6 +115,19 @@ def stored_training_set(path: Path) -> Dataset:
     with atomic_write(path) as file:
         np.savez_compressed(file, made_by=made_by, **columns)
     return train_set
+
+
+def train_or_resume(train_set: Dataset, run: Path, threads: int) -> RunFolder:
+    """Train the recipe `reader`, or resume where an earlier start was killed.
+
+    Args:
+        train_set: what to train on.
+        run: the run folder.
+        threads: of the CPU; 0 for every core.
+    """
+    if (run / "recipe.toml").exists():
+        return resume(run, source=train_set).folder
+    return train(train_set, recipe="reader", out=run, threads=threads or None, report=False).folder
 
 
 def export_run(folder: RunFolder, train_set: Dataset) -> bytes:
