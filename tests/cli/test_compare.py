@@ -28,14 +28,18 @@ def test_compare_prints_the_table_the_verdict_and_the_first_differences(
     assert main(["compare", str(trained_run.path), str(other)]) == 0
     text = capsys.readouterr().out
     assert "500 test images of mnist:test" in text
-    assert "A is better than B. Only one of them is correct on " in text
+    assert "A is more accurate than B on these images. Only one of them is correct on " in text
     assert "McNemar's exact test, p " in text
     assert text.count("\n  row ") == 6
     test = trained_run.metrics().test
     assert test is not None
     assert f"{test.correct / 5:.2f} %" in text
+    assert "not about their recipes" in text
+    assert "several seeds" in text
     assert main(["compare", str(trained_run.path), str(trained_run.path)]) == 0
-    assert "No significant difference on 500 " in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "No significant difference on 500 " in text
+    assert "Both have the same recipe" in text
 
 
 def test_compare_draws_every_difference_and_overwrites_nothing_unasked(
@@ -53,7 +57,7 @@ def test_compare_draws_every_difference_and_overwrites_nothing_unasked(
     html = page.read_text()
     assert html.count('class="digit ink framed"') == values["differing"] > 0
     assert html.count("<h1") == 1
-    assert "A is better than B" in html
+    assert "A is more accurate than B" in html
     assert "://" not in html
     page.write_text("mine")
     assert main(words) == 1

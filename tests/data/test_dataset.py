@@ -1,7 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tenfold.data.dataset import Dataset, class_indices, from_arrays, image_hashes
+from tenfold.data.dataset import (
+    Dataset,
+    class_indices,
+    concatenate,
+    from_arrays,
+    image_hashes,
+)
 from tenfold.errors import TenfoldError
 
 
@@ -59,3 +67,35 @@ def test_a_subset_has_its_labels_and_writers(small_set: Dataset) -> None:
     assert part.writers is not None
     assert small_set.writers is not None
     assert np.array_equal(part.writers, small_set.writers[[4, 2]])
+
+
+def test_joined_sets_keep_labels_and_tell_their_writers_apart(small_set: Dataset) -> None:
+    unknown = replace(small_set.subset(np.arange(3)), writers=None, negatives=small_set.images[:2])
+    whole = concatenate([small_set, small_set, unknown], "all")
+    assert len(whole) == 43
+    assert np.array_equal(whole.require_labels()[20:40], small_set.require_labels())
+    assert whole.writers is not None
+    assert small_set.writers is not None
+    first, second, own = np.split(whole.writers, [20, 40])
+    assert len({*first.tolist()} | {*second.tolist()}) == 2 * len(np.unique(small_set.writers))
+    assert np.array_equal(first[:, None] == first, small_set.writers[:, None] == small_set.writers)
+    assert len({*own.tolist()} - {*first.tolist()} - {*second.tolist()}) == 3
+    assert whole.negatives is not None
+    assert np.array_equal(whole.negatives, small_set.images[:2])
+    alike = concatenate([small_set, small_set], "twice", same_writers=True)
+    assert alike.writers is not None
+    assert np.array_equal(alike.writers[:20], alike.writers[20:])
+
+
+def test_sets_of_other_classes_are_not_joined(small_set: Dataset) -> None:
+    letters = from_arrays(small_set.images, np.array(["a", "b"] * 10), "letters.csv")
+    with pytest.raises(TenfoldError, match=r"both: .*same classes.*a, b in letters\.csv"):
+        concatenate([small_set, letters], "both")
+
+
+def test_a_subset_keeps_the_negatives_and_the_fingerprint_has_them(small_set: Dataset) -> None:
+    taught = replace(small_set, negatives=small_set.images[:4])
+    assert taught.subset(np.arange(2)).negatives is taught.negatives
+    assert taught.fingerprint != small_set.fingerprint
+    with pytest.raises(TenfoldError, match=r"negatives must be uint8 .*Received: float64"):
+        replace(small_set, negatives=small_set.images / 255)

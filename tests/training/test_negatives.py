@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,18 @@ def test_training_on_them_makes_a_network_unsure_of_them(train_set: Dataset) -> 
         of_negatives = network(negatives(train_set, 200, seed=9)).softmax(1)
     assert float(of_digits.amax(1).median()) > 0.8
     assert float(of_negatives.amax(1).median()) < 0.5
+
+
+def test_a_network_becomes_unsure_of_the_training_sets_own(train_set: Dataset) -> None:
+    mirrored_sevens = train_set.images[train_set.require_labels() == 7][:200, :, ::-1]
+    few = train_set.subset(np.arange(2_000))
+    taught = replace(few, negatives=np.ascontiguousarray(mirrored_sevens))
+    settings = ["epochs=2", "negatives.own_fraction=0.9", NETWORK]
+    recipe = resolve(load_recipe("reader", [*SETTINGS, *settings]))
+    network = fit(recipe, taught).networks[0].eval()
+    with torch.no_grad():
+        probabilities = network(to_float(torch.tensor(taught.negatives))).softmax(1)
+    assert float(probabilities.amax(1).median()) < 0.4
 
 
 @pytest.mark.parametrize(

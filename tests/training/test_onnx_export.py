@@ -5,30 +5,12 @@ import torch
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
-from tenfold.run.recipe import Recipe, change, load_recipe
+from tenfold.run.recipe import Recipe, change
 from tenfold.training import onnx_export
-from tenfold.training.backend import resolve
 from tenfold.training.fit import fit
 from tenfold.training.inference import TTA_THRESHOLD, predict_probabilities
 from tenfold.training.network import Network
 from tenfold.training.onnx_export import ExportedModel, export_onnx
-
-LAYERS = (
-    'network=[{layer="crop",size=26},{layer="conv",filters=6,kernel_size=3,stride=2,padding="valid"},'
-    '{layer="relu"},{layer="batch_norm"},{layer="conv",filters=8,kernel_size=3,bias=false},'
-    '{layer="batch_norm"},{layer="gelu"},{layer="max_pool"},{layer="dropout",rate=0.2},'
-    '{layer="flatten"},{layer="dense",units=16},{layer="relu"},{layer="output",scale=2.0}]'
-)
-
-
-@pytest.fixture(scope="module")
-def recipe() -> Recipe:
-    return resolve(load_recipe("quick", [LAYERS, "epochs=4", "batch_size=64"]))
-
-
-@pytest.fixture(scope="module")
-def network(recipe: Recipe, train_set: Dataset) -> Network:
-    return fit(recipe, train_set).networks[0]
 
 
 def export(

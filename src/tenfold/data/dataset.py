@@ -30,6 +30,8 @@ class Dataset:
         writers: int64 [n], who wrote each image, where that is known.
         notes: what was detected or converted on reading, one sentence each.
         test_source: the source of the test set that came with it, if one did.
+        negatives: uint8 [m, 28, 28], images that show none of the classes, to learn to reject, or
+            None; every subset keeps them all.
 
     Raises:
         TenfoldError: where shapes, dtypes or labels do not fit together.
@@ -42,14 +44,18 @@ class Dataset:
     writers: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = ()
     test_source: str | None = None
+    negatives: Images | None = None
 
     def __post_init__(self) -> None:
-        shape, dtype = self.images.shape, self.images.dtype
-        if dtype != np.uint8 or shape[1:] != (SIDE, SIDE):
-            raise TenfoldError(
-                f"{self.source}: images must be uint8 [n, {SIDE}, {SIDE}]. "
-                f"Received: {dtype} {list(shape)}"
-            )
+        for name, images in (("images", self.images), ("negatives", self.negatives)):
+            if images is not None and (
+                images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE)
+            ):
+                raise TenfoldError(
+                    f"{self.source}: {name} must be uint8 [n, {SIDE}, {SIDE}]. "
+                    f"Received: {images.dtype} {list(images.shape)}"
+                )
+        shape = self.images.shape
         for name, column in (("labels", self.labels), ("writers", self.writers)):
             if column is not None and (column.dtype != np.int64 or column.shape != shape[:1]):
                 raise TenfoldError(
@@ -82,11 +88,13 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 of images, labels and class names, as 64 hexadecimal digits."""
+        """The sha256 of images, labels, class names and negatives, as 64 hexadecimal digits."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         digest.update("\0".join(self.classes).encode())
+        if self.negatives is not None:
+            digest.update(np.ascontiguousarray(self.negatives).data)
         return digest.hexdigest()
 
     @cached_property
@@ -130,6 +138,46 @@ class Dataset:
         from tenfold.data.display import dataset_html
 
         return dataset_html(self)
+
+
+def concatenate(datasets: Sequence[Dataset], source: str, *, same_writers: bool = False) -> Dataset:
+    """Join labelled sets of the same classes, one after another.
+
+    Args:
+        datasets: at least one.
+        source: the name of the whole.
+        same_writers: the sets number their writers alike. By default nobody wrote in two sets;
+            where the writers of a set are unknown, each of its images counts as its own writer's.
+
+    Returns:
+        The set, with the negatives of all.
+
+    Raises:
+        TenfoldError: where a set has no labels, or other classes than the first.
+    """
+    first, writers, n_writers = datasets[0], [], 0
+    for dataset in datasets:
+        if dataset.classes != first.classes:
+            raise TenfoldError(
+                f"{source}: sets that are joined must have the same classes. Received: "
+                f"{', '.join(first.classes)} in {first.source} and {', '.join(dataset.classes)} in "
+                f"{dataset.source}"
+            )
+        own = np.arange(len(dataset)) if dataset.writers is None else dataset.writers
+        if not same_writers:
+            own = np.unique(own, return_inverse=True)[1] + n_writers
+            n_writers += len(np.unique(own))
+        writers.append(own.astype(np.int64))
+    negatives = [dataset.negatives for dataset in datasets if dataset.negatives is not None]
+    return Dataset(
+        np.concatenate([dataset.images for dataset in datasets]),
+        np.concatenate([dataset.require_labels() for dataset in datasets]),
+        first.classes,
+        source,
+        np.concatenate(writers),
+        tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes)),
+        negatives=np.concatenate(negatives) if negatives else None,
+    )
 
 
 def image_hashes(images: Images) -> NDArray[np.uint64]:

@@ -68,6 +68,7 @@ class Comparison:
         probabilities: A's and B's, float32 [n, classes] each.
         classes: the name of each class.
         leaked: how many of the images each model was trained on.
+        same_recipe: whether both were trained by one recipe, whatever the seed and the machine.
     """
 
     names: tuple[str, str]
@@ -78,6 +79,7 @@ class Comparison:
     probabilities: tuple[NDArray[np.float32], NDArray[np.float32]]
     classes: tuple[str, ...]
     leaked: tuple[int, int] = (0, 0)
+    same_recipe: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -149,6 +151,22 @@ class Comparison:
         )
 
     @property
+    def scope(self) -> str:
+        """What one pair of models cannot tell; "" where nothing was tested."""
+        if self.mcnemar is None:
+            return ""
+        if self.same_recipe:
+            return (
+                "Both have the same recipe, so a difference is one of seeds or of training images, "
+                "and another pair may differ the other way."
+            )
+        return (
+            "That is about these two models, one training each, and not about their recipes: the "
+            "same recipe with another seed errs on other images. To choose between recipes, train "
+            "each with several seeds."
+        )
+
+    @property
     def warnings(self) -> list[str]:
         """A sentence for each model that was trained on some of the images."""
         return [
@@ -158,7 +176,8 @@ class Comparison:
         ]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.verdict}. {self.reason}", *self.warnings])
+        lines = [f"{self.verdict}. {self.reason}", self.scope, *self.warnings]
+        return "\n".join(line for line in lines if line)
 
     def to_text(self) -> str:
         """Format accuracies, contingency table, verdict and the first differences as text."""
@@ -179,6 +198,8 @@ class Comparison:
             "n": len(self),
             "leaked": list(self.leaked),
             "mcnemar": self.mcnemar.to_dict() if self.mcnemar else None,
+            "same_recipe": self.same_recipe,
+            "scope": self.scope,
             "differing": len(self.differences),
             "differences": [asdict(difference) for difference in self.differences],
         }

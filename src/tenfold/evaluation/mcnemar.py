@@ -94,7 +94,7 @@ class McNemar:
         """The result in a few words."""
         if self.better:
             other = "B" if self.better == "A" else "A"
-            return f"{self.better} is better than {other}"
+            return f"{self.better} is more accurate than {other} on these images"
         return f"No significant difference on {_images(self.n)}"
 
     @property

@@ -39,7 +39,8 @@ def scores_html(scores: "Scores") -> str:
 
 def comparison_html(comparison: "Comparison", listed: int) -> str:
     """Show the verdict, both tables and the first `listed` differences of each group."""
-    warnings = "".join(f"<p>{escape(warning)}</p>" for warning in comparison.warnings)
+    notes = [note for note in (comparison.scope, *comparison.warnings) if note]
+    warnings = "".join(f"<p>{escape(note)}</p>" for note in notes)
     names = "; ".join(
         f"{letter}: {escape(name)}" for letter, name in zip("AB", comparison.names, strict=True)
     )

@@ -1,4 +1,4 @@
-"""How training images are changed, and the synthetic non-digits beside them, as recipe tables."""
+"""How training images are changed, and the non-digits beside them, as recipe tables."""
 
 from typing import Annotated, Literal
 
@@ -60,9 +60,12 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Negatives(Struct, frozen=True, forbid_unknown_fields=True):
-    """Synthetic non-digits, made anew in each step and trained towards a uniform distribution."""
+    """Non-digits, made up or the training set's own, trained towards a uniform distribution."""
 
     share: Annotated[
         float, Meta(ge=0, le=1), doc("number of non-digits per digit of a batch; 0: none")
     ] = 0.0
+    own_fraction: Annotated[
+        Share, doc("fraction of them drawn from the training set's negatives, where it has some")
+    ] = 0.5
     weight: Annotated[NotNegative, doc("weight of their loss relative to that of the digits")] = 1.0

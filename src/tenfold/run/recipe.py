@@ -140,7 +140,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             "crossed 7, curled 9, short-stemmed 4"
         ),
     ] = 0.0
-    negatives: Annotated[Negatives, doc("synthetic non-digits")] = Negatives()
+    negatives: Annotated[Negatives, doc("non-digits, to learn to reject")] = Negatives()
     optimiser: Annotated[AnyOptimiser, doc("the optimiser, by its `name`")]
     schedule: Annotated[
         Constant | Plateau | Linear, doc("the learning-rate schedule, by its `name`")
@@ -209,6 +209,14 @@ def change(recipe: Recipe, **values: Any) -> Recipe:
         raise TenfoldError(f"recipe {recipe.name}: {_explain(str(error))}") from None
     _check(recipe.name, changed)
     return changed
+
+
+def differ_only_in_seed(first: Recipe, second: Recipe) -> bool:
+    """Tell whether two recipes differ in nothing but the seed, the machine and their names."""
+    same = dict.fromkeys(("name", "description"), "")
+    machine: dict[str, Any] = {"threads": 0, "device": "auto", "precision": "auto", "seed": 0}
+    replace = msgspec.structs.replace
+    return replace(first, **same, **machine) == replace(second, **same, **machine)
 
 
 def _check(where: str, recipe: Recipe) -> None:

@@ -85,8 +85,8 @@ def export_onnx(
     confidence = fit_confidence(networks, recipe, val_set)
     # On the CPU: a GPU multiplies float32 in fewer bits, and the file must predict as float32 does.
     networks = [network.eval().cpu() for network in networks]
-    graph = _graph(networks, recipe, confidence)
-    model = _model(graph, len(train_set.classes))
+    classes = len(train_set.classes)
+    model = _model(_graph(networks, recipe, confidence, classes), classes)
     hashes = train_set.hashes if hashes is None else hashes
     description = metadata(
         recipe, train_set.classes, train_set.fingerprint, hashes, confidence, labels
@@ -102,7 +102,9 @@ def export_onnx(
     return ExportedModel(content, parity, predictions)
 
 
-def _graph(networks: Sequence[Network], recipe: Recipe, confidence: Confidence) -> Graph:
+def _graph(
+    networks: Sequence[Network], recipe: Recipe, confidence: Confidence, classes: int
+) -> Graph:
     graph = Graph()
     if confidence.temperature != 1:
         graph.constant("temperature", np.float32(confidence.temperature))
@@ -110,7 +112,7 @@ def _graph(networks: Sequence[Network], recipe: Recipe, confidence: Confidence) 
     probabilities = _mean(graph, networks, images, "first", "probabilities_first")
     if recipe.test_time_shift:
         probabilities = _add_test_time_augmentation(
-            graph, networks, images, probabilities, recipe.test_time_shift
+            graph, networks, images, probabilities, recipe.test_time_shift, classes
         )
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
@@ -189,12 +191,21 @@ def _folded(network: Network) -> list[tuple[int, AnyLayer, nn.Module]]:
 
 
 def _add_test_time_augmentation(
-    graph: Graph, networks: Sequence[Network], images: str, first: str, shift: int
+    graph: Graph, networks: Sequence[Network], images: str, first: str, shift: int, classes: int
 ) -> str:
     """Predict unsure images again, shifted four ways, and take the mean of five views.
 
     Few images are unsure, so this costs a few per cent of what five views of all would.
+
+    A blank image behind the others, whose confidence counts as 0, is always unsure, and one view of
+    it is predicted: no tensor is ever empty. Where all images were sure, an empty batch ended
+    OpenCV's process (SIGFPE) and was an error in OpenVINO, in onnx's reference evaluator and in
+    onnxruntime before 1.32.
     """
+    blank = graph.constant("blank_image", np.zeros((1, 1, SIDE, SIDE), np.float32))
+    images = graph.add("Concat", [images, blank], "images_and_blank", axis=0)
+    nothing = graph.constant("blank_probabilities", np.zeros((1, classes), np.float32))
+    first = graph.add("Concat", [first, nothing], "probabilities_and_blank", axis=0)
     best = graph.add("ReduceMax", [first, graph.integers(1)], "first_confidence", keepdims=0)
     threshold = graph.constant("unsure", np.float32(TTA_THRESHOLD))
     unsure = graph.add("Less", [best, threshold], "is_unsure")
@@ -207,16 +218,25 @@ def _add_test_time_augmentation(
     for number, (top, left) in enumerate(view_corners(shift)):
         window = [graph.integers(top, left), graph.integers(top + SIDE, left + SIDE)]
         views.append(graph.add("Slice", [padded, *window, graph.integers(2, 3)], f"view_{number}"))
-    stacked = graph.add("Concat", views, "views", axis=0)
+    # an image's views are neighbours, so that those of the blank one come last
+    side_by_side = graph.add("Concat", views, "views_side_by_side", axis=1)
+    rows = graph.add("Reshape", [side_by_side, graph.integers(-1, 1, SIDE, SIDE)], "view_rows")
+    stacked = graph.drop_last(rows, len(views) - 1, "views")
     shifted = _mean(graph, networks, stacked, "again", "probabilities_views")
+    missing = np.zeros((len(views) - 1, classes), np.float32)
+    padding = graph.constant("blank_views", missing)
+    whole = graph.add("Concat", [shifted, padding], "probabilities_view_rows", axis=0)
+    across = graph.integers(-1, len(views) * classes)
+    by_image = graph.add("Reshape", [whole, across], "probabilities_by_image")
     all_views = [
         graph.add("GatherND", [first, column], "probabilities_unsure"),
-        *graph.split(shifted, len(views)),
+        *graph.split(by_image, len(views)),
     ]
     total = graph.add("Sum", all_views, "probabilities_sum")
     count = graph.constant("view_count", np.float32(len(all_views)))
     mean = graph.add("Div", [total, count], "probabilities_mean")
-    return graph.add("ScatterND", [first, column, mean], "probabilities_again")
+    again = graph.add("ScatterND", [first, column, mean], "probabilities_again")
+    return graph.drop_last(again, 1, "probabilities_of_images")
 
 
 def _compare(

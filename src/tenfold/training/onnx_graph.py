@@ -23,11 +23,16 @@ class Graph:
         return output
 
     def split(self, value: str, parts: int) -> list[str]:
-        """Split a value into equal parts along its first axis; return their names."""
+        """Split a value into equal parts along its second axis; return their names."""
         outputs = [f"{value}_{part}" for part in range(parts)]
-        node = helper.make_node("Split", [value], outputs, axis=0, num_outputs=parts)
+        node = helper.make_node("Split", [value], outputs, axis=1, num_outputs=parts)
         self.nodes.append(node)
         return outputs
+
+    def drop_last(self, value: str, rows: int, output: str) -> str:
+        """Add a node that leaves out the last rows of a value; return its name."""
+        window = [self.integers(0), self.integers(-rows), self.integers(0)]
+        return self.add("Slice", [value, *window], output)
 
     def constant(self, name: str, value: NDArray[Any] | np.generic | Tensor) -> str:
         """Add a constant, unless one of that name is there, and return its name."""

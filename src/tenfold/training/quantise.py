@@ -47,12 +47,16 @@ def quantise(content: bytes, sample: Images) -> bytes:
             str(target),
             _Images(sample),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "MaxPool"],
+            # ReLUs too: 63 errors for 64, of a shipped model 41 for 42, in 15 % less time
+            op_types_to_quantize=["Conv", "MaxPool", "Relu"],
             nodes_to_exclude=dense,
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            # Pools whatever stands around them: OpenCV refuses one that 8 bits go into and float32
+            # comes out of.
+            extra_options={"ForceQuantizeNoInputCheck": True},
         )
         return target.read_bytes()
 

@@ -5,9 +5,11 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -60,7 +62,12 @@ class TrainStep:
         self.network, self.optimisers = network, optimisers
         self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
         device = backend.device
-        self.images, self.labels = _on_device(train_set, device)
+        self.images, self.labels = (
+            _on_device(array, device) for array in (train_set.images, train_set.require_labels())
+        )
+        self.negatives: Tensor | None = None
+        if train_set.negatives is not None and len(train_set.negatives):
+            self.negatives = _on_device(train_set.negatives, device)
         self.batch_size = min(recipe.batch_size, len(train_set))
         self.batch_indices = torch.arange(self.batch_size, device=device).repeat(members)
         self.augment_fraction = torch.ones((), device=device)
@@ -105,11 +112,21 @@ class TrainStep:
             images = vary_writing_style(images, labels, styles, self.generator)
         n_negatives = round(self.recipe.negatives.share * len(images))
         if n_negatives:
-            negatives = make_negatives(images, labels, n_negatives, self.generator)
-            images = torch.cat([images, negatives])
+            images = torch.cat([images, self._draw_negatives(images, labels, n_negatives)])
         fraction = self.augment_fraction if config.fade else None
         images = augment(images, config, self.generator, fraction)
         return images.contiguous(memory_format=torch.channels_last)
+
+    def _draw_negatives(self, images: Tensor, labels: Tensor, count: int) -> Tensor:
+        """Draw images of the training set's negatives, and make up the rest."""
+        if self.negatives is None:
+            return make_negatives(images, labels, count, self.generator)
+        n_own = round(self.recipe.negatives.own_fraction * count)
+        chosen = torch.randint(
+            len(self.negatives), (n_own,), generator=self.generator, device=self.negatives.device
+        )
+        own = to_float(self.negatives[chosen])
+        return torch.cat([own, make_negatives(images, labels, count - n_own, self.generator)])
 
     def forward_loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss, and the logits [n, classes] of the images that have labels."""
@@ -169,10 +186,8 @@ class TrainStep:
         return self.timer.phase(name, self.backend) if self.timer else nullcontext()
 
 
-def _on_device(dataset: Dataset, device: torch.device) -> tuple[Tensor, Tensor]:
-    arrays = np.ascontiguousarray(dataset.images), dataset.require_labels()
+def _on_device(array: NDArray[Any], device: torch.device) -> Tensor:
     with warnings.catch_warnings():
-        # They may be read-only, and nothing writes to them: a copy is 784 bytes an image.
+        # It may be read-only, and nothing writes to it: a copy is 784 bytes an image.
         warnings.simplefilter("ignore", UserWarning)
-        images, labels = map(torch.from_numpy, arrays)
-    return images.to(device), labels.to(device)
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)

@@ -15,6 +15,7 @@ from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import change
 from tenfold.workflow.models.compare import compare
 from tenfold.workflow.runs.train import train
 
@@ -180,9 +181,29 @@ def test_a_leak_that_a_run_allowed_is_refused_here_too(
     assert compare(runs[0], run.path, allow_leak=True).leaked == (0, 7)
 
 
+def test_runs_of_one_recipe_are_said_to_differ_by_their_seeds(
+    runs: tuple[Path, Path, Path], compared: Comparison, tmp_path: Path
+) -> None:
+    """Two runs whose recipes differ in steps as well, and one that differs in seed alone."""
+    assert not compared.same_recipe
+    run = RunFolder(Path(shutil.copytree(runs[1], tmp_path / "seed")))
+    recipe = RunFolder.open(runs[0]).recipe()
+    run.write_recipe(change(recipe, seed=7, threads=3))
+    found = compare(runs[0], run.path)
+    assert found.same_recipe
+    assert "seeds" in str(found)
+    for shown in (compared._repr_html_(), str(compared), compared.to_dict()["scope"]):
+        assert "about these two models" in shown
+
+
+def test_what_was_not_tested_has_no_scope(runs: tuple[Path, Path, Path], test_set: Dataset) -> None:
+    found = compare(*runs[:2], from_arrays(test_set.images[:50], source="unlabelled"))
+    assert found.scope == ""
+
+
 def test_a_comparison_shows_itself(compared: Comparison) -> None:
     html = compared._repr_html_()
-    assert "A is better than B" in html
+    assert "A is more accurate than B" in html
     assert html.count("data:image/png;base64") >= 6
     values = json.loads(json.dumps(compared.to_dict()))
     assert values["mcnemar"]["p_value"] < 0.05

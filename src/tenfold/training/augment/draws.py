@@ -4,7 +4,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from tenfold.data.dataset import SIDE
 from tenfold.run.augmentation import Augmentation
@@ -45,8 +44,16 @@ def signed_distance(images: Tensor, generator: torch.Generator, straight: float 
 
 def dilate(images: Tensor) -> Tensor:
     """Widen what is bright by a pixel up, down, left and right."""
-    across = functional.max_pool2d(images, (1, 3), 1, (0, 1))
-    return torch.maximum(across, functional.max_pool2d(images, (3, 1), 1, (1, 0)))
+    # 0.2 ms for 345 images of 28 x 28; by two max_pool2d it was 8.8, on one core
+    whole = images.clone()
+    for here, there in (
+        (whole[..., 1:], images[..., :-1]),
+        (whole[..., :-1], images[..., 1:]),
+        (whole[..., 1:, :], images[..., :-1, :]),
+        (whole[..., :-1, :], images[..., 1:, :]),
+    ):
+        torch.maximum(here, there, out=here)
+    return whole
 
 
 def uniform(generator: torch.Generator, *size: int) -> Tensor:

@@ -17,6 +17,7 @@ from tenfold.evaluation.comparison import Comparison
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import differ_only_in_seed, parse_recipe
 from tenfold.run.records import Environment
 from tenfold.workflow.models.evaluate import refuse_leak
 from tenfold.workflow.runs.plan import reload_source
@@ -90,6 +91,9 @@ def _from_models(names: tuple[str, str], dataset: Dataset, threads: int | None) 
         probabilities=(predictions[0].probabilities, predictions[1].probabilities),
         classes=first.classes,
         leaked=(len(first.training_overlap(dataset)), len(second.training_overlap(dataset))),
+        same_recipe=differ_only_in_seed(
+            *(parse_recipe(model.recipe_toml, model.name) for model in (first, second))
+        ),
     )
 
 
@@ -116,6 +120,7 @@ def _from_predictions(names: tuple[str, str], draw: bool) -> Comparison:
         probabilities=(_probabilities(table, ""), _probabilities(table, "_b")),
         classes=classes,
         leaked=(leaked[0], leaked[1]),
+        same_recipe=differ_only_in_seed(first.recipe(), second.recipe()),
     )
 
 
