@@ -13,7 +13,8 @@ from typing import IO
 
 from tenfold.errors import TenfoldError
 
-SECONDS = 20.0  # a page of 12 megapixels takes half a second
+SECONDS = 20.0  # of the processor; a page of 12 megapixels takes half a second
+WALL_SECONDS = 60.0  # of the clock, where other processes take the processor
 MEMORY_BYTES = 1 << 30  # an image of 120 megapixels in colour takes half of it
 _ANSWER, _REFUSAL, _NO_MEMORY = b"a", b"r", b"m"
 _LENGTHS = struct.Struct(">IQ")
@@ -29,12 +30,13 @@ class Child:
     system can (on Linux).
 
     Args:
-        seconds: how long a call may take.
+        seconds: how long a call may take of the processor; it may last `WALL_SECONDS`.
         memory_bytes: how much its own data may take.
     """
 
     def __init__(self, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
         self._seconds, self._memory_bytes = seconds, memory_bytes
+        self._wall_seconds = WALL_SECONDS
         self._killed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -67,15 +69,16 @@ class Child:
             assert process.stdin is not None
             assert process.stdout is not None
             late = threading.Event()
-            timer = threading.Timer(self._seconds, _kill_late, (process, late))
+            timer = threading.Timer(self._wall_seconds, _kill_late, (process, late))
             timer.daemon = True
             timer.start()
             try:
                 _send(process.stdin, f"{self._seconds} {function}".encode(), payload)
                 kind, answer = _receive(process.stdout)
             except (OSError, EOFError):
-                self._discard()
-                reason = f"took longer than {self._seconds:g} s" if late.is_set() else "crashed"
+                status = self._discard()
+                slow = late.is_set() or status == -getattr(signal, "SIGPROF", 0)
+                reason = f"took longer than {self._seconds:g} s" if slow else "crashed"
                 raise TenfoldError(
                     f"{name}: reading it {reason}, so it was given up; save it in another format"
                 ) from None
@@ -124,16 +127,20 @@ class Child:
             start_new_session=True,  # Ctrl-C in the terminal is for this process alone
         )
 
-    def _discard(self) -> None:
+    def _discard(self) -> int | None:
+        """End the process; return its exit status."""
         process, self._process = self._process, None
         if process is None:
-            return
+            return None
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)  # it may just have ended itself, and is to say why
         process.kill()
-        process.wait()
+        status = process.wait()
         for stream in (process.stdin, process.stdout):
             with suppress(OSError):  # what was not sent
                 if stream is not None:
                     stream.close()
+        return status
 
 
 def _kill_late(process: subprocess.Popen[bytes], late: threading.Event) -> None:
@@ -185,11 +192,9 @@ def _main() -> None:
         except EOFError:
             return
         seconds, function = head.decode().split(" ")
-        if hasattr(signal, "setitimer"):  # for when nobody is there any more who would kill it
-            signal.setitimer(signal.ITIMER_REAL, float(seconds) + 1)
+        _limit_time(float(seconds))
         _send(answers, *_answer(function, payload))
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        _limit_time(0)
 
 
 def _answer(function: str, payload: bytes) -> tuple[bytes, bytes]:
@@ -204,6 +209,14 @@ def _answer(function: str, payload: bytes) -> tuple[bytes, bytes]:
         if "nsufficient memory" in str(error):
             return _NO_MEMORY, b""
         raise
+
+
+def _limit_time(seconds: float) -> None:
+    """End this process after so much work, by a signal that stops C code too; 0: never."""
+    if hasattr(signal, "setitimer"):  # not on Windows
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        # for when nobody is there any more who would kill it
+        signal.setitimer(signal.ITIMER_REAL, 2 * WALL_SECONDS if seconds else 0)
 
 
 def _limit_memory(count: int) -> None:

@@ -1,6 +1,7 @@
 """Clients that are idle, slow, many or never content: deadlines and bounds of the server."""
 
 import json
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,12 +27,16 @@ def post(length: int, path: str = "/read/strokes") -> bytes:
     return f"{head}Content-Length: {length}\r\n\r\n".encode()
 
 
+ASK_SEVEN = post(len(SEVEN)).replace(b"Host", b"Connection: close\r\nHost") + SEVEN
+
+
 @dataclass
 class Running:
     """A server in a thread of this process, with its own limits."""
 
     port: int
     connections: Connections
+    pages: PagePool
 
     def connect(self, sent: bytes = b"") -> socket.socket:
         client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -50,8 +55,9 @@ Run = Callable[..., Any]
 @pytest.fixture
 def run(reader: Reader) -> Run:
     @contextmanager
-    def run(**limits: Any) -> Iterator[Running]:
-        connections, pages = Connections(Limits(**limits)), PagePool(1)
+    def run(max_waiting: int = 64, **limits: Any) -> Iterator[Running]:
+        connections = Connections(Limits(**limits))
+        pages = PagePool(1, max_waiting=max_waiting)
         server = Server(create_app(reader, "127.0.0.1", pages), connections)
         with listen("127.0.0.1", 0) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # soon full
@@ -59,7 +65,7 @@ def run(reader: Reader) -> Run:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             try:
-                yield Running(port, connections)
+                yield Running(port, connections, pages)
             finally:
                 server.should_exit = True
                 thread.join()
@@ -222,6 +228,47 @@ def test_what_is_no_http_is_refused_in_json(run: Run, sent: bytes, status: int) 
         assert received == status
         assert "HTTP/1.1" in content["error"]
         assert headers["content-security-policy"].startswith("default-src 'self'")
+
+
+def test_a_page_that_hangs_is_given_up_and_the_next_one_is_read(run: Run) -> None:
+    with run() as running:
+        assert response(running.connect(ASK_SEVEN))[1]["text"] == "7"
+        (child,) = running.pages._children
+        assert child._process is not None
+        child._process.send_signal(signal.SIGSTOP)
+        child._wall_seconds = 0.2
+        status, content, _ = response(running.connect(ASK_SEVEN))
+        assert (status, "took longer" in content["error"]) == (422, True)
+        child._wall_seconds = 60.0
+        assert response(running.connect(ASK_SEVEN))[1]["text"] == "7"
+
+
+def test_a_request_whose_client_leaves_frees_its_reader(run: Run) -> None:
+    with run() as running:
+        assert response(running.connect(ASK_SEVEN))[1]["text"] == "7"
+        (child,) = running.pages._children
+        assert child._process is not None
+        child._process.send_signal(signal.SIGSTOP)
+        client = running.connect(ASK_SEVEN)
+        while child in running.pages._idle:
+            continue
+        client.close()
+        assert response(running.connect(ASK_SEVEN))[1]["text"] == "7"
+
+
+def test_more_requests_than_may_wait_are_told_so(run: Run) -> None:
+    with run(max_waiting=0) as running:
+        assert response(running.connect(ASK_SEVEN))[1]["text"] == "7"
+        (child,) = running.pages._children
+        assert child._process is not None
+        child._process.send_signal(signal.SIGSTOP)
+        hung = running.connect(ASK_SEVEN)
+        while child in running.pages._idle:
+            continue
+        status, content, headers = response(running.connect(ASK_SEVEN))
+        assert (status, headers["retry-after"]) == (503, "5")
+        assert "too many requests wait" in content["error"]
+        hung.close()
 
 
 def test_requests_that_come_at_once_are_all_answered(run: Run) -> None:

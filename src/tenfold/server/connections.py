@@ -40,7 +40,7 @@ class Limits:
     body_seconds: float = 120.0
     window_seconds: float = 10.0
     window_bytes: int = 16 << 10
-    response_seconds: float = 60.0
+    response_seconds: float = 120.0
     closing_seconds: float = 2.0
     held_bytes: int = 256 << 20
 

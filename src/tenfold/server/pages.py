@@ -25,7 +25,7 @@ class PagePool:
         count: how many.
         max_waiting: how many requests may wait for one of them.
         wait_seconds: for how long.
-        seconds: how long reading a page may take.
+        seconds: how long reading a page may take of the processor.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class PagePool:
         if self._limiter is None:  # it belongs to the event loop
             self._limiter = CapacityLimiter(self._count)
         limiter, holder = self._limiter, object()
-        if limiter.statistics().tasks_waiting >= self._max_waiting:
+        if not self._idle and limiter.statistics().tasks_waiting >= self._max_waiting:
             raise Busy
         try:
             with anyio.fail_after(self._wait_seconds):
