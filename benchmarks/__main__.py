@@ -20,6 +20,7 @@ from benchmarks import plan
 from benchmarks.core.benchmark import add_results_option, make_parser
 from benchmarks.core.store import Store, log
 from benchmarks.registry import BENCHMARKS, load_benchmark
+from tenfold.cli.parser import Parser
 from tenfold.errors import TenfoldError
 
 
@@ -78,7 +79,7 @@ def run_steps(steps: Sequence[plan.Step], arguments: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     from benchmarks.publish import page
 
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Benchmarks.")
+    parser = Parser(prog="python -m benchmarks", description="Benchmarks.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name every benchmark")
     run = commands.add_parser(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.core.store import FOLDER, Row
+from tenfold.cli.parser import Parser
 
 
 class Benchmark(Protocol):
@@ -78,9 +79,7 @@ def add_results_option(parser: argparse.ArgumentParser) -> None:
 
 def make_parser(benchmark: Benchmark) -> argparse.ArgumentParser:
     """Make the argument parser of a benchmark: its own options, then the shared ones it takes."""
-    parser = argparse.ArgumentParser(
-        prog=command(benchmark.name), description=benchmark.description, allow_abbrev=False
-    )
+    parser = Parser(prog=command(benchmark.name), description=benchmark.description)
     benchmark.add_arguments(parser)
     for key in benchmark.options:
         flag, keywords = SHARED_OPTIONS[key]

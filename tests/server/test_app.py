@@ -24,6 +24,7 @@ from tests.draw_digits import DrawDigits
 from tenfold.cli import main
 from tenfold.model.reader import Reader
 from tenfold.server.app import create_app
+from tenfold.server.pages import PagePool
 
 SEVEN = [[[10, 12], [60, 10], [34, 80]]]
 
@@ -249,17 +250,17 @@ def test_ctrl_c_stops_the_server_cleanly(start: Start) -> None:
 
 def test_a_path_that_takes_no_body_is_not_said_to_take_a_smaller_one(post: Post) -> None:
     status, answer = post("/read/picture", b"x" * 5000)
-    assert (status, answer["error"]) == (405, "Method Not Allowed")
+    assert (status, answer["error"]) == (404, "Not Found")
 
 
 def test_the_documented_endpoints_are_those_of_the_server() -> None:
     page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
     documented = set(re.findall(r"`(GET|POST) (/[a-z/]*)", page))
-    app = create_app(Reader())
+    app = create_app(Reader(), "127.0.0.1", PagePool(0))
     routes = {
         (method, route.path)
         for route in app.routes
         if isinstance(route, APIRoute)
-        for method in route.methods or ()
+        for method in (route.methods or set()) - {"HEAD"}
     }
     assert documented == routes

@@ -20,6 +20,7 @@ from tenfold.cli import (
     serve,
     train,
 )
+from tenfold.cli.parser import Parser
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 
@@ -76,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tenfold",
         description="Handwritten-digit recognition: train a network on a table of images, score "
         "it, report on it, write a Kaggle submission, read photos.",

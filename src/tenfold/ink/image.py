@@ -9,20 +9,27 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from tenfold import child
 from tenfold.errors import TenfoldError
+from tenfold.ink.luminance import TRANSPOSES, luminance
+from tenfold.ink.luminance import Luminance as Luminance
+from tenfold.ink.luminance import downscale as downscale
 from tenfold.ink.region import Region, region_edges
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"RIFF"
+MAGICS = (PNG, JPEG, BMP, RIFF, b"II", b"MM", b"GIF8")
 MAX_PIXELS = 120_000_000  # ten times a phone's photo; more is a decompression bomb or a map
 MAX_BYTES = 200 << 20
+MAX_SIMPLE_BYTES = 32 << 20  # a photo that is larger is decoded in another process
+MAX_SCANS = 32  # of a JPEG; a progressive one has about 10, and each takes as long as a whole image
 WORK_SIDE = 2000  # pixels of the longer side: a page's digits are then still 40 and more high
 
-Luminance = NDArray[np.float32]
+Edges = tuple[int, int, int, int]
 AnyImage = str | PathLike[str] | bytes | Image.Image | NDArray[Any]
 
 
@@ -63,36 +70,76 @@ def decode(image: AnyImage, name: str = "image", region: Region | None = None) -
     if isinstance(image, np.ndarray):
         return _from_pillow(_from_array(image, name), name, region)
     if isinstance(image, bytes):
-        return _from_file(io.BytesIO(image), name, region)
+        return _from_content(image, name, region)
     if not isinstance(image, str | os.PathLike):
         raise TenfoldError(
             f"{name}: must be a path, the bytes of a file, a Pillow image or an array. "
             f"Received: {type(image).__name__}"
         )
     path = Path(os.path.expanduser(image))
+    if path.is_dir():
+        raise TenfoldError(f"{path}: is a folder; name the images in it, as {path}/*.png")
+    return _from_content(read_bounded(path), str(path), region)
+
+
+def read_bounded(path: Path) -> bytes:
+    """Read a file of at most `MAX_BYTES`, which may be a pipe.
+
+    Raises:
+        TenfoldError: where it cannot be read, or is larger.
+    """
     try:
-        if path.is_dir():
-            raise TenfoldError(f"{path}: is a folder; name the images in it, as {path}/*.png")
-        if path.stat().st_size > MAX_BYTES:
-            raise TenfoldError(
-                f"{path}: is larger than {MAX_BYTES >> 20} MiB; give a smaller image. "
-                f"Received: {path.stat().st_size:,} bytes"
-            )
         with path.open("rb") as file:
-            return _from_file(file, str(path), region)
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(MAX_BYTES + 1) if size <= MAX_BYTES else b""
     except OSError as error:
         raise TenfoldError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if max(size, len(content)) > MAX_BYTES:
+        raise TenfoldError(
+            f"{path}: is larger than {MAX_BYTES >> 20} MiB; give a smaller image, or fewer pages. "
+            f"Received: {max(size, len(content)):,} bytes"
+        )
+    return content
 
 
-def _from_file(file: Any, name: str, region: Region | None) -> DecodedImage:
+def _from_content(content: bytes, name: str, region: Region | None) -> DecodedImage:
+    """Decode the bytes of a file, here or in a process that can be killed."""
+    if not content.startswith(MAGICS):
+        raise TenfoldError(
+            f"{name}: is not an image of a known format; give a PNG, JPEG, WebP, BMP, TIFF or GIF"
+        )
+    if child.is_child or is_simple(content):
+        return _from_file(content, name, region)
+    from tenfold.ink.isolated import decode_isolated  # it needs this module
+
+    return decode_isolated(content, name, region)
+
+
+def is_simple(content: bytes) -> bool:
+    """Return whether an image takes no more work than its size says, a few seconds at most.
+
+    PNG, WebP, BMP without compression, and JPEG with as many scans as programs write are such.
+    TIFF and GIF have chains of frames and blocks, and so many variants that each is a risk.
+    """
+    if len(content) > MAX_SIMPLE_BYTES:
+        return False
+    if content.startswith(JPEG):
+        return content.count(b"\xff\xda") <= MAX_SCANS
+    if content.startswith(BMP):
+        return content[14:18] == b"\x0c\0\0\0" or content[30:34] in (b"\0\0\0\0", b"\3\0\0\0")
+    return content.startswith((PNG, RIFF))
+
+
+def _from_file(content: bytes, name: str, region: Region | None) -> DecodedImage:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own limit is lower, and only a warning
-            with Image.open(file, formats=FORMATS) as image:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return _from_pillow(image, name, region)
     except UnidentifiedImageError:
         raise TenfoldError(
-            f"{name}: is not an image of a known format; give a PNG, JPEG, WebP, BMP or TIFF"
+            f"{name}: is not a whole image of its format, or of a kind that is not read; save it "
+            "again as PNG or JPEG"
         ) from None
     except Image.DecompressionBombError as error:
         raise TenfoldError(
@@ -101,6 +148,12 @@ def _from_file(file: Any, name: str, region: Region | None) -> DecodedImage:
         ) from None
     except TenfoldError:
         raise
+    except MemoryError:
+        if child.is_child:
+            raise
+        raise TenfoldError(
+            f"{name}: there is too little memory to read it; give a smaller image"
+        ) from None
     # Pillow's plugins raise any exception on damaged files (SyntaxError, struct.error, ...).
     except Exception as error:
         reason = " ".join(str(error).split())
@@ -117,15 +170,13 @@ def _from_pillow(image: Image.Image, name: str, region: Region | None) -> Decode
             f"Received: {width:,} x {height:,}"
         )
     notes = []
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        notes.append(f"animated: first of {frames} frames read")
+    if getattr(image, "is_animated", False):  # counting the frames would read the whole file
+        notes.append("several frames: first read")
         image.seek(0)
     orientation = image.getexif().get(0x0112, 1)
     size = (height, width) if orientation in range(5, 9) else (width, height)
-    left, top, right, bottom = (
-        region_edges(region, size, name) if region is not None else (0, 0, *size)
-    )
+    edges = region_edges(region, size, name) if region is not None else (0, 0, *size)
+    left, top, right, bottom = edges
     longer_side = max(right - left, bottom - top)
     # A JPEG decodes at half, a quarter or an eighth of its size, and without its colours, in a
     # fraction of the time: 12 megapixels in 60 ms, not 260.
@@ -133,49 +184,32 @@ def _from_pillow(image: Image.Image, name: str, region: Region | None) -> Decode
     if image.mode in ("L", "RGB"):
         image.draft("L", (int(width * shrink), int(height * shrink)))
     image.load()
-    if orientation in range(2, 9):
+    x0, y0, x1, y1 = _stored_edges(edges, orientation, size)
+    wide, high = image.width / width, image.height / height
+    part = (int(x0 * wide), int(y0 * high), math.ceil(x1 * wide), math.ceil(y1 * high))
+    pixel_notes: list[str] = []
+    grey = luminance(image, part, WORK_SIDE, pixel_notes)
+    if orientation in TRANSPOSES:
         notes.append("rotated as its EXIF orientation says")
-        image = ImageOps.exif_transpose(image)
+        grey = np.array(Image.fromarray(grey).transpose(TRANSPOSES[orientation]))
     if region is not None:
         notes.append(f"region {left},{top},{right - left},{bottom - top} read")
-        wide, high = image.width / size[0], image.height / size[1]
-        image = image.crop(
-            (int(left * wide), int(top * high), math.ceil(right * wide), math.ceil(bottom * high))
-        )
-    grey = _luminance(image, notes)
-    grey = downscale(grey, WORK_SIDE)
+    notes += pixel_notes
     return DecodedImage(grey, longer_side / max(grey.shape), (left, top), size, tuple(notes))
 
 
-def downscale(grey: Luminance, max_side: int) -> Luminance:
-    """Downscale to at most `max_side` pixels of the longer side, averaging; never upscale."""
-    factor = max_side / max(grey.shape)
-    if factor >= 1:
-        return grey
-    size = [max(1, round(side * factor)) for side in grey.shape]
-    small = cv2.resize(grey, (size[1], size[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
-
-
-def _luminance(image: Image.Image, notes: list[str]) -> Luminance:
-    """Return float32 [h, w] in 0-255; transparent pixels get the colour that contrasts with ink."""
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.nan_to_num(np.asarray(image, np.float32))
-        top = 65535.0 if image.mode != "F" and values.max() > 255 else max(1.0, values.max())
-        return np.asarray(np.clip(values * np.float32(255 / top), 0, 255), np.float32)
-    if "A" in image.getbands() or "transparency" in image.info:
-        pixels = np.asarray(image.convert("RGBA"), np.float32)
-        grey = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32)
-        alpha = pixels[..., 3] / 255
-        if alpha.min() < 1:
-            inked = float((grey * alpha).sum() / max(float(alpha.sum()), 1e-6))
-            background = 0.0 if inked > 127 else 255.0
-            notes.append(f"transparent: composited on {'black' if inked > 127 else 'white'}")
-            return (grey * alpha + background * (1 - alpha)).astype(np.float32)
-        return grey.astype(np.float32)
-    if image.mode not in ("L", "1", "RGB"):
-        image = image.convert("RGB")
-    return np.asarray(image if image.mode == "L" else image.convert("L"), np.float32)
+def _stored_edges(edges: Edges, orientation: int, size: tuple[int, int]) -> Edges:
+    """Convert edges in the upright image of `size` to edges in the image as it is stored."""
+    left, top, right, bottom = edges
+    width, height = size
+    across, down = (left, right), (top, bottom)
+    if orientation in (2, 3, 6, 7):
+        across = (width - right, width - left)
+    if orientation in (3, 4, 7, 8):
+        down = (height - bottom, height - top)
+    if orientation in (5, 6, 7, 8):
+        across, down = down, across
+    return across[0], down[0], across[1], down[1]
 
 
 def _from_array(array: NDArray[Any], name: str) -> Image.Image:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ink.image import Luminance, downscale
+from tenfold.ink.luminance import Luminance, downscale
 
 MIN_CONTRAST = 0.1  # of the paper's brightness; a blank page's noise and vignette are below it
 MIN_PAPER = 64  # of 255; below, the noise of a night photo would count as ink

@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenfold import child
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
-from tenfold.ink.image import MAX_BYTES, WORK_SIDE
+from tenfold.ink.image import WORK_SIDE, read_bounded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAGIC = b"%PDF-"
+MAX_PAGES = 2_000
 
 
 def count_pages(source: str | Path | bytes, name: str) -> int:
@@ -23,12 +25,25 @@ def count_pages(source: str | Path | bytes, name: str) -> int:
     Raises:
         TenfoldError: where it cannot be read, or pypdfium2 is absent.
     """
-    with _open(source, name) as document:
-        return len(document)
+    content = _content(source, name)
+    if not child.is_child:
+        from tenfold.ink.isolated import count_pages_isolated  # it needs this module
+
+        return count_pages_isolated(content, name)
+    with _open(content, name) as document:
+        count = len(document)
+    if count > MAX_PAGES:
+        raise TenfoldError(
+            f"{name}: has more than {MAX_PAGES:,} pages; name one as {name}:1, or split the file. "
+            f"Received: {count:,} pages"
+        )
+    return count
 
 
 def render_page(source: str | Path | bytes, page: int, name: str) -> "Image":
     """Render one page of a PDF in greyscale, at the size at which images are read.
+
+    It is rendered in another process, which is killed where that takes too long.
 
     Args:
         source: its path or its bytes.
@@ -36,39 +51,40 @@ def render_page(source: str | Path | bytes, page: int, name: str) -> "Image":
         name: the name used in errors.
 
     Raises:
-        TenfoldError: where it cannot be read, has no such page, or pypdfium2 is absent.
+        TenfoldError: where it cannot be read, takes too much time or memory, has no such page, or
+            pypdfium2 is absent.
     """
-    with _open(source, name) as document:
+    from PIL import Image
+
+    content = _content(source, name)
+    if not child.is_child:
+        from tenfold.ink.isolated import render_page_isolated  # it needs this module
+
+        return Image.fromarray(render_page_isolated(content, page, name))
+    with _open(content, name) as document:
         if not 1 <= page <= len(document):
             raise TenfoldError(f"{name}: has pages 1-{len(document)}. Received: page {page}")
         try:
             pdf_page = document[page - 1]
             scale = WORK_SIDE / max(*pdf_page.get_size(), 1)
-            image: Image = pdf_page.render(scale=scale, grayscale=True).to_pil()
+            image: Image.Image = pdf_page.render(scale=scale, grayscale=True).to_pil()
         except Exception as error:  # damaged pages fail inside pdfium, each in its own way
             raise TenfoldError(f"{name}: page {page} cannot be rendered ({error})") from None
     return image
 
 
-def _open(source: str | Path | bytes, name: str) -> Any:
+def _content(source: str | Path | bytes, name: str) -> bytes:
     with missing_extra_named(f"{name}: a PDF"):
-        from pypdfium2 import PdfDocument, PdfiumError
+        import pypdfium2  # noqa: F401
+    return source if isinstance(source, bytes) else read_bounded(Path(source))
+
+
+def _open(content: bytes, name: str) -> Any:
+    from pypdfium2 import PdfDocument, PdfiumError
+
     try:
-        content = source if isinstance(source, bytes) else _read_bounded(Path(source))
         return PdfDocument(content)
-    except OSError as error:
-        raise TenfoldError(f"{name}: cannot be read: {error.strerror or error}") from None
     except PdfiumError as error:
         encrypted = "password" in str(error).lower()
         hint = "it needs a password" if encrypted else "the PDF is damaged or truncated"
         raise TenfoldError(f"{name}: {hint}; save it again") from None
-
-
-def _read_bounded(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise TenfoldError(
-            f"{path}: is larger than {MAX_BYTES >> 20} MiB; give fewer pages. "
-            f"Received: {size:,} bytes"
-        )
-    return path.read_bytes()

@@ -18,6 +18,7 @@ MAX_POINTS = 200_000
 # A shorter stroke is a point: a tap whose finger slipped, which, drawn large, would be an accepted
 # 1 (99.4 %). In pixels; in fractions of the area where no coordinate is above 1.
 MIN_EXTENT, MIN_EXTENT_FRACTION = 4.0, 0.005
+MIN_DISTANCE = 0.01  # of that extent
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,14 @@ def draw_strokes(strokes: Strokes) -> Drawing:
     if not lines:
         blank = np.zeros((1, 1), np.float32)
         return Drawing(blank, blank > 0, 0, (), 1.0, (0.0, 0.0), (0, 0))
-    lines = _short_as_points(lines)
+    is_fraction = max(np.abs(line).max() for line in lines) <= 1
+    least = MIN_EXTENT_FRACTION if is_fraction else MIN_EXTENT
+    lines = _short_as_points(lines, least)
     low = np.min([line.min(0) for line in lines], axis=0)
     high = np.max([line.max(0) for line in lines], axis=0)
     longer_side = float((high - low).max())
-    zoom = MAX_SIDE / longer_side if longer_side > 0 else 1.0
+    # Points that are nearer than any hand can set them are one: else 1e-300 would fill the canvas.
+    zoom = MAX_SIDE / longer_side if longer_side > MIN_DISTANCE * least else 1.0
     width, height = np.ceil((high - low) * zoom).astype(int) + 2 * MARGIN + 1
     placed = tuple((line - low) * zoom + MARGIN for line in lines)
     canvas = _draw(placed, (int(height), int(width)))
@@ -118,10 +122,8 @@ def _lone_points(
     return lone[labels], int(lone.sum())
 
 
-def _short_as_points(lines: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+def _short_as_points(lines: list[NDArray[np.float64]], least: float) -> list[NDArray[np.float64]]:
     """Replace each stroke that is too short to be writing by the middle of its extent."""
-    is_fraction = max(np.abs(line).max() for line in lines) <= 1
-    least = MIN_EXTENT_FRACTION if is_fraction else MIN_EXTENT
     return [
         (line.min(0, keepdims=True) + line.max(0, keepdims=True)) / 2
         if np.ptp(line, axis=0).max() < least

@@ -140,6 +140,10 @@ class Reader:
         read = partial(self.read, region=(0, 0, 1, 1))
         return read_form(image, template, read, name, self.min_confidence)
 
+    def read_page(self, page: Page) -> Reading:
+        """Predict the digits of a page, as `tenfold.ink.page.find_digits` returns it."""
+        return self._predict([page])[0]
+
     def read_many(
         self,
         images: Iterable[AnyImage | Source],

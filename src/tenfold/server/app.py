@@ -1,55 +1,70 @@
 """The web application: the page, and the digits of strokes and images as JSON."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, create_task_group, to_thread
 from fastapi import Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import FailFast, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from tenfold.child import Child
 from tenfold.data.display import image_data_uri
 from tenfold.errors import TenfoldError
+from tenfold.ink.isolated import find_digits_isolated, find_stroked_digits_isolated
+from tenfold.ink.page import Page
 from tenfold.ink.region import parse_region
 from tenfold.model.reader import Reader
 from tenfold.model.reading import Reading
-from tenfold.server.guard import Guard
+from tenfold.server.guard import Guard, InFlight
+from tenfold.server.pages import Busy, PagePool
 
 STATIC = Path(__file__).parent / "static"
 MAX_BYTES = {"/read/strokes": 2 << 20, "/read/image": 32 << 20}
-# A photo of 12 megapixels takes 80 MB as JPEG and 130 MB as PNG while it is read.
-MAX_CONCURRENT = 4
+MAX_PREDICTIONS = 4  # pages at once
+T = TypeVar("T")
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 Points = Annotated[list[tuple[Coordinate, Coordinate]], Field(min_length=1), FailFast()]
 AllStrokes = Annotated[list[Points], FailFast()]
 
 
-def create_app(reader: Reader, host: str = "127.0.0.1") -> FastAPI:
-    """Make the application for a reader.
+def create_app(reader: Reader, host: str, pages: PagePool) -> FastAPI:
+    """Make the application for a reader; `app.state.in_flight` has the requests under way.
 
     Args:
         reader: reads the digits.
         host: the name that the server listens on; requests to other names are rejected, requests
             to addresses are not.
+        pages: finds the digits on pages.
     """
-    app = FastAPI(title="Tenfold", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Guard, host=host, max_bytes=MAX_BYTES)
-    limiter = CapacityLimiter(MAX_CONCURRENT)
+    app = FastAPI(
+        title="Tenfold", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    app.state.in_flight = in_flight = InFlight()
+    app.add_middleware(Guard, host=host, max_bytes=MAX_BYTES, in_flight=in_flight)
+    predictions = CapacityLimiter(MAX_PREDICTIONS)
 
-    async def respond(read: Callable[[], Reading]) -> dict[str, Any]:
-        return await to_thread.run_sync(lambda: _to_dict(read(), reader), limiter=limiter)
+    async def respond(request: Request, find: Callable[[Child], Page]) -> dict[str, Any]:
+        page = await _unless_disconnected(request, lambda: pages.run(find))
+        return await to_thread.run_sync(
+            lambda: _to_dict(reader.read_page(page), reader),
+            abandon_on_cancel=True,
+            limiter=predictions,
+        )
 
     @app.post("/read/strokes")
     async def read_strokes(
-        strokes: Annotated[AllStrokes, Body()], single: bool = False
+        request: Request, strokes: Annotated[AllStrokes, Body()], single: bool = False
     ) -> dict[str, Any]:
-        return await respond(lambda: reader.read_strokes(strokes, single))
+        return await respond(
+            request, lambda child: find_stroked_digits_isolated(child, strokes, single)
+        )
 
     @app.post("/read/image")
     async def read_image(
@@ -57,17 +72,24 @@ def create_app(reader: Reader, host: str = "127.0.0.1") -> FastAPI:
     ) -> dict[str, Any]:
         part = None if region is None else parse_region(region)
         content = await request.body()
-        return await respond(lambda: reader.read(content, single, "the image", part))
+        return await respond(
+            request, lambda child: find_digits_isolated(child, content, single, "the image", part)
+        )
 
-    @app.get("/health")
+    @app.api_route("/health", methods=["GET", "HEAD"])
     async def health() -> dict[str, str]:
         return {"status": "ready"}
 
-    app.mount("/", StaticFiles(directory=STATIC, html=True))
+    _add_page(app)
 
     @app.exception_handler(TenfoldError)
     async def unreadable(request: Request, error: TenfoldError) -> JSONResponse:
         return JSONResponse({"error": str(error)}, 422)
+
+    @app.exception_handler(Busy)
+    async def busy(request: Request, error: Busy) -> JSONResponse:
+        message = "too many requests wait to be read; try again in a few seconds"
+        return JSONResponse({"error": message}, 503, {"Retry-After": "5"})
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -76,14 +98,56 @@ def create_app(reader: Reader, host: str = "127.0.0.1") -> FastAPI:
         return JSONResponse({"error": _describe(first)}, status)
 
     @app.exception_handler(HTTPException)
-    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            methods = {*headers.get("Allow", "GET, HEAD").split(", "), "OPTIONS"}
+            headers["Allow"] = ", ".join(sorted(methods))
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=headers)
+        return JSONResponse({"error": str(error.detail)}, error.status_code, headers)
 
     @app.exception_handler(ClientDisconnect)
     async def disconnected(request: Request, error: ClientDisconnect) -> JSONResponse:
         return JSONResponse({"error": "the request body is incomplete"}, 400)  # nobody receives it
 
     return app
+
+
+def _add_page(app: FastAPI) -> None:
+    """Add a route for each file of the page: no path of a request reaches the file system."""
+    files = StaticFiles(directory=STATIC)
+
+    def add(path: str, file: str) -> None:
+        async def page(request: Request) -> Response:
+            return await files.get_response(file, request.scope)
+
+        app.add_route(path, page, methods=["GET", "HEAD"])
+
+    for file in STATIC.iterdir():
+        add(f"/{file.name}", file.name)
+    add("/", "index.html")
+
+
+async def _unless_disconnected(request: Request, call: Callable[[], Awaitable[T]]) -> T:
+    """Await a call, but cancel it where the client leaves."""
+    outcome: T | Exception = ClientDisconnect()
+    async with create_task_group() as group:
+
+        async def watch() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                continue
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch)
+        try:
+            outcome = await call()
+        except Exception as error:  # raised here, it would come out in a group
+            outcome = error
+        group.cancel_scope.cancel()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _to_dict(reading: Reading, reader: Reader) -> dict[str, Any]:
