@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 import tenfold
 from tenfold.data.dataset import Dataset, Images
@@ -77,17 +79,61 @@ def test_images_of_any_shape_and_scale_are_predicted_alike(
     images = test_set.images
     expected = fitted.predict_proba(images)
     flat = images.reshape(-1, 784)
-    some = images[:1]  # the scale of one image's floats is found as of all
-    assert_array_equal(fitted.predict_proba(some / 255), fitted.predict_proba(some))
-    for same in (
-        flat,
-        images[..., np.newaxis],
+    for same in (flat, images[..., np.newaxis], images.astype(float), flat.astype(np.int64)):
+        assert_array_equal(fitted.predict_proba(same), expected)
+    # another scale than in fit, of one image as of all
+    for other in (
         flat / 255,
         (images / 255).astype(np.float32),
-        images.astype(float),
+        images / 127.5 - 1,
+        flat[:1] / 255,
     ):
-        assert_array_equal(fitted.predict_proba(same), expected)
+        with pytest.warns(
+            UserWarning, match="X: the images are on the scale .* where 0 to 255 was"
+        ):
+            found = fitted.predict_proba(other)
+        assert_array_equal(found, expected[: len(other)])
     assert fitted.score(images, test_set.require_labels()) > 0.8
+
+
+@pytest.mark.parametrize("scaler", [MinMaxScaler(), StandardScaler()])
+def test_a_scaler_before_it_changes_little(
+    scaler: BaseEstimator, tiny: DigitClassifier, train_set: Dataset, test_set: Dataset
+) -> None:
+    X, y = train_set.images.reshape(-1, 784), train_set.require_labels()
+    pipeline = make_pipeline(scaler, clone(tiny)).fit(X.astype(float), y)
+    assert pipeline.score(test_set.images.reshape(-1, 784).astype(float), test_set.labels) > 0.8
+
+
+def test_the_scale_of_fit_is_that_of_later_images_and_of_the_file(
+    tiny: DigitClassifier, train_set: Dataset, test_set: Dataset, tmp_path: Path
+) -> None:
+    X, y = train_set.images[:300], train_set.require_labels()[:300]
+    expected = clone(tiny).fit(X, y).predict_proba(test_set.images)
+    classifier = clone(tiny)
+    with pytest.warns(UserWarning, match="X: all 300 images are dark on bright: inverted"):
+        classifier.fit(1 - X / 127.5 / 2, y)
+    dark = 1 - test_set.images / 255
+    assert_array_equal(classifier.predict_proba(dark), expected)
+    assert_array_equal(classifier.predict_proba(dark[:1]), expected[:1])
+    classifier.save(tmp_path / "model.onnx")
+    loaded = DigitClassifier.load(tmp_path / "model.onnx")
+    assert_array_equal(loaded.predict_proba(dark), expected)
+    with pytest.warns(UserWarning, match="dark on bright, unlike the training images: inverted"):
+        assert_array_equal(classifier.predict_proba(1 - dark), expected)
+
+
+def test_images_unlike_the_training_images_are_brought_to_them(
+    fitted: DigitClassifier, test_set: Dataset
+) -> None:
+    expected = fitted.predict_proba(test_set.images)
+    mixed = test_set.images.copy()
+    mixed[::3] = 255 - mixed[::3]
+    with pytest.warns(UserWarning, match="167 of 500 images are dark on bright"):
+        assert_array_equal(fitted.predict_proba(mixed), expected)
+    with pytest.warns(UserWarning, match="ink up to 98 of 255 where the training images have"):
+        weak = fitted.score((test_set.images * 0.39).astype(np.uint8), test_set.require_labels())
+    assert weak > 0.8
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tenfold.data.formats.format import HEAD_BYTES, ArrayReader, DecodeImage, Fo
 from tenfold.data.formats.image_folder import decode_image
 from tenfold.data.label_files import dataset_with_labels
 from tenfold.data.orientation import transposed, transposed_evidence
+from tenfold.data.polarity import normalised
 from tenfold.data.tree import Archive, Folder, Tree, name_list, not_found_error
 from tenfold.errors import TenfoldError
 
@@ -76,6 +77,9 @@ def load(source: str | Path | Dataset, decode: DecodeImage = decode_image) -> Da
         return bundled(source)
     location = _locate(str(source))
     dataset = _read(location, decode)
+    found = normalised(dataset.images)
+    if found.notes:
+        dataset = replace(dataset, images=found.images, notes=(*dataset.notes, *found.notes))
     if location.transposed:
         return transposed(dataset)
     evidence = transposed_evidence(dataset)

@@ -68,6 +68,7 @@ class Comparison:
         probabilities: A's and B's, float32 [n, classes] each.
         classes: the name of each class.
         leaked: how many of the images each model was trained on.
+        notes: what was noticed and decided on reading the images, a sentence each.
     """
 
     names: tuple[str, str]
@@ -78,6 +79,7 @@ class Comparison:
     probabilities: tuple[NDArray[np.float32], NDArray[np.float32]]
     classes: tuple[str, ...]
     leaked: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -164,6 +166,7 @@ class Comparison:
         """Format accuracies, contingency table, verdict and the first differences as text."""
         lines = [f"{letter}: {name}" for letter, name in zip("AB", self.names, strict=True)]
         lines.append(f"on {len(self):,} {self.compared_on}")
+        lines += [f"note: {note}" for note in self.notes]
         if self.mcnemar:
             for table in (self.mcnemar.accuracy_table, self.mcnemar.contingency_table):
                 lines += ["", *_aligned(table)]
@@ -178,6 +181,7 @@ class Comparison:
             "compared_on": self.compared_on,
             "n": len(self),
             "leaked": list(self.leaked),
+            "notes": list(self.notes),
             "mcnemar": self.mcnemar.to_dict() if self.mcnemar else None,
             "differing": len(self.differences),
             "differences": [asdict(difference) for difference in self.differences],

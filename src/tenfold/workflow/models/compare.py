@@ -80,7 +80,8 @@ def _from_models(names: tuple[str, str], dataset: Dataset, threads: int | None) 
     _check_classes(names, first.classes, second.classes)
     if dataset.labels is not None:
         dataset = dataset.remap_classes(first.classes)
-    predictions = first.predict(dataset.images), second.predict(dataset.images)
+    matched = first.matched(dataset), second.matched(dataset)
+    predictions = first.predict(matched[0].images), second.predict(matched[1].images)
     return Comparison(
         names=names,
         compared_on=f"images of {dataset.source}",
@@ -90,6 +91,7 @@ def _from_models(names: tuple[str, str], dataset: Dataset, threads: int | None) 
         probabilities=(predictions[0].probabilities, predictions[1].probabilities),
         classes=first.classes,
         leaked=(len(first.training_overlap(dataset)), len(second.training_overlap(dataset))),
+        notes=tuple(dict.fromkeys(note for each in matched for note in each.notes)),
     )
 
 

@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from tenfold.data.bundled import BUNDLED
 from tenfold.data.dataset import Dataset
+from tenfold.data.polarity import matched, pixel_statistics
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change
@@ -52,6 +54,19 @@ class Plan:
     train_set: Dataset
     test_set: Dataset | None
     request: RunRequest
+
+    @cached_property
+    def matched_test_set(self) -> Dataset | None:
+        """The test images, brought to the polarity and contrast of the training images.
+
+        Raises:
+            TenfoldError: where they differ and that cannot be mended with certainty.
+        """
+        test = self.test_set
+        if test is None:
+            return None
+        images, notes = matched(test.images, pixel_statistics(self.train_set.images), test.source)
+        return replace(test, images=images, notes=(*test.notes, *notes)) if notes else test
 
     def jobs(self) -> list[TrainJob]:
         """List the networks to train: one a fold, one a member, or a single one.

@@ -97,14 +97,13 @@ def train(
             possible.
     """
     from tenfold.training.callbacks import check_callbacks
+    from tenfold.workflow.runs.progress import show_notes
 
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
     train_set, test_set = _load(source, test, ink)
     if progress:
-        from tenfold.workflow.runs.progress import show_notes
-
         show_notes(train_set.notes)
     if not allow_leak:
         _refuse_leak(train_set, test_set)
@@ -134,6 +133,8 @@ def train(
     tracking = Tracking(track)
     request = request_for({"source": source, "test": test}, submission, report, errors, track, ink)
     plan = Plan(resolve(chosen), train_set, test_set, request)
+    if progress and plan.matched_test_set is not None:
+        show_notes(plan.matched_test_set.notes)
     if time_budget is not None:
         plan = replace(plan, recipe=_within(plan, time_budget))
     first = plan.groups()[0]
