@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from torch.utils.data import TensorDataset
 
 import tenfold
 from tenfold.data.dataset import Dataset, Images
@@ -174,6 +177,7 @@ def test_a_fit_that_is_not_possible_is_refused_in_one_line(
     refused("Expected `int` >= 1, at `epochs`", epochs=0)
     refused("--device mps: not available here", device="mps")
     refused("Unknown label type", labels=np.linspace(0, 1, 20))
+    refused("y: the label of image 3 is missing", labels=[*"abc", None, *"abcdefghijklmnop"])
 
 
 def test_twenty_images_are_enough_to_fit(tiny: DigitClassifier, train_set: Dataset) -> None:
@@ -224,6 +228,35 @@ def test_the_random_state_is_the_seed(tiny: DigitClassifier, train_set: Dataset)
     assert_array_equal(predicted(None), predicted(np.int64(0)))
     assert_array_equal(predicted(np.random.RandomState(3)), predicted(np.random.RandomState(3)))
     assert not np.array_equal(predicted(0), predicted(1))
+
+
+def test_whole_floats_are_the_classes_of_integers(
+    tiny: DigitClassifier, train_set: Dataset, test_set: Dataset, tmp_path: Path
+) -> None:
+    X, y = train_set.images[:300], train_set.require_labels()[:300]
+    classifier = clone(tiny).fit(X, y.astype(float))
+    assert classifier.classes_.dtype == float
+    classifier.save(tmp_path / "model.onnx")
+    tenfold.predict(tmp_path / "model.onnx", test_set, tmp_path / "submission.csv")
+    labels = classifier.predict(test_set.images).astype(int)
+    rows = [f"{number},{label}" for number, label in enumerate(labels, 1)]
+    assert (tmp_path / "submission.csv").read_text().splitlines()[1:] == rows
+    assert tenfold.evaluate(tmp_path / "model.onnx", test_set).scores.n == 500
+
+
+def test_objects_with_images_and_labels_are_taken(
+    tiny: DigitClassifier, train_set: Dataset
+) -> None:
+    few = train_set.subset(np.arange(200))
+    expected = clone(tiny).fit(few.images, few.labels).predict_proba(few.images)
+    pictures = list(map(Image.fromarray, few.images))
+    pairs = TensorDataset(torch.from_numpy(few.images), torch.from_numpy(few.require_labels()))
+    for given in (few, pairs):
+        classifier = clone(tiny).fit(given)
+        assert classifier.classes_.dtype == np.int64
+        for images in (given, pictures, few.images[:, None]):
+            assert_array_equal(classifier.predict_proba(images), expected)
+    assert_array_equal(classifier.predict_log_proba(few.images), np.log(expected))
 
 
 def test_labels_survive_the_model_file(

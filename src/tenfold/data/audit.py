@@ -93,8 +93,8 @@ def audit(dataset: Dataset, against: Dataset | None = None) -> Audit:
     A problem is: a constant image, equal images with different labels, a class without images or
     with less than half as many as the most frequent, more than one duplicate in a hundred images,
     a highest value of 1, dark ink on a bright background, weak contrast, transposed images, and
-    any image that `against` has too, or whose polarity or contrast differs from what is there. Equal images
-    are found by their 64-bit hashes.
+    any image that `against` has too, or whose polarity or contrast differs from what is there.
+    Equal images are found by their 64-bit hashes.
 
     Args:
         dataset: the set.

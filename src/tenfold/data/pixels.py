@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, SIDE, Images, Labels, class_indices
+from tenfold.data.numbers import label_text, parse_number, whole_text
 from tenfold.data.scale import (
     FLOAT_NOTE,
     PixelScale,
@@ -115,7 +116,7 @@ def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tupl
     """Convert labels of any dtype to indices and the names of their classes.
 
     Args:
-        array: [n] or [n, 1], of integers, whole floats, booleans or text.
+        array: [n] or [n, 1], of integers, whole floats, booleans, text, or a mixture as objects.
         count: how many images there are.
         where: the source, and which array of it, for errors.
 
@@ -139,13 +140,27 @@ def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tupl
         )
     if np.issubdtype(array.dtype, np.floating):
         array = _whole_labels(array, where)
-    elif array.dtype.kind not in "iubU":
+    elif array.dtype.kind in "OSTU":
+        return _text_labels(array.tolist(), where)
+    elif array.dtype.kind not in "iub":
         raise TenfoldError(f"{where}: labels must be integers or text. Received: {array.dtype}")
-    elif array.dtype.kind == "U" and (array == "").any():
-        raise _missing_label(int((array == "").argmax()), where)
     if array.dtype.kind == "u" and len(array) and int(array.max()) >= 1 << 63:
         raise TenfoldError(f"{where}: labels must be below 2^63. Received: {array.max()}")
     return class_indices(array)
+
+
+def _text_labels(values: list[Any], where: str) -> tuple[Labels, tuple[str, ...]]:
+    texts = [label_text(value) for value in values]
+    if "" in texts:
+        raise _missing_label(texts.index(""), where)
+    fractions = [parse_number(text) is not None and whole_text(text) is None for text in texts]
+    if any(fractions):
+        at = fractions.index(True)
+        raise TenfoldError(
+            f"{where}: the label of image {at} must be an integer or the name of a class. "
+            f"Received: {values[at]!r}"
+        )
+    return named_labels(texts)
 
 
 def is_whole(name: str) -> bool:
@@ -154,9 +169,10 @@ def is_whole(name: str) -> bool:
 
 
 def named_labels(names: list[str]) -> tuple[Labels, tuple[str, ...]]:
-    """Convert labels given as text: as integers where all are, otherwise as names."""
-    if all(map(is_whole, found := set(names))):
-        numbers = {name: int(name) for name in found}
+    """Convert labels given as text: as integers where all are whole numbers, 5.0 too, or names."""
+    whole = {name: whole_text(name) for name in set(names)}
+    if None not in whole.values():
+        numbers = {name: int(text) for name, text in whole.items() if text is not None}
         return class_indices(np.array([numbers[name] for name in names], np.int64))
     return class_indices(np.array(names))
 

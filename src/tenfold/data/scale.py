@@ -109,7 +109,8 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
     Recognised are 0-255; 0-1; any other range from 0 whose highest values recur from image to
     image, as 0-16, 0/1 or 16 bits; and ranges with negative values in which the most frequent
     value, the background, is an end of the range, as -1 to 1. Pixels that a scaler of
-    scikit-learn's scaled one by one get a scale each. Single values beyond the scale of all the others are faults.
+    scikit-learn's scaled one by one get a scale each. Single values beyond the scale of all the
+    others are faults.
 
     Args:
         array: [n, ...] of n >= 1 images, integers or finite floats.
@@ -146,17 +147,32 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
     return _two_sided(array, sample, (low, high), (dark, bright), where)
 
 
+class PixelError(TenfoldError):
+    """A pixel that lies outside of the scale of all the others.
+
+    Args:
+        where: the array.
+        at: the pixel's index in it.
+        bounds: where it must lie.
+        value: the pixel.
+    """
+
+    def __init__(self, where: str, at: tuple[int, ...], bounds: str, value: Any) -> None:
+        super().__init__(
+            f"{where}: {pixel_name(at)} must lie in {bounds}; scale or clip them. Received: {value}"
+        )
+        self.at, self.bounds, self.value = at, bounds, float(value)
+
+
 def outside_error(
     array: NDArray[Any], outside: NDArray[np.bool_], scale: PixelScale, where: str
-) -> TenfoldError:
+) -> PixelError:
     """Make the error for the first of the values that lie outside of a scale."""
     at = first_index(outside)
     bounds = "0-255, or all pixels in 0-1"
     if isinstance(scale.ink, float) and scale.ink not in (1.0, 255.0):
         bounds = f"{scale.background:g} to {scale.ink:g} as the others, or all in {bounds}"
-    return TenfoldError(
-        f"{where}: {pixel_name(at)} must lie in {bounds}; scale or clip them. Received: {array[at]}"
-    )
+    return PixelError(where, at, bounds, array[at])
 
 
 def first_index(found: NDArray[np.bool_]) -> tuple[int, ...]:

@@ -18,7 +18,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
-from tenfold.data.pixels import shaped
+from tenfold.data.numbers import is_missing, label_text
+from tenfold.data.objects import from_object, image_array
+from tenfold.data.pixels import is_whole, shaped
 from tenfold.data.polarity import matched, normalised
 from tenfold.data.scale import find_scale, rescaled
 from tenfold.data.split import split
@@ -88,17 +90,24 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.verbose = verbose
 
     @missing_extra_named("DigitClassifier.fit")
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train anew.
 
         Args:
-            X: pictures, [n, 784] or [n, 28, 28].
-            y: n labels of two classes or more.
+            X: images, [n, 784], [n, 28, 28], [n, 28, 28, 1] or [n, 1, 28, 28], a list of Pillow
+                images, or a Dataset or another object with images and labels that `tenfold.load`
+                takes.
+            y: n labels of two classes or more; None where X has them.
 
         Raises:
             ValueError: where pictures, labels or parameters are not what they must be.
         """
+        if y is None and _is_data_set(X):
+            X, y = _images_and_labels(X)
         X, y = validate_data(self, _flat(X), y)
+        missing = y.dtype == object and np.array([is_missing(label) for label in y])
+        if np.any(missing):
+            raise ValueError(f"y: the label of image {int(np.argmax(missing))} is missing")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
@@ -107,7 +116,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 "tell apart; give images of two classes or more"
             )
         try:
-            names = tuple(map(str, self.classes_.tolist()))
+            names = tuple(map(label_text, self.classes_.tolist()))
             self._fit(Dataset(self._first_images(X), labels.astype(np.int64), names, "X, y"))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
@@ -132,6 +141,16 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             ValueError: where X is not images.
         """
         return self._predictions(X).probabilities
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the logarithm of each class's probability, float32 [n, classes].
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: where X is not images.
+        """
+        with np.errstate(divide="ignore"):  # a probability may be 0
+            return np.log(self.predict_proba(X))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file, ONNX, which `load`, `tenfold predict` and any ONNX runtime take.
@@ -226,7 +245,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         """Convert the images of `fit`, and keep their scale for those that come later."""
         if X.shape[1] != PIXELS:
             raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
-        array = shaped(X.astype(np.uint8) if X.dtype == np.bool_ else X, "X")
+        array = shaped(_numbers(X), "X")
         scale = find_scale(array, "X")
         found = normalised(scale.to_uint8(array))
         _warn(found.notes)
@@ -235,7 +254,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def _images(self, X: NDArray[Any]) -> Images:
         """Convert images as those of `fit` were."""
-        pixels, other = rescaled(X, self.scale_, "X")
+        pixels, other = rescaled(_numbers(X), self.scale_, "X")
         if other is not None:
             _warn([f"the images are {other}: converted"])
         images = pixels.reshape(-1, SIDE, SIDE)
@@ -247,12 +266,43 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
 def _flat(X: Any) -> Any:
     """Flatten images to scikit-learn's rows, and leave every table to its own checks."""
+    try:
+        X = from_object(X).images if _is_data_set(X) else image_array(X)
+    except TenfoldError as error:
+        raise ValueError(f"X: {error}") from error
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) < 3:
         return X
-    if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1)):
+    if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         raise ValueError(f"{SHAPE}. Received: {list(shape)}")
     return np.asarray(X).reshape(-1, PIXELS)
+
+
+def _numbers(X: NDArray[Any]) -> NDArray[Any]:
+    return X.astype(np.uint8) if X.dtype == np.bool_ else X
+
+
+def _is_data_set(X: Any) -> bool:
+    """Return whether X is no array, table or list, but a set of images with what belongs to it."""
+    if isinstance(X, Dataset):
+        return True
+    if hasattr(X, "features") and hasattr(X, "column_names"):  # of Hugging Face's datasets
+        return True
+    if isinstance(X, Sequence) or any(hasattr(X, name) for name in ("__array__", "shape")):
+        return False
+    return hasattr(X, "__getitem__") and hasattr(X, "__len__")
+
+
+def _images_and_labels(X: Any) -> tuple[Images, NDArray[Any]]:
+    """Return a set's images and its labels: whole numbers, or the names of classes."""
+    try:
+        dataset = from_object(X)
+        labels = dataset.require_labels()
+    except TenfoldError as error:
+        raise ValueError(f"X: {error}") from error
+    whole = all(map(is_whole, dataset.classes))
+    names = np.array(dataset.classes, np.str_)
+    return dataset.images, names[labels].astype(np.int64 if whole else np.str_)
 
 
 def _warn(notes: Iterable[str]) -> None:

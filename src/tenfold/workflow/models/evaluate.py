@@ -3,10 +3,9 @@
 import html
 from dataclasses import asdict, dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.scores import Scores, percent, score
 from tenfold.evaluation.top_errors import TopError, top_errors
@@ -85,7 +84,7 @@ class Evaluation:
 
 def evaluate(
     model: str | PathLike[str],
-    source: str | Path | Dataset,
+    source: AnySource,
     *,
     allow_leak: bool = False,
     errors: int = 6,

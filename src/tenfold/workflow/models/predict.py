@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.atomic import atomic_write, check_destination
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Predictions, open_model
 from tenfold.workflow.load import load
@@ -17,7 +17,7 @@ from tenfold.workflow.load import load
 
 def predict(
     model: str | PathLike[str],
-    source: str | Path | Dataset,
+    source: AnySource,
     out: str | Path | None = None,
     probabilities: bool = False,
     overwrite: bool = False,

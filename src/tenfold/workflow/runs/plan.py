@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.bundled import BUNDLED
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.polarity import matched, pixel_statistics
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
@@ -109,7 +109,7 @@ def _seeded(recipe: Recipe, number: int) -> Recipe:
 
 
 def request_for(
-    named: dict[str, str | Path | Dataset | None],
+    named: dict[str, AnySource],
     submission: str | Path | None,
     report: bool,
     errors: int,
@@ -124,7 +124,11 @@ def request_for(
     """
     return RunRequest(
         working_directory=os.getcwd(),
-        in_memory=tuple(name for name, value in named.items() if isinstance(value, Dataset)),
+        in_memory=tuple(
+            name
+            for name, value in named.items()
+            if value is not None and not isinstance(value, str | Path)
+        ),
         submission=None if submission is None else str(Path(submission).absolute()),
         report=report,
         errors=errors,
@@ -134,7 +138,7 @@ def request_for(
 
 
 def reload_source(
-    environment: Environment, which: str = "source", given: str | Path | Dataset | None = None
+    environment: Environment, which: str = "source", given: AnySource | None = None
 ) -> Dataset:
     """Load the images of a run once more.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.audit import leaks
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource, Dataset
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
@@ -30,9 +30,9 @@ MIN_VAL_FRACTION = 0.1  # where nothing else says how good the model is
 
 @missing_extra_named("train")
 def train(
-    source: str | Path | Dataset = "mnist",
+    source: AnySource = "mnist",
     *,
-    test: str | Path | Dataset | None = None,
+    test: AnySource | None = None,
     recipe: str | Path | Recipe = "quick",
     settings: Iterable[str] = (),
     epochs: int | None = None,
@@ -59,7 +59,7 @@ def train(
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
 
     Args:
-        source: the labelled images to train on.
+        source: the labelled images to train on, as `tenfold.load` takes them.
         test: the images to predict at the end, labelled or not; by default those that came with
             `source`, where it is given by its name: bundled, or in its folder or file.
         recipe: a recipe, its name or its file.
@@ -164,9 +164,7 @@ def _within(plan: Plan, seconds: float) -> Recipe:
     return change(plan.recipe, steps=steps)
 
 
-def _load(
-    source: str | Path | Dataset, test: str | Path | Dataset | None, ink: bool
-) -> tuple[Dataset, Dataset | None]:
+def _load(source: AnySource, test: AnySource | None, ink: bool) -> tuple[Dataset, Dataset | None]:
     train_set = load(source, ink)
     if not len(train_set):
         raise TenfoldError(f"{train_set.source}: holds no images; give a set that has some")
@@ -181,7 +179,7 @@ def _load(
             f"{train_set.source}: all {len(train_set):,} images are of one class, {only!r}; give a "
             "set with two classes or more"
         )
-    if test is None and not isinstance(source, Dataset):
+    if test is None and isinstance(source, str | Path):
         test = train_set.test_source
     test_set = None if test is None else load(test, ink)
     if test_set is not None and not len(test_set):
