@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.reading.handwriting import GreyImage, Ink, enlarge
 from tenfold.data.dataset import Images
-from tenfold.ink.page import find_digits, find_stroked_digits
+from tenfold.ink.single import find_single_digit, find_single_drawn
+from tenfold.ink.strokes import draw_strokes
 
 Random = np.random.Generator
 Stroke = NDArray[np.float64]  # [n, 2]: x to the right, y downwards
@@ -121,11 +122,11 @@ def render(ink: Ink, random: Random) -> GreyImage:
 
 def find(image: GreyImage) -> Images | None:
     """Find the one digit on an image, uint8 [28, 28]; None where there is none."""
-    digits = find_digits(image, single=True).digits
+    digits = find_single_digit(image).digits
     return digits[0].image if digits else None
 
 
 def find_strokes(strokes: Sequence[Stroke]) -> Images | None:
     """Draw strokes as those of the page to draw on, uint8 [28, 28]; None where there are none."""
-    digits = find_stroked_digits([stroke.tolist() for stroke in strokes], single=True).digits
+    digits = find_single_drawn(draw_strokes([stroke.tolist() for stroke in strokes])).digits
     return digits[0].image if digits else None

@@ -138,6 +138,7 @@ def pad(ink: Ink, random: np.random.Generator) -> Ink:
 
 
 def on_plain_paper(ink: Ink, random: np.random.Generator) -> GreyImage:
+    """Write ink on bright paper with a little noise."""
     paper = random.uniform(200, 250) + random.normal(0, 2, ink.shape)
     return _written(ink, paper, random)
 

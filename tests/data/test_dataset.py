@@ -1,6 +1,9 @@
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tenfold.data.dataset import (
@@ -19,14 +22,74 @@ def test_accepts_rows_of_784_pixels(small_set: Dataset) -> None:
 
 
 def test_rejects_images_of_another_shape_or_dtype(small_set: Dataset) -> None:
-    with pytest.raises(TenfoldError, match=r"Received: float64 \[20, 28, 28\]"):
-        from_arrays(small_set.images / 255)
-    with pytest.raises(TenfoldError, match=r"Received: uint8 \[20, 28, 27\]"):
+    with pytest.raises(TenfoldError, match=r"Received: complex128"):
+        from_arrays(small_set.images * 1j)
+    with pytest.raises(TenfoldError, match=r"Received: \[20, 28, 27\]"):
         from_arrays(small_set.images[:, :, 1:])
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.astype(np.int64),
+        lambda x: x / 255,
+        lambda x: 255 - x,
+        lambda x: x[:, None],
+        lambda x: x[..., None].astype(np.float32),
+        lambda x: np.repeat(x[:, None], 3, axis=1),
+    ],
+)
+def test_arrays_of_any_scale_and_shape_give_the_same_set(
+    small_set: Dataset, change: Callable[[Any], Any]
+) -> None:
+    made = from_arrays(change(small_set.images), small_set.labels)
+    assert made.fingerprint == small_set.fingerprint
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda y: y.astype(float),
+        lambda y: [f"{label}.0" for label in y],
+        lambda y: [str(label).encode() for label in y],
+        lambda y: [float(label) if label % 2 else int(label) for label in y],
+        lambda y: np.array([int(label) if label % 2 else f" {label} " for label in y], object),
+    ],
+)
+def test_whole_numbers_are_the_same_classes_however_they_are_written(
+    small_set: Dataset, given: Callable[[Any], Any]
+) -> None:
+    made = from_arrays(small_set.images, given(small_set.require_labels()))
+    assert made.fingerprint == small_set.fingerprint
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, "", "nan", pd.NA])
+def test_a_missing_label_is_named(small_set: Dataset, missing: object) -> None:
+    labels = [*range(6), missing, *range(13)]
+    with pytest.raises(TenfoldError, match="the label of image 6 is missing"):
+        from_arrays(small_set.images, np.array(labels, object))
+
+
+def test_a_fraction_is_no_label(small_set: Dataset) -> None:
+    for labels in (np.arange(20) / 2, [str(label / 2) for label in range(20)]):
+        with pytest.raises(TenfoldError, match="the label of image 1 must be an integer"):
+            from_arrays(small_set.images, labels)
+
+
+def test_only_classes_that_occur_must_be_known(small_set: Dataset) -> None:
+    few = from_arrays(small_set.images, small_set.require_labels() % 3 + 1)
+    assert len(few.classes) == 10  # whole numbers within 0-9
+    known = tuple(str(number) for number in range(1, 27))
+    mapped = few.remap_classes(known)
+    assert np.array_equal(mapped.require_labels(), few.require_labels() - 1)
+    assert mapped.classes == known
+    with pytest.raises(TenfoldError, match=r"of the unknown class '3', the first of them image \d"):
+        few.remap_classes(("1", "2"))
+    assert from_arrays(small_set.images).remap_classes(("a", "b")).classes == ("a", "b")
+
+
 def test_rejects_labels_of_another_length(small_set: Dataset) -> None:
-    with pytest.raises(TenfoldError, match=r"labels must be int64 \[20\]"):
+    with pytest.raises(TenfoldError, match="Received: 19 labels, 20 images"):
         from_arrays(small_set.images, small_set.require_labels()[1:])
 
 

@@ -17,7 +17,7 @@ from tests.draw_digits import DrawDigits
 from tenfold import child
 from tenfold.errors import TenfoldError
 from tenfold.ink.image import MAX_SIMPLE_BYTES, decode, is_simple
-from tenfold.ink.isolated import find_stroked_digits_isolated
+from tenfold.model.isolated_pages import find_stroked_digits_isolated
 from tenfold.model.reader import Reader
 from tenfold.workflow.models.read import find_images
 

@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
-from sklearn.base import clone
+from PIL import Image
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from torch.utils.data import TensorDataset
 
 import tenfold
 from tenfold.data.dataset import Dataset, Images
@@ -77,17 +82,61 @@ def test_images_of_any_shape_and_scale_are_predicted_alike(
     images = test_set.images
     expected = fitted.predict_proba(images)
     flat = images.reshape(-1, 784)
-    some = images[:1]  # the scale of one image's floats is found as of all
-    assert_array_equal(fitted.predict_proba(some / 255), fitted.predict_proba(some))
-    for same in (
-        flat,
-        images[..., np.newaxis],
+    for same in (flat, images[..., np.newaxis], images.astype(float), flat.astype(np.int64)):
+        assert_array_equal(fitted.predict_proba(same), expected)
+    # another scale than in fit, of one image as of all
+    for other in (
         flat / 255,
         (images / 255).astype(np.float32),
-        images.astype(float),
+        images / 127.5 - 1,
+        flat[:1] / 255,
     ):
-        assert_array_equal(fitted.predict_proba(same), expected)
+        with pytest.warns(
+            UserWarning, match="X: the images are on the scale .* where 0 to 255 was"
+        ):
+            found = fitted.predict_proba(other)
+        assert_array_equal(found, expected[: len(other)])
     assert fitted.score(images, test_set.require_labels()) > 0.8
+
+
+@pytest.mark.parametrize("scaler", [MinMaxScaler(), StandardScaler()])
+def test_a_scaler_before_it_changes_little(
+    scaler: BaseEstimator, tiny: DigitClassifier, train_set: Dataset, test_set: Dataset
+) -> None:
+    X, y = train_set.images.reshape(-1, 784), train_set.require_labels()
+    pipeline = make_pipeline(scaler, clone(tiny)).fit(X.astype(float), y)
+    assert pipeline.score(test_set.images.reshape(-1, 784).astype(float), test_set.labels) > 0.8
+
+
+def test_the_scale_of_fit_is_that_of_later_images_and_of_the_file(
+    tiny: DigitClassifier, train_set: Dataset, test_set: Dataset, tmp_path: Path
+) -> None:
+    X, y = train_set.images[:300], train_set.require_labels()[:300]
+    expected = clone(tiny).fit(X, y).predict_proba(test_set.images)
+    classifier = clone(tiny)
+    with pytest.warns(UserWarning, match="X: all 300 images are dark on bright: inverted"):
+        classifier.fit(1 - X / 127.5 / 2, y)
+    dark = 1 - test_set.images / 255
+    assert_array_equal(classifier.predict_proba(dark), expected)
+    assert_array_equal(classifier.predict_proba(dark[:1]), expected[:1])
+    classifier.save(tmp_path / "model.onnx")
+    loaded = DigitClassifier.load(tmp_path / "model.onnx")
+    assert_array_equal(loaded.predict_proba(dark), expected)
+    with pytest.warns(UserWarning, match="dark on bright, unlike the training images: inverted"):
+        assert_array_equal(classifier.predict_proba(1 - dark), expected)
+
+
+def test_images_unlike_the_training_images_are_brought_to_them(
+    fitted: DigitClassifier, test_set: Dataset
+) -> None:
+    expected = fitted.predict_proba(test_set.images)
+    mixed = test_set.images.copy()
+    mixed[::3] = 255 - mixed[::3]
+    with pytest.warns(UserWarning, match="167 of 500 images are dark on bright"):
+        assert_array_equal(fitted.predict_proba(mixed), expected)
+    with pytest.warns(UserWarning, match="ink up to 98 of 255 where the training images have"):
+        weak = fitted.score((test_set.images * 0.39).astype(np.uint8), test_set.require_labels())
+    assert weak > 0.8
 
 
 @pytest.mark.parametrize(
@@ -128,6 +177,7 @@ def test_a_fit_that_is_not_possible_is_refused_in_one_line(
     refused("Expected `int` >= 1, at `epochs`", epochs=0)
     refused("--device mps: not available here", device="mps")
     refused("Unknown label type", labels=np.linspace(0, 1, 20))
+    refused("y: the label of image 3 is missing", labels=[*"abc", None, *"abcdefghijklmnop"])
 
 
 def test_twenty_images_are_enough_to_fit(tiny: DigitClassifier, train_set: Dataset) -> None:
@@ -178,6 +228,35 @@ def test_the_random_state_is_the_seed(tiny: DigitClassifier, train_set: Dataset)
     assert_array_equal(predicted(None), predicted(np.int64(0)))
     assert_array_equal(predicted(np.random.RandomState(3)), predicted(np.random.RandomState(3)))
     assert not np.array_equal(predicted(0), predicted(1))
+
+
+def test_whole_floats_are_the_classes_of_integers(
+    tiny: DigitClassifier, train_set: Dataset, test_set: Dataset, tmp_path: Path
+) -> None:
+    X, y = train_set.images[:300], train_set.require_labels()[:300]
+    classifier = clone(tiny).fit(X, y.astype(float))
+    assert classifier.classes_.dtype == float
+    classifier.save(tmp_path / "model.onnx")
+    tenfold.predict(tmp_path / "model.onnx", test_set, tmp_path / "submission.csv")
+    labels = classifier.predict(test_set.images).astype(int)
+    rows = [f"{number},{label}" for number, label in enumerate(labels, 1)]
+    assert (tmp_path / "submission.csv").read_text().splitlines()[1:] == rows
+    assert tenfold.evaluate(tmp_path / "model.onnx", test_set).scores.n == 500
+
+
+def test_objects_with_images_and_labels_are_taken(
+    tiny: DigitClassifier, train_set: Dataset
+) -> None:
+    few = train_set.subset(np.arange(200))
+    expected = clone(tiny).fit(few.images, few.labels).predict_proba(few.images)
+    pictures = list(map(Image.fromarray, few.images))
+    pairs = TensorDataset(torch.from_numpy(few.images), torch.from_numpy(few.require_labels()))
+    for given in (few, pairs):
+        classifier = clone(tiny).fit(given)
+        assert classifier.classes_.dtype == np.int64
+        for images in (given, pictures, few.images[:, None]):
+            assert_array_equal(classifier.predict_proba(images), expected)
+    assert_array_equal(classifier.predict_log_proba(few.images), np.log(expected))
 
 
 def test_labels_survive_the_model_file(

@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.threads,
         arguments.ink,
     )
+    for note in predictions.notes:
+        print(f"note: {note}", file=sys.stderr)
     if predictions.n_seen_in_training:
         print(
             f"{predictions.n_seen_in_training:,} of the {len(predictions):,} images are in the "

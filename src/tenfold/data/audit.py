@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.display import bars_text
 from tenfold.data.orientation import transposed_evidence
+from tenfold.data.polarity import matched, normalised, pixel_statistics
+from tenfold.errors import TenfoldError
 
 Indices = NDArray[np.int64]
 
@@ -90,8 +92,9 @@ def audit(dataset: Dataset, against: Dataset | None = None) -> Audit:
 
     A problem is: a constant image, equal images with different labels, a class without images or
     with less than half as many as the most frequent, more than one duplicate in a hundred images,
-    a highest value of 1, transposed images, and any image that `against` has too. Equal images
-    are found by their 64-bit hashes.
+    a highest value of 1, dark ink on a bright background, weak contrast, transposed images, and
+    any image that `against` has too, or whose polarity or contrast differs from what is there.
+    Equal images are found by their 64-bit hashes.
 
     Args:
         dataset: the set.
@@ -105,6 +108,8 @@ def audit(dataset: Dataset, against: Dataset | None = None) -> Audit:
     problems, notes = _balance(dataset)
     if highest <= 1:
         problems.append(f"the highest value is {highest}, where ink is 255; multiply by 255")
+    else:
+        problems.extend(normalised(dataset.images).facts)
     if len(constant):
         problems.append(f"{_count_images(constant)} of one value only, without a digit")
     if len(contradictions):
@@ -114,6 +119,8 @@ def audit(dataset: Dataset, against: Dataset | None = None) -> Audit:
         (problems if many else notes).append(f"{_count_images(duplicates)} equal to an earlier one")
     if against is not None and len(leaked):
         problems.append(f"{_count_images(leaked)} also in {against.source}")
+    if against is not None and len(against):
+        problems.extend(_differences(dataset, against))
     evidence = transposed_evidence(dataset)
     problems.extend([evidence] if evidence else [])
     notes.extend(note for note in dataset.notes if note != evidence)
@@ -141,6 +148,14 @@ def leaks(dataset: Dataset, against: Dataset) -> Indices:
         int64 [m], the indices of the images of `dataset` that are in `against` too.
     """
     return np.flatnonzero(np.isin(dataset.hashes, against.hashes))
+
+
+def _differences(dataset: Dataset, against: Dataset) -> tuple[str, ...]:
+    """Say how the pixels of a set differ from another's, a sentence each."""
+    try:
+        return matched(dataset.images, pixel_statistics(against.images), dataset.source)[1]
+    except TenfoldError as error:
+        return (str(error),)
 
 
 def _duplicates(dataset: Dataset) -> tuple[Indices, Indices]:

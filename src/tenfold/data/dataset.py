@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -119,25 +120,37 @@ class Dataset:
         )
 
     def remap_classes(self, classes: tuple[str, ...]) -> Self:
-        """Return the set with its labels numbered by other `classes`, which must include its own.
+        """Return the set with its labels numbered by other `classes`.
+
+        They must include every class that occurs among the labels; one without images may lack.
 
         Raises:
-            TenfoldError: where this set has a class that is not among them.
+            TenfoldError: where a label is of a class that is not among them.
         """
-        unknown = [name for name in self.classes if name not in classes]
-        if unknown:
+        if self.labels is None or classes == self.classes:
+            return replace(self, classes=classes)
+        place = {name: index for index, name in enumerate(classes)}
+        indices = np.array([place.get(name, -1) for name in self.classes], np.int64)
+        labels = indices[self.labels]
+        if (labels < 0).any():
+            at = int((labels < 0).argmax())
+            name = self.classes[self.labels[at]]
+            count = int(self.class_counts[self.labels[at]])
+            shown = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
             raise TenfoldError(
-                f"{self.source}: has the unknown class {unknown[0]!r}; the known classes are "
-                f"{', '.join(classes)}"
+                f"{self.source}: {count:,} image{'s are' if count > 1 else ' is'} of the unknown "
+                f"class {name!r}, the first of them image {at}; the known classes are {shown}"
             )
-        indices = np.array([classes.index(name) for name in self.classes], np.int64)
-        labels = None if self.labels is None else indices[self.labels]
         return replace(self, labels=labels, classes=classes)
 
     def _repr_html_(self) -> str:
         from tenfold.data.display import dataset_html
 
         return dataset_html(self)
+
+
+# What images are read from: a name or path, a Dataset, or what `data.objects.from_object` takes.
+AnySource = str | Path | Dataset | Any
 
 
 def concatenate(datasets: Sequence[Dataset], source: str, *, same_writers: bool = False) -> Dataset:
@@ -209,21 +222,29 @@ def from_arrays(
     """Make a Dataset from arrays.
 
     Args:
-        images: uint8 [n, 28, 28] or [n, 784].
+        images: [n, 28, 28], [n, 784], [n, 1 or 3, 28, 28] or [n, 28, 28, 1 or 3], of any dtype and
+            scale: it is found from all of them, as is their polarity, and noted.
         labels: n labels; whole numbers within 0-9 give ten classes, anything else gives the
             sorted unique labels.
         source: the name used in errors.
 
     Raises:
-        TenfoldError: where the shapes or dtypes do not fit.
+        TenfoldError: where the shapes or dtypes do not fit, a pixel is out of range, or a label is
+            missing.
     """
+    from tenfold.data.pixels import labels_of, other_classes, to_images
+    from tenfold.data.polarity import normalised
+
     images = np.asarray(images)
-    if images.ndim == 2 and images.shape[1] == PIXELS:
-        images = images.reshape(-1, SIDE, SIDE)
+    notes: tuple[str, ...] = ()
+    if len(images):
+        images, notes = to_images(images, source)
+        found = normalised(images)
+        images, notes = found.images, (*notes, *found.notes)
     if labels is None:
-        return Dataset(images, None, source=source)
-    indices, classes = class_indices(np.asarray(labels))
-    return Dataset(images, indices, classes, source)
+        return Dataset(images, None, source=source, notes=notes)
+    indices, classes = labels_of(np.asarray(labels), len(images), source)
+    return Dataset(images, indices, classes, source, notes=(*notes, *other_classes(classes)))
 
 
 def class_indices(labels: NDArray[Any]) -> tuple[Labels, tuple[str, ...]]:

@@ -7,12 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, SIDE, Images, Labels, class_indices
+from tenfold.data.numbers import label_text, parse_number, whole_text
+from tenfold.data.scale import (
+    FLOAT_NOTE,
+    PixelScale,
+    find_scale,
+    first_index,
+    pixel_name,
+)
 from tenfold.errors import TenfoldError
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
-FRACTION_NOTE = "the pixels are fractions 0-1 and were multiplied by 255"
-FLOAT_NOTE = "the pixels are floats within 0-255 and were rounded"
 BOOLEAN_NOTE = "the pixels are booleans and were converted to 255 or 0"
 COLOUR_NOTE = "the images are in colour and were converted to luminance"
 
@@ -20,11 +26,11 @@ COLOUR_NOTE = "the images are in colour and were converted to luminance"
 def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
     """Convert an array of images to uint8 [n, 28, 28].
 
-    Integers must lie in 0-255. Floats that all lie in 0-1 are taken for fractions and multiplied
-    by 255, other floats within 0-255 are rounded. Three channels are converted to luminance.
+    The scale is found from the set as a whole (`scale.find_scale`): 0-255, 0-1 and others. Three
+    channels are converted to luminance.
 
     Args:
-        array: [n, 28, 28], [n, 784], [n, 28, 28, 1 or 3] or [n, 1, 28, 28], of numbers.
+        array: [n, 28, 28], [n, 784], [n, 28, 28, 1 or 3] or [n, 1 or 3, 28, 28], of numbers.
         where: the source, and which array of it, for errors.
 
     Returns:
@@ -33,9 +39,24 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
     Raises:
         TenfoldError: where the shape, the dtype or a value is invalid.
     """
+    array = shaped(array, where)
+    pixels, notes = _to_uint8(array, where)
+    if pixels.ndim == 4:
+        return luminance(pixels), (*notes, COLOUR_NOTE)
+    return pixels, notes
+
+
+def shaped(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """Reshape an array of images to [n, 28, 28], or [n, 28, 28, 3] where they are in colour.
+
+    Raises:
+        TenfoldError: where it has another shape, or holds no images.
+    """
     shape = array.shape
     if shape[1:] in ((PIXELS,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         array = array.reshape(-1, SIDE, SIDE)
+    elif shape[1:] == (3, SIDE, SIDE):
+        array = array.transpose(0, 2, 3, 1)
     elif shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 3)):
         colour = shape[1:] == (3 * PIXELS,)
         hint = f"reshape colour to [n, {SIDE}, {SIDE}, 3]" if colour else "resize each to 28x28"
@@ -45,10 +66,7 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
         )
     if not len(array):
         raise TenfoldError(f"{where}: holds no images; give a set with at least one")
-    pixels, notes = _to_uint8(array, where)
-    if pixels.ndim == 4:
-        return luminance(pixels), (*notes, COLOUR_NOTE)
-    return pixels, notes
+    return array
 
 
 def luminance(pixels: NDArray[np.uint8]) -> Images:
@@ -63,44 +81,42 @@ def luminance(pixels: NDArray[np.uint8]) -> Images:
 
 def _to_uint8(array: NDArray[Any], where: str) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     if array.dtype == np.uint8:
-        return array, ()
+        return array, ()  # the set as a whole is looked at in `polarity.normalised`
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255), (BOOLEAN_NOTE,)
-    if not np.issubdtype(array.dtype, np.integer) and not np.issubdtype(array.dtype, np.floating):
-        raise TenfoldError(f"{where}: pixels must be numbers. Received: {array.dtype}")
+    scale = find_scale(check_numbers(array, where), where)
+    return scale.to_uint8(array), scale_notes(scale, array)
+
+
+def check_numbers(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return an array of images as it is.
+
+    Raises:
+        TenfoldError: where a value is no finite number.
+    """
     whole = np.issubdtype(array.dtype, np.integer)
+    if not whole and not np.issubdtype(array.dtype, np.floating):
+        raise TenfoldError(f"{where}: pixels must be numbers. Received: {array.dtype}")
     if not whole and not np.isfinite(array).all():
-        at = _first_index(~np.isfinite(array))
+        at = first_index(~np.isfinite(array))
         raise TenfoldError(
-            f"{where}: {_pixel_name(at)} must be a number 0-255 or 0-1. Received: {array[at]}"
+            f"{where}: {pixel_name(at)} must be a number 0-255 or 0-1. Received: {array[at]}"
         )
-    low, high = array.min(), array.max()
-    if low < 0 or high > 255:
-        at = _first_index((array < 0) | (array > 255))
-        raise TenfoldError(
-            f"{where}: {_pixel_name(at)} must lie in 0-255, or all pixels in 0-1; scale them. "
-            f"Received: {array[at]}"
-        )
-    if whole:
-        return array.astype(np.uint8), ()
-    if high <= 1:
-        return np.rint(array * 255).astype(np.uint8), (FRACTION_NOTE,)
-    return np.rint(array).astype(np.uint8), (FLOAT_NOTE,)
+    return array
 
 
-def _first_index(invalid: NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(int(index) for index in np.unravel_index(int(invalid.argmax()), invalid.shape))
-
-
-def _pixel_name(at: tuple[int, ...]) -> str:
-    return f"image {at[0]}, pixel [{', '.join(map(str, at[1:]))}]"
+def scale_notes(scale: PixelScale, array: NDArray[Any]) -> tuple[str, ...]:
+    """Say how the pixels of an array were converted, where anything was changed."""
+    if scale.is_bytes:
+        return (FLOAT_NOTE,) if np.issubdtype(array.dtype, np.floating) else ()
+    return (scale.describe(),)
 
 
 def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tuple[str, ...]]:
     """Convert labels of any dtype to indices and the names of their classes.
 
     Args:
-        array: [n] or [n, 1], of integers, whole floats, booleans or text.
+        array: [n] or [n, 1], of integers, whole floats, booleans, text, or a mixture as objects.
         count: how many images there are.
         where: the source, and which array of it, for errors.
 
@@ -124,13 +140,27 @@ def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tupl
         )
     if np.issubdtype(array.dtype, np.floating):
         array = _whole_labels(array, where)
-    elif array.dtype.kind not in "iubU":
+    elif array.dtype.kind in "OSTU":
+        return _text_labels(array.tolist(), where)
+    elif array.dtype.kind not in "iub":
         raise TenfoldError(f"{where}: labels must be integers or text. Received: {array.dtype}")
-    elif array.dtype.kind == "U" and (array == "").any():
-        raise _missing_label(int((array == "").argmax()), where)
     if array.dtype.kind == "u" and len(array) and int(array.max()) >= 1 << 63:
         raise TenfoldError(f"{where}: labels must be below 2^63. Received: {array.max()}")
     return class_indices(array)
+
+
+def _text_labels(values: list[Any], where: str) -> tuple[Labels, tuple[str, ...]]:
+    texts = [label_text(value) for value in values]
+    if "" in texts:
+        raise _missing_label(texts.index(""), where)
+    fractions = [parse_number(text) is not None and whole_text(text) is None for text in texts]
+    if any(fractions):
+        at = fractions.index(True)
+        raise TenfoldError(
+            f"{where}: the label of image {at} must be an integer or the name of a class. "
+            f"Received: {values[at]!r}"
+        )
+    return named_labels(texts)
 
 
 def is_whole(name: str) -> bool:
@@ -139,9 +169,10 @@ def is_whole(name: str) -> bool:
 
 
 def named_labels(names: list[str]) -> tuple[Labels, tuple[str, ...]]:
-    """Convert labels given as text: as integers where all are, otherwise as names."""
-    if all(map(is_whole, found := set(names))):
-        numbers = {name: int(name) for name in found}
+    """Convert labels given as text: as integers where all are whole numbers, 5.0 too, or names."""
+    whole = {name: whole_text(name) for name in set(names)}
+    if None not in whole.values():
+        numbers = {name: int(text) for name, text in whole.items() if text is not None}
         return class_indices(np.array([numbers[name] for name in names], np.int64))
     return class_indices(np.array(names))
 

@@ -18,12 +18,14 @@ from tenfold.data.archives import (
     unreadable_error,
 )
 from tenfold.data.bundled import BUNDLED, bundled
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.formats import FALLBACK, FORMATS
 from tenfold.data.formats.format import HEAD_BYTES, ArrayReader, DecodeImage, Format, PartFiles
 from tenfold.data.formats.image_folder import decode_image
 from tenfold.data.label_files import dataset_with_labels
+from tenfold.data.objects import from_object
 from tenfold.data.orientation import transposed, transposed_evidence
+from tenfold.data.polarity import normalised
 from tenfold.data.tree import Archive, Folder, Tree, name_list, not_found_error
 from tenfold.errors import TenfoldError
 
@@ -50,7 +52,7 @@ class _Location:
         return self.base if self.within is None else f"{self.base}:{self.within}"
 
 
-def load(source: str | Path | Dataset, decode: DecodeImage = decode_image) -> Dataset:
+def load(source: AnySource, decode: DecodeImage = decode_image) -> Dataset:
     """Load images from any source; the format is detected from the file's contents.
 
     Args:
@@ -63,19 +65,23 @@ def load(source: str | Path | Dataset, decode: DecodeImage = decode_image) -> Da
             All of them may be compressed as gzip. `archive.zip:train.csv` names a file within,
             `mnist.npz:test` a part; without it, the training part is loaded. A last
             `:transposed` exchanges rows and columns. A bundled name goes before a file of that
-            name, which is then `./mnist`. A Dataset is returned as it is.
+            name, which is then `./mnist`. Anything else is an object in memory: a Dataset, which is
+            returned as it is, or what `objects.from_object` takes.
         decode: decodes each image file of a class folder; by default the image must be 28x28.
 
     Raises:
         TenfoldError: where nothing has that name, or a value is invalid; the message names the
             file, and the row, column, member or image.
     """
-    if isinstance(source, Dataset):
-        return source
+    if not isinstance(source, str | os.PathLike):
+        return from_object(source)
     if isinstance(source, str) and source in BUNDLED:
         return bundled(source)
     location = _locate(str(source))
     dataset = _read(location, decode)
+    found = normalised(dataset.images)
+    if found.notes:
+        dataset = replace(dataset, images=found.images, notes=(*dataset.notes, *found.notes))
     if location.transposed:
         return transposed(dataset)
     evidence = transposed_evidence(dataset)

@@ -69,6 +69,7 @@ class Comparison:
         classes: the name of each class.
         leaked: how many of the images each model was trained on.
         same_recipe: whether both were trained by one recipe, whatever the seed and the machine.
+        notes: what was noticed and decided on reading the images, a sentence each.
     """
 
     names: tuple[str, str]
@@ -80,6 +81,7 @@ class Comparison:
     classes: tuple[str, ...]
     leaked: tuple[int, int] = (0, 0)
     same_recipe: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -183,6 +185,7 @@ class Comparison:
         """Format accuracies, contingency table, verdict and the first differences as text."""
         lines = [f"{letter}: {name}" for letter, name in zip("AB", self.names, strict=True)]
         lines.append(f"on {len(self):,} {self.compared_on}")
+        lines += [f"note: {note}" for note in self.notes]
         if self.mcnemar:
             for table in (self.mcnemar.accuracy_table, self.mcnemar.contingency_table):
                 lines += ["", *_aligned(table)]
@@ -197,6 +200,7 @@ class Comparison:
             "compared_on": self.compared_on,
             "n": len(self),
             "leaked": list(self.leaked),
+            "notes": list(self.notes),
             "mcnemar": self.mcnemar.to_dict() if self.mcnemar else None,
             "same_recipe": self.same_recipe,
             "scope": self.scope,

@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
+from tenfold.data.polarity import PixelStatistics, matched
+from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
 from tenfold.run.environment import default_threads
 from tenfold.run.folder import RunFolder
@@ -35,12 +37,14 @@ class Predictions:
         labels: int64 [n], the most probable class.
         accepted: bool [n], False where the prediction is rejected as too unsure.
         n_seen_in_training: how many of the images the model was trained on; None if unchecked.
+        notes: what was noticed and decided on reading the images, a sentence each.
     """
 
     probabilities: NDArray[np.float32]
     labels: Labels
     accepted: NDArray[np.bool_]
     n_seen_in_training: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,7 +69,9 @@ def metadata(
     fingerprint: str,
     hashes: NDArray[np.uint64],
     confidence: Confidence,
+    pixels: PixelStatistics,
     labels: NDArray[Any] | None = None,
+    scale: PixelScale | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
 
@@ -75,7 +81,9 @@ def metadata(
         fingerprint: sha256 of the training set.
         hashes: uint64 [n], a hash of each training image, as `Dataset.hashes`.
         confidence: temperature and threshold.
+        pixels: what the training images look like.
         labels: [classes], the class labels with their own dtype, where they are not the names.
+        scale: of the pixels that became the training images, where others come on it too.
     """
     entries = {
         "tenfold.format": FORMAT,
@@ -84,11 +92,14 @@ def metadata(
         "tenfold.fingerprint": fingerprint,
         "tenfold.temperature": repr(confidence.temperature),
         "tenfold.accept_threshold": repr(confidence.threshold),
+        "tenfold.pixels": pixels.to_json(),
         "tenfold.training_hashes": base64.b64encode(_shorten(np.sort(hashes)).tobytes()).decode(),
     }
     if labels is not None:
         values = {"dtype": labels.dtype.str, "values": labels.tolist()}
         entries["tenfold.labels"] = json.dumps(values, default=str)
+    if scale is not None:
+        entries["tenfold.scale"] = scale.to_json()
     return entries
 
 
@@ -118,6 +129,10 @@ class Model:
                 float(self._metadata.get("tenfold.temperature", 1)),
                 float(self._metadata["tenfold.accept_threshold"]),
             )
+            pixels = self._metadata.get("tenfold.pixels")
+            self.pixels = None if pixels is None else PixelStatistics.from_json(pixels)
+            scale = self._metadata.get("tenfold.scale")
+            self.scale = PixelScale() if scale is None else PixelScale.from_json(scale)
             hashes = base64.b64decode(self._metadata["tenfold.training_hashes"])
             self._training_hashes = _as_integers(
                 np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
@@ -169,6 +184,21 @@ class Model:
             return Predictions(empty, np.zeros(0, np.int64), np.zeros(0, np.bool_))
         probabilities, labels, accepted = map(np.concatenate, zip(*batches, strict=True))
         return Predictions(probabilities, labels, accepted)
+
+    def matched(self, dataset: Dataset) -> Dataset:
+        """Bring images to the polarity and contrast of the training images, where they differ.
+
+        What was done is added to the set's notes.
+
+        Raises:
+            TenfoldError: where they differ and that cannot be mended with certainty.
+        """
+        if self.pixels is None:
+            return dataset
+        images, notes = matched(dataset.images, self.pixels, dataset.source)
+        if not notes:
+            return dataset
+        return replace(dataset, images=images, notes=(*dataset.notes, *notes))
 
     def training_overlap(self, dataset: Dataset) -> NDArray[np.int64]:
         """Find the images that the model was trained on: their indices, int64 [m]."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from numbers import Real
 from os import PathLike
@@ -15,11 +15,10 @@ from tenfold.errors import TenfoldError
 from tenfold.ink.image import AnyImage
 from tenfold.ink.page import FoundDigit, Page
 from tenfold.ink.region import Region
-from tenfold.ink.single import find_single_digit, find_single_drawn
-from tenfold.ink.strokes import Drawing, Strokes, draw_strokes
+from tenfold.ink.strokes import Strokes
 from tenfold.model.file import Model, Predictions, open_model
 from tenfold.model.forms import FormReading, read_form
-from tenfold.model.page_finder import find_drawn_page, find_page
+from tenfold.model.page_finder import find_digits, find_stroked_digits
 from tenfold.model.page_network import N_DIGITS, PageNetwork
 from tenfold.model.reading import Alternative, Digit, Outcome, Reading
 from tenfold.model.template import Template
@@ -103,7 +102,7 @@ class Reader:
             TenfoldError: where the image cannot be read, or the region is empty or reaches beyond
                 it.
         """
-        return self._predict([self._find(image, single, name, region)], marks)[0]
+        return self.read_page(find_digits(self.page_network, image, single, name, region), marks)
 
     def read_strokes(self, strokes: Strokes, single: bool = False, marks: bool = False) -> Reading:
         """Read digits from strokes.
@@ -119,7 +118,7 @@ class Reader:
         Raises:
             TenfoldError: where a stroke is not a list of points.
         """
-        return self._predict([self._find_drawn(draw_strokes(strokes), single)], marks)[0]
+        return self.read_page(find_stroked_digits(self.page_network, strokes, single), marks)
 
     def read_fields(self, image: AnyImage, template: Template, name: str = "image") -> FormReading:
         """Read the fields of a filled-in form, one value a field.
@@ -140,9 +139,9 @@ class Reader:
         read = partial(self.read, region=(0, 0, 1, 1))
         return read_form(image, template, read, name, self.min_confidence)
 
-    def read_page(self, page: Page) -> Reading:
-        """Predict the digits of a page, as `tenfold.ink.page.find_digits` returns it."""
-        return self._predict([page])[0]
+    def read_page(self, page: Page, marks: bool = False) -> Reading:
+        """Predict the digits of a page, as `tenfold.model.page_finder.find_digits` returns it."""
+        return self._predict([page], marks)[0]
 
     def read_many(
         self,
@@ -203,11 +202,6 @@ class Reader:
             for name, page in found
         ]
 
-    def _find(self, image: AnyImage, single: bool, name: str, region: Region | None) -> Page:
-        if single:
-            return find_single_digit(image, name, region)
-        return find_page(self.page_network, image, name, region)
-
     def _find_one(
         self, image: AnyImage | Source, number: int, single: bool, region: Region | None
     ) -> tuple[str, Page | TenfoldError]:
@@ -219,22 +213,9 @@ class Reader:
             name = str(image)
         try:
             opened = image.image() if isinstance(image, Source) else image
-            return name, self._find(opened, single, name, region)
+            return name, find_digits(self.page_network, opened, single, name, region)
         except TenfoldError as error:
             return name, error
-
-    def _find_drawn(self, drawing: Drawing, single: bool) -> Page:
-        if single or drawing.only_points:
-            page = find_single_drawn(drawing)
-        else:
-            page = find_drawn_page(self.page_network, drawing)
-        if not drawing.only_points:
-            return page
-        points = (
-            replace(digit, is_point=True, notes=(*digit.notes, "a point: too small for a digit"))
-            for digit in page.digits
-        )
-        return replace(page, digits=tuple(points))
 
     def _predict(self, pages: list[Page], marks: bool) -> list[Reading]:
         if not pages:

@@ -16,9 +16,9 @@ from starlette.requests import ClientDisconnect
 from tenfold.child import Child
 from tenfold.data.display import image_data_uri
 from tenfold.errors import TenfoldError
-from tenfold.ink.isolated import find_digits_isolated, find_stroked_digits_isolated
 from tenfold.ink.page import Page
 from tenfold.ink.region import parse_region
+from tenfold.model.isolated_pages import find_digits_isolated, find_stroked_digits_isolated
 from tenfold.model.reader import Reader
 from tenfold.model.reading import Reading
 from tenfold.server.guard import Guard, InFlight

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.data.polarity import pixel_statistics
+from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Confidence, Model, Predictions, metadata
 from tenfold.run.layers import AnyLayer
@@ -61,6 +63,7 @@ def export_onnx(
     sample: Images,
     labels: NDArray[Any] | None = None,
     hashes: NDArray[np.uint64] | None = None,
+    scale: PixelScale | None = None,
 ) -> ExportedModel:
     """Turn networks into one ONNX file, and refuse it where it does not predict as they do.
 
@@ -78,6 +81,7 @@ def export_onnx(
         labels: the labels [classes] that the class names stand for, where they are not the names.
         hashes: uint64 [n], of all images that any network was trained on, where those are not
             `train_set`'s alone.
+        scale: of the pixels that became `train_set`, where others are to be converted alike.
 
     Raises:
         TenfoldError: where the file's predictions are not the networks'.
@@ -89,7 +93,14 @@ def export_onnx(
     model = _model(_graph(networks, recipe, confidence, classes), classes)
     hashes = train_set.hashes if hashes is None else hashes
     description = metadata(
-        recipe, train_set.classes, train_set.fingerprint, hashes, confidence, labels
+        recipe,
+        train_set.classes,
+        train_set.fingerprint,
+        hashes,
+        confidence,
+        pixel_statistics(train_set.images),
+        labels,
+        scale,
     )
     helper.set_model_props(model, description)
     onnx.checker.check_model(model)

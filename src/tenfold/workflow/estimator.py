@@ -1,6 +1,7 @@
 """A scikit-learn classifier: for pipelines, cross-validation and searches."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from numbers import Integral
 from os import PathLike
@@ -13,11 +14,15 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
-from tenfold.data.pixels import to_images
+from tenfold.data.numbers import is_missing, label_text
+from tenfold.data.objects import from_object, image_array
+from tenfold.data.pixels import is_whole, shaped
+from tenfold.data.polarity import matched, normalised
+from tenfold.data.scale import find_scale, rescaled
 from tenfold.data.split import split
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
@@ -31,8 +36,10 @@ SHAPE = f"X must be images of {SIDE}x{SIDE} pixels, [n, {PIXELS}] or [n, {SIDE},
 class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn has no types
     """A network as a scikit-learn classifier.
 
-    Images are [n, 784], [n, 28, 28] or [n, 28, 28, 1], ink high on a background of 0: whole
-    numbers 0-255, or floats 0-1 or 0-255 (0-1 where none is above 1). Labels are whatever NumPy can
+    Images are [n, 784], [n, 28, 28] or [n, 28, 28, 1], of any scale: 0-255, 0-1, -1 to 1, as a
+    scaler of scikit-learn's leaves them. The scale is found in `fit` and kept for the images to
+    predict; images on another scale, or with dark ink on a bright background, are converted with a
+    UserWarning, or rejected where that is not certain. Labels are whatever NumPy can
     sort. Training is that of `tenfold.train`, without a run folder; predictions come from the model
     file's graph, so that predicting needs no torch. There are no sample weights.
 
@@ -53,6 +60,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         n_features_in_: 784, also where images came as [n, 28, 28].
         history_: a dict an epoch, as `history.csv` has its rows; none after `load`.
         recipe_: the resolved Recipe.
+        scale_: the scale of the pixels.
         model_: the Model that predicts.
 
     Example:
@@ -82,18 +90,24 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.verbose = verbose
 
     @missing_extra_named("DigitClassifier.fit")
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train anew.
 
         Args:
-            X: pictures, [n, 784] or [n, 28, 28].
-            y: n labels of two classes or more.
+            X: images, [n, 784], [n, 28, 28], [n, 28, 28, 1] or [n, 1, 28, 28], a list of Pillow
+                images, or a Dataset or another object with images and labels that `tenfold.load`
+                takes.
+            y: n labels of two classes or more; None where X has them.
 
         Raises:
             ValueError: where pictures, labels or parameters are not what they must be.
         """
+        if y is None and _is_data_set(X):
+            X, y = _images_and_labels(X)
         X, y = validate_data(self, _flat(X), y)
-        check_non_negative(X, "DigitClassifier.fit")
+        missing = y.dtype == object and np.array([is_missing(label) for label in y])
+        if np.any(missing):
+            raise ValueError(f"y: the label of image {int(np.argmax(missing))} is missing")
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
@@ -102,8 +116,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 "tell apart; give images of two classes or more"
             )
         try:
-            names = tuple(map(str, self.classes_.tolist()))
-            self._fit(Dataset(_images(X), labels.astype(np.int64), names, "X, y"))
+            names = tuple(map(label_text, self.classes_.tolist()))
+            self._fit(Dataset(self._first_images(X), labels.astype(np.int64), names, "X, y"))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
         return self
@@ -127,6 +141,16 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             ValueError: where X is not images.
         """
         return self._predictions(X).probabilities
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float32]:
+        """Return the logarithm of each class's probability, float32 [n, classes].
+
+        Raises:
+            NotFittedError: before `fit`.
+            ValueError: where X is not images.
+        """
+        with np.errstate(divide="ignore"):  # a probability may be 0
+            return np.log(self.predict_proba(X))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model file, ONNX, which `load`, `tenfold predict` and any ONNX runtime take.
@@ -153,14 +177,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         # the machine that trains next need not be the one that trained
         loaded = cls(change(recipe, threads=0, device="auto"))
         loaded.model_, loaded.recipe_, loaded.classes_ = model, recipe, model.labels
-        loaded.n_features_in_ = PIXELS
+        loaded.n_features_in_, loaded.scale_ = PIXELS, model.scale
         loaded.history_ = []
         return loaded
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.input_tags.positive_only = True
         return tags
 
     def _fit(self, dataset: Dataset) -> None:
@@ -183,7 +206,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if fitted.interrupted:  # a search that is stopped must not go on with half a network
             raise KeyboardInterrupt
         sample = (val_set or train_set).images[:PARITY_IMAGES]
-        exported = export_onnx(fitted.networks, recipe, train_set, val_set, sample, self.classes_)
+        exported = export_onnx(
+            fitted.networks, recipe, train_set, val_set, sample, self.classes_, scale=self.scale_
+        )
         self.history_ = [msgspec.to_builtins(record) for record in fitted.history]
         self.recipe_ = recipe
         self.model_ = Model(exported.content, recipe.threads if self.threads else 0)
@@ -212,23 +237,74 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         check_is_fitted(self)
         X = validate_data(self, _flat(X), reset=False)
         try:
-            return self.model_.predict(_images(X))
+            return self.model_.predict(self._images(X))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
+
+    def _first_images(self, X: NDArray[Any]) -> Images:
+        """Convert the images of `fit`, and keep their scale for those that come later."""
+        if X.shape[1] != PIXELS:
+            raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
+        array = shaped(_numbers(X), "X")
+        scale = find_scale(array, "X")
+        found = normalised(scale.to_uint8(array))
+        _warn(found.notes)
+        self.scale_ = scale.then(found.scale)
+        return found.images
+
+    def _images(self, X: NDArray[Any]) -> Images:
+        """Convert images as those of `fit` were."""
+        pixels, other = rescaled(_numbers(X), self.scale_, "X")
+        if other is not None:
+            _warn([f"the images are {other}: converted"])
+        images = pixels.reshape(-1, SIDE, SIDE)
+        if self.model_.pixels is not None:
+            images, notes = matched(images, self.model_.pixels, "X")
+            _warn(notes)
+        return images
 
 
 def _flat(X: Any) -> Any:
     """Flatten images to scikit-learn's rows, and leave every table to its own checks."""
+    try:
+        X = from_object(X).images if _is_data_set(X) else image_array(X)
+    except TenfoldError as error:
+        raise ValueError(f"X: {error}") from error
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) < 3:
         return X
-    if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1)):
+    if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         raise ValueError(f"{SHAPE}. Received: {list(shape)}")
     return np.asarray(X).reshape(-1, PIXELS)
 
 
-def _images(X: NDArray[Any]) -> Images:
-    if X.shape[1] != PIXELS:
-        raise TenfoldError(f"{SHAPE}. Received: {X.shape[1]} feature(s) each")
-    images, _ = to_images(X, "X")
-    return images
+def _numbers(X: NDArray[Any]) -> NDArray[Any]:
+    return X.astype(np.uint8) if X.dtype == np.bool_ else X
+
+
+def _is_data_set(X: Any) -> bool:
+    """Return whether X is no array, table or list, but a set of images with what belongs to it."""
+    if isinstance(X, Dataset):
+        return True
+    if hasattr(X, "features") and hasattr(X, "column_names"):  # of Hugging Face's datasets
+        return True
+    if isinstance(X, Sequence) or any(hasattr(X, name) for name in ("__array__", "shape")):
+        return False
+    return hasattr(X, "__getitem__") and hasattr(X, "__len__")
+
+
+def _images_and_labels(X: Any) -> tuple[Images, NDArray[Any]]:
+    """Return a set's images and its labels: whole numbers, or the names of classes."""
+    try:
+        dataset = from_object(X)
+        labels = dataset.require_labels()
+    except TenfoldError as error:
+        raise ValueError(f"X: {error}") from error
+    whole = all(map(is_whole, dataset.classes))
+    names = np.array(dataset.classes, np.str_)
+    return dataset.images, names[labels].astype(np.int64 if whole else np.str_)
+
+
+def _warn(notes: Iterable[str]) -> None:
+    for note in notes:
+        warnings.warn(f"X: {note}", stacklevel=5)

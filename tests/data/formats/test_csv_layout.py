@@ -3,11 +3,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import Dataset
-from tenfold.data.pixels import FLOAT_NOTE, FRACTION_NOTE
+from tenfold.data.formats import csv_table
+from tenfold.data.scale import FLOAT_NOTE, FRACTION_NOTE
 from tenfold.data.source import load
 
 Table = list[list[str]]
@@ -87,6 +89,35 @@ def test_text_among_numbers_is_the_label(small_set: Dataset, write: Write) -> No
     assert "text" in dataset.notes[1]
 
 
+@pytest.mark.parametrize("at", [0, 784])
+def test_a_table_sorted_by_its_labels_is_read_by_the_whole_of_it(
+    many: Dataset, write: Write, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_order = many.subset(np.argsort(many.require_labels(), kind="stable"))
+    monkeypatch.setattr(csv_table, "BLOCK_BYTES", 20_000)  # ten rows: all of one class
+    dataset = load(write(rows_of(in_order, at)))
+    assert dataset.fingerprint == in_order.fingerprint
+    assert re.match(rf"column {at + 1} .* explain \d+ % of the variance of 150", dataset.notes[1])
+
+
+def test_a_sorted_parquet_table_is_read_by_the_whole_of_it(tmp_path: Path) -> None:
+    dataset = bundled("kaggle").subset(np.arange(1000))
+    dataset = dataset.subset(np.argsort(dataset.require_labels(), kind="stable"))
+    columns = dict(zip(map(str, range(785)), np.array(rows_of(dataset, 784), int).T, strict=True))
+    pl.DataFrame(columns).write_parquet(tmp_path / "sorted.parquet")
+    read = load(tmp_path / "sorted.parquet")
+    assert read.fingerprint == dataset.fingerprint
+    assert "column 785 is used as the label" in read.notes[0]
+
+
+def test_of_few_rows_a_last_column_that_varies_is_the_label(
+    small_set: Dataset, write: Write
+) -> None:
+    dataset = load(write(rows_of(small_set, 784)))
+    assert dataset.fingerprint == small_set.fingerprint
+    assert "column 785 is used as the label" in dataset.notes[1]
+
+
 def test_with_little_evidence_the_first_column_is_the_label(
     small_set: Dataset, write: Write
 ) -> None:
@@ -126,7 +157,8 @@ def test_rejects_an_invalid_decimal_pixel(
 ) -> None:
     rows = [[row[0], *(str(int(cell) / 255) for cell in row[1:])] for row in table[1:]]
     rows[6][100] = value
-    load_error(write([table[0], *rows]), "row 7 (line 8), column pixel99", "0-255", repr(value))
+    shown = {"1e9": "'1000000000'"}.get(value, repr(value))
+    load_error(write([table[0], *rows]), "row 7 (line 8), column pixel99", "0-255", shown)
 
 
 def test_rejects_an_empty_label_without_header(

@@ -97,8 +97,8 @@ def test_integers_beyond_nine_are_classes_in_the_order_of_numbers(
     assert load(write(table)).classes == tuple(str(number) for number in range(12))
 
 
-@pytest.mark.parametrize("value", ["256", "300", "399", "511", "1000", "-1", "3.5", "abc", "", "²"])
-def test_rejects_a_pixel_that_is_no_integer_0_to_255(
+@pytest.mark.parametrize("value", ["256", "300", "399", "511", "1000", "-1", "abc", "", "²"])
+def test_rejects_a_pixel_that_is_no_number_0_to_255(
     table: Table, write: Write, value: str, load_error: LoadError
 ) -> None:
     table[12][18] = value
@@ -134,13 +134,13 @@ def test_counts_rows_across_blocks(
     table: Table, write: Write, monkeypatch: pytest.MonkeyPatch, load_error: LoadError
 ) -> None:
     monkeypatch.setattr(csv_table, "BLOCK_BYTES", 5000)
-    table[19][784] = "1e2"
+    table[19][784] = "1f2"
     load_error(write(table), "row 19 (line 20), column pixel783")
 
 
 @pytest.mark.parametrize(
     ("label", "wanted"),
-    [("", "is empty"), ("3.0", "an integer"), ("4.0e+00", "an integer"), ("nan", "an integer")],
+    [("", "is empty"), ("nan", "is empty"), ("3.5", "an integer"), ("4.2e+00", "an integer")],
 )
 def test_rejects_an_invalid_label(
     table: Table, write: Write, label: str, wanted: str, load_error: LoadError

@@ -93,6 +93,26 @@ def test_reads_jpeg_colour_and_transparency(tmp_path: Path, small_set: Dataset) 
     assert COLOUR_NOTE in load(tmp_path).notes
 
 
+def test_dark_ink_is_read_as_bright_on_paper_of_any_kind(
+    tmp_path: Path, small_set: Dataset
+) -> None:
+    for index, image in enumerate(small_set.images[:6]):
+        pen = Image.new("RGBA", (28, 28), (0, 0, 0, 0))
+        pen.putalpha(Image.fromarray(image))
+        dark = Image.fromarray(255 - image)
+        kinds = (pen, dark, dark.convert("RGB"), Image.fromarray(image), dark.convert("1"), dark)
+        kinds[index].save(tmp_path / f"{index}.png")
+    dataset = load(tmp_path)
+    assert np.array_equal(dataset.images[:4], small_set.images[:4])
+    assert np.array_equal(dataset.images[5], small_set.images[5])
+    assert "5 of 6 images are dark on bright: inverted" in dataset.notes
+
+
+def test_eight_bits_in_sixteen_are_eight(tmp_path: Path, small_set: Dataset) -> None:
+    Image.fromarray(small_set.images[0].astype(np.uint16)).save(tmp_path / "0.png")
+    assert np.array_equal(load(tmp_path).images[0], small_set.images[0])
+
+
 def test_hidden_and_system_files_are_skipped(folder: Path, small_set: Dataset) -> None:
     for name in (".DS_Store", "3/Thumbs.db", "3/._1.png", "README.md"):
         path = folder / name

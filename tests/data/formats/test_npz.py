@@ -9,7 +9,8 @@ import pytest
 
 from tenfold.data import archives
 from tenfold.data.dataset import Dataset
-from tenfold.data.pixels import COLOUR_NOTE, FLOAT_NOTE, FRACTION_NOTE
+from tenfold.data.pixels import COLOUR_NOTE
+from tenfold.data.scale import FLOAT_NOTE, FRACTION_NOTE
 from tenfold.data.source import load
 
 LoadError = Callable[..., None]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.formats import parquet
-from tenfold.data.pixels import FRACTION_NOTE
+from tenfold.data.scale import FRACTION_NOTE
 from tenfold.data.source import load
 
 LoadError = Callable[..., None]
@@ -103,7 +103,18 @@ def test_rejects_a_damaged_or_missing_image(
 def test_rejects_text_in_a_pixel_column(
     save: Save, flat: dict[str, NDArray[Any]], load_error: LoadError
 ) -> None:
-    load_error(save({**flat, "pixel3": ["x"] * 20}), "column 'pixel3' ", "Received: String")
+    load_error(save({**flat, "pixel3": [*["7"] * 5, *["x"] * 15]}), "column 'pixel3', row 5", "'x'")
+
+
+def test_reads_numbers_that_are_text_and_leaves_empty_rows_out(
+    save: Save, flat: dict[str, NDArray[Any]], small_set: Dataset
+) -> None:
+    text = {name: [*(f"{value}.0" for value in column), None] for name, column in flat.items()}
+    dataset = load(save(text))
+    assert dataset.fingerprint == small_set.fingerprint
+    assert "1 empty row was left out" in dataset.notes
+    floats = {name: [*(float(value) for value in column), None] for name, column in flat.items()}
+    assert load(save(floats)).fingerprint == small_set.fingerprint
 
 
 def test_rejects_other_columns(save: Save, load_error: LoadError) -> None:

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, Dataset
-from tenfold.data.formats.csv_table import label_fault, read_csv
+from tenfold.data.formats.csv_table import read_csv
+from tenfold.data.formats.csv_text import label_fault
 from tenfold.data.formats.format import Format, lost_classes, one_file_per_part
 
 # A table of digits among other files is recognised by its first line: 784 cells, and 200 commas

@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, SIDE
+from tenfold.data.numbers import is_missing, parse_number
 from tenfold.errors import TenfoldError
 
 LABEL_NAMES = {"label", "labels", "class", "classes", "y", "target", "digit", "category"}
 _ROW_NUMBER_NAMES = {"", "id", "index", "imageid", "unnamed: 0"}
 
-_NUMBER = re.compile(
-    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?(nan|inf|infinity)|", re.IGNORECASE
-)
 _DECIMAL = re.compile(r"[+-]?([0-9]*\.[0-9]|[0-9.]+e|nan|inf).*", re.IGNORECASE)
 # On 30 and more rows of MNIST and Fashion-MNIST the label explains 1.2 times as much as the next
 # column, 1.4-1.8 times on 130. Without a label among the columns, as where all rows are of one
@@ -37,7 +35,8 @@ class Layout:
         names: of all columns, for errors; their numbers from 1 where they have none.
         label: the index of the label's column, or None where there is none.
         header: whether the first line has the names.
-        decimal: whether the pixels are written as decimal numbers.
+        decimal: whether the first row's pixels are written as decimal numbers.
+        undecided: whether one of 785 columns of numbers is the label, which all rows must tell.
         notes: what was detected and by which evidence, a sentence each.
     """
 
@@ -45,16 +44,21 @@ class Layout:
     label: int | None
     header: bool
     decimal: bool
+    undecided: bool
     notes: tuple[str, ...] = ()
 
 
-def find_layout(first: list[str], rows: list[list[str]], source: str) -> Layout:
+def find_layout(
+    first: list[str], rows: list[list[str]], source: str, sampled: bool = True
+) -> Layout:
     """Detect the layout of a table from its first line and some rows after it.
 
     Args:
         first: the cells of the first line.
         rows: the cells of rows that follow, for evidence.
         source: the name used in errors.
+        sampled: whether the rows are from all over the table; where they are its first, values
+            among numbers do not decide: a table may be sorted by its labels.
 
     Raises:
         TenfoldError: where the columns are not 784 pixels and at most one label, or not in order.
@@ -78,12 +82,17 @@ def find_layout(first: list[str], rows: list[list[str]], source: str) -> Layout:
             f"{source}: column 1, {names[0]!r}, numbers the rows; leave it out, so that "
             f"{PIXELS} pixels remain"
         )
+    undecided = False
     if label is None and count == PIXELS + 1:
-        label, evidence = _label_by_evidence(rows)
-        notes = (*notes, f"column {label + 1} is used as the label: {evidence}")
+        label, evidence = _text_column(rows), "it is the only one with text"
+        undecided = label is None and not sampled
+        if label is None and sampled:
+            label, evidence = label_by_evidence(_values(rows))
+        if label is not None:
+            notes = (*notes, f"column {label + 1} is used as the label: {evidence}")
     elif count != PIXELS:
         raise _count_error(count, names, named, source)
-    if named:
+    if named and not undecided:
         pixels = [name for index, name in enumerate(names) if index != label]
         fault = order_fault(pixels)
         if fault is not None:
@@ -94,7 +103,7 @@ def find_layout(first: list[str], rows: list[list[str]], source: str) -> Layout:
             )
         if label is not None and label > 0 and not notes:
             notes = (f"the label is column {label + 1}, {names[label][:40]!r}",)
-    return Layout(names, label, named or mangled, decimal, notes)
+    return Layout(names, label, named or mangled, decimal, undecided, notes)
 
 
 def label_column(names: tuple[str, ...]) -> int | None:
@@ -147,7 +156,7 @@ def _without_leading_zeros(name: str) -> str:
 
 def _is_header(cells: list[str]) -> bool:
     """Return whether the first line has names rather than an image."""
-    if sum(_NUMBER.fullmatch(cell) is None for cell in cells) > 1:
+    if sum(not _is_number(cell) for cell in cells) > 1:
         return True
     numbers = [int(cell) if re.fullmatch(r"[0-9]{1,9}", cell) else -1 for cell in cells]
     steps = sum(after == before + 1 for before, after in pairwise(numbers))
@@ -174,31 +183,47 @@ def _count_error(count: int, names: tuple[str, ...], header: bool, source: str) 
     return TenfoldError(f"{source}: needs {PIXELS} pixel columns{which}. Received: {count:,}")
 
 
-def _label_by_evidence(rows: list[list[str]]) -> tuple[int, str]:
-    """Choose the label's column among 785; return its index and the evidence."""
-    rows = [row for row in rows if len(row) == PIXELS + 1][:MAX_EVIDENCE_ROWS]
+def _text_column(rows: list[list[str]]) -> int | None:
+    """Return the index of the only column in which there is text, if there is one."""
+    rows = [row for row in rows if len(row) == PIXELS + 1]
     texts = [
-        index
-        for index in range(PIXELS + 1)
-        if any(_NUMBER.fullmatch(row[index]) is None for row in rows)
+        index for index in range(PIXELS + 1) if any(not _is_number(row[index]) for row in rows)
     ]
-    if len(texts) == 1:
-        return texts[0], "it is the only one with text"
-    if not texts and len(rows) >= MIN_EVIDENCE_ROWS:
-        explained = _explained_variance(np.array([[_value(cell) for cell in row] for row in rows]))
+    return texts[0] if len(texts) == 1 else None
+
+
+def _values(rows: list[list[str]]) -> NDArray[np.float64]:
+    cells = [[_value(cell) for cell in row] for row in rows if len(row) == PIXELS + 1]
+    return np.array(cells, np.float64).reshape(-1, PIXELS + 1)
+
+
+def label_by_evidence(table: NDArray[np.float64]) -> tuple[int, str]:
+    """Choose the label's column among 785 of numbers; return its index and the evidence.
+
+    Args:
+        table: [rows, 785], of rows from all over the table.
+    """
+    if len(table) >= MIN_EVIDENCE_ROWS:
+        explained = _explained_variance(table)
         best, second = np.argsort(-explained)[:2]
         lead = explained[best] / max(explained[second], 1e-9)
         if explained[best] > 0 and lead >= (MIN_LEAD if best in (0, PIXELS) else MIN_LEAD_INSIDE):
             return int(best), (
-                f"its values explain {100 * explained[best]:.0f} % of the variance of {len(rows)} "
+                f"its values explain {100 * explained[best]:.0f} % of the variance of {len(table)} "
                 f"images, those of no other column more than {100 * explained[second]:.0f} %"
             )
+    if len(table) and not np.ptp(table[:, 0]) and np.ptp(table[:, PIXELS]):
+        return PIXELS, "its values vary, and those of the first column do not"
     return 0, "by convention, since its values do not distinguish it from pixels"
 
 
 def _value(cell: str) -> float:
-    number = float(cell) if cell else 0.0
+    number = parse_number(cell) or 0.0
     return number if abs(number) < 1e9 else 0.0
+
+
+def _is_number(cell: str) -> bool:
+    return is_missing(cell) or parse_number(cell) is not None
 
 
 def _explained_variance(table: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,20 +2,41 @@
 
 import csv
 import itertools
-import math
 import os
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import PIXELS, Dataset
-from tenfold.data.formats.csv_layout import MAX_EVIDENCE_ROWS, Layout, find_layout, split_line
+from tenfold.data.dataset import PIXELS, SIDE, Dataset
+from tenfold.data.formats.csv_layout import (
+    MAX_EVIDENCE_ROWS,
+    Layout,
+    find_layout,
+    label_by_evidence,
+    split_line,
+)
+from tenfold.data.formats.csv_plain import parse_plain
+from tenfold.data.formats.csv_text import (
+    ByteStream,
+    find_separator,
+    label_fault,
+    line_blocks,
+    parse_pixel,
+    quote,
+    split_strictly,
+    with_commas,
+)
+from tenfold.data.numbers import (
+    are_thousands,
+    parse_number,
+    parse_thousands,
+    whole_text,
+)
 from tenfold.data.pixels import named_labels, other_classes, to_images
+from tenfold.data.scale import FLOAT_NOTE, PixelError
 from tenfold.errors import TenfoldError
 
 # Of blocks of 64 kB to 2 MB those of 512 kB to 1 MB were fastest: Kaggle's in 0.12 s, not 0.26.
@@ -24,23 +45,9 @@ MAX_THREADS = 4  # NumPy releases the GIL; more would wait for Python itself
 # A row of 785 quoted cells with spaces has 8 kB; the rest is a margin.
 MAX_LINE_BYTES = 1 << 20
 
-_DECIMAL = re.compile(
-    r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(\.[0-9]*)?e[+-]?[0-9]+|nan|inf)", re.IGNORECASE
-)
-_WHOLE_DECIMAL = re.compile(r"[0-9]{1,18}\.0*")
-_COMMA, _LINE_FEED, _RETURN, _ZERO = (np.uint8(code) for code in b",\n\r0")
 _NUMBERS = [str(number) for number in range(256)]
 
 Table = NDArray[np.uint8] | NDArray[np.float32]
-
-
-class ByteStream(Protocol):
-    """What a table is read from: `read` returns at most `size` bytes, and none at the end."""
-
-    source: str
-
-    def read(self, size: int, /) -> bytes:
-        """Read at most `size` bytes."""
 
 
 def read_csv(stream: ByteStream, source: str) -> Dataset:
@@ -50,9 +57,14 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
     block in which anything is unusual goes cell by cell through Python's `csv`, which alone decides
     what is an error. Polars, into uint8 columns, takes about twice the time and the memory.
 
+    Numbers may be written in any way that `numbers.parse_number` reads; what they mean, their scale
+    and which column is the label where no name says so, is decided on the whole table. Rows in
+    which every cell is empty are left out.
+
     Args:
-        stream: UTF-8 text with LF or CRLF line ends, with or without a byte order mark, a header,
-            and a column of labels.
+        stream: UTF-8 or, with a byte order mark, UTF-16 text with LF or CRLF line ends; cells are
+            separated by commas, semicolons or tabs; with or without a header and a column of
+            labels.
         source: the name of the set.
 
     Returns:
@@ -60,8 +72,8 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
         0-9 give ten classes, any others the sorted unique labels.
 
     Raises:
-        TenfoldError: where the columns, the number of cells, a pixel (an integer 0-255, or all of
-            them decimal numbers) or a label is invalid.
+        TenfoldError: where the columns, the number of cells, a pixel or a label is invalid; the
+            message names row, line and column.
     """
     blocks = _blocks(stream)
     first = next(blocks, b"")
@@ -69,38 +81,49 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
     layout = _layout(first, sample, stream.source)
     rows = _RowReader(stream.source, layout)
     start = [sample] if layout.header else [first, sample]
-    pixels = list(rows.read(block for block in itertools.chain(start, blocks) if block))
+    blocks_read = list(rows.read(block for block in itertools.chain(start, blocks) if block))
     if not rows.count:
         raise TenfoldError(
             f"{stream.source}: has a header and no rows; give a table with a row for each image"
         )
-    images, notes = to_images(np.concatenate(pixels), stream.source)
-    notes = (*layout.notes, *notes)
-    if layout.label is None:
+    table = np.concatenate(blocks_read)
+    del blocks_read
+    rows.separate_thousands(table)
+    notes = layout.notes
+    if layout.undecided:
+        table, note = rows.decide(table)
+        notes = (*notes, note)
+    try:
+        images, converted = to_images(_whole(table), stream.source)
+    except PixelError as error:
+        raise rows.pixel_error(error) from None
+    if rows.has_decimals and not converted:
+        converted = (FLOAT_NOTE,)
+    notes = (*notes, *converted, *rows.notes())
+    if rows.label is None:
         return Dataset(images, None, source=source, notes=notes)
     labels, classes = named_labels(rows.labels)
     return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
 
 
+def _whole(table: Table) -> NDArray[np.generic]:
+    """Return a table of whole numbers as integers: what is beyond 255 is then no overshoot."""
+    if table.dtype == np.uint8 or (table != np.rint(table)).any():
+        return table
+    return table.astype(np.int64)
+
+
 def _blocks(stream: ByteStream) -> Iterator[bytes]:
-    """Yield the header line, then blocks of whole lines; every line ends in a line feed."""
-    rest = b""
-    header_seen = False
-    while chunk := stream.read(BLOCK_BYTES):
-        if not header_seen and (end := chunk.find(b"\n") + 1):
-            yield rest + chunk[:end]
-            rest, chunk, header_seen = b"", chunk[end:], True
-        end = chunk.rfind(b"\n") + 1 if header_seen else 0
-        if end:
-            yield b"".join((rest, memoryview(chunk)[:end]))  # copied once
-        rest = chunk[end:] if end else rest + chunk
-        if len(rest) > MAX_LINE_BYTES:
-            raise TenfoldError(
-                f"{stream.source}: has a line of more than {MAX_LINE_BYTES:,} bytes, so it is "
-                f"not a table of {PIXELS} pixels a row. Received: {quote(rest[:20])}..."
-            )
-    if rest:
-        yield rest + b"\n"
+    """Yield the header line, then blocks of whole lines; every line ends in a line feed.
+
+    Cells are separated by commas, whatever the file has.
+    """
+    lines = line_blocks(stream, BLOCK_BYTES, MAX_LINE_BYTES)
+    first = next(lines, b"")
+    separator = find_separator(first)
+    yield with_commas(first, separator)
+    for block in lines:
+        yield with_commas(block, separator)
 
 
 def _layout(first: bytes, sample: bytes, source: str) -> Layout:
@@ -123,7 +146,7 @@ def _layout(first: bytes, sample: bytes, source: str) -> Layout:
             rows.append(split_line(line))
         except (ValueError, csv.Error):
             break  # its error names the row when it is read
-    return find_layout(cells, [row for row in rows if row != [""]], source)
+    return find_layout(cells, [row for row in rows if any(row)], source, sampled=False)
 
 
 class _RowReader:
@@ -139,6 +162,11 @@ class _RowReader:
         self.labels: list[str] = []
         self._plain_labels: dict[bytes, str] = {}
         self._only_numbers = True  # so far: labels that are names are taken from their lines
+        self.has_decimals = False
+        self._n_empty = 0
+        self._places: list[tuple[int, int]] = [(0, self.lines)]  # rows, and lines before them
+        self._thousands: list[tuple[int, int, float]] = []  # cells that may be such: row, pixel
+        self._commas: list[str] = []
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[Table]:
         """Read blocks of whole lines into pixels, [rows, 784] each, and keep their labels."""
@@ -155,7 +183,7 @@ class _RowReader:
     def _parse_numbers(self, block: bytes) -> NDArray[np.uint8] | None:
         """Parse a block in which every cell is an integer 0-255, the labels too; else None."""
         usual = self._only_numbers and not self.decimal
-        return _parse_plain(block, len(self.names)) if usual else None
+        return parse_plain(block, len(self.names)) if usual else None
 
     def _append(self, block: bytes, parsed: Future[NDArray[np.uint8] | None]) -> Table:
         """Count a block's rows and keep their labels: this happens in the file's order."""
@@ -170,7 +198,7 @@ class _RowReader:
             return numbers[:, 1:] if at_start else np.delete(numbers, self.label, axis=1)
         self._only_numbers = False
         lines = [line.removesuffix(b"\r") for line in block[:-1].split(b"\n")]
-        plain = None if self.decimal else self._parse_named(lines)
+        plain = self._parse_decimals(lines) if self.decimal else self._parse_named(lines)
         table = self._parse_cells(lines) if plain is None else plain
         self.count += len(table)
         self.lines += len(lines)
@@ -190,7 +218,7 @@ class _RowReader:
         names = [self._plain_label(label) for label, _ in pairs]
         if None in names:
             return None
-        table = _parse_plain(b"\n".join([*(cells for _, cells in pairs), b""]), PIXELS)
+        table = parse_plain(b"\n".join([*(cells for _, cells in pairs), b""]), PIXELS)
         if table is not None:
             self.labels.extend(name for name in names if name is not None)
         return table
@@ -207,123 +235,109 @@ class _RowReader:
     def _parse_cells(self, lines: list[bytes]) -> Table:
         """Parse lines cell by cell: slower, and exact about what is wrong and where."""
         rows = []
-        row = self.count
         for line_number, line in enumerate(lines, self.lines + 1):
+            row = self.count + len(rows)
             if not line.strip():
+                self._places.append((row, line_number))
                 continue
-            row += 1
-            where = f"{self.source}: row {row} (line {line_number})"
-            cells = _split_strictly(line, where)
+            where = f"{self.source}: row {row + 1} (line {line_number})"
+            cells = split_strictly(line, where)
+            if not any(cells):
+                self._n_empty += 1
+                self._places.append((row, line_number))
+                continue
             if len(cells) != len(self.names):
                 raise TenfoldError(
                     f"{where}: needs {len(self.names)} cells. Received: {len(cells)}"
                 )
-            parse = _parse_decimal if self.decimal else _parse_integer
-            rows.append(
-                [
-                    parse(cell, name, where)
-                    for index, (cell, name) in enumerate(zip(cells, self.names, strict=True))
-                    if index != self.label
-                ]
-            )
+            pixels = []
+            for index, cell in enumerate(cells):
+                if index == self.label:
+                    continue
+                if not (cell.isascii() and cell.isdigit() and len(cell) < 10):
+                    self._note_unusual(cell, row, len(pixels))
+                pixels.append(parse_pixel(cell, self.names[index], where))
+            rows.append(pixels)
             if self.label is not None:
                 self._keep_label(cells[self.label], f"{where}, column {self.names[self.label]}")
-        if self.decimal:
-            return np.array(rows, np.float32).reshape(-1, PIXELS)
-        return np.array(rows, np.uint8).reshape(-1, PIXELS)
+        width = len(self.names) - (self.label is not None)
+        table = np.array(rows, np.float32).reshape(-1, width)
+        fits = not self.has_decimals and (table >= 0).all() and (table <= 255).all()
+        return table.astype(np.uint8) if fits else table
+
+    def _parse_decimals(self, lines: list[bytes]) -> NDArray[np.float32] | None:
+        """Parse lines of numbers alone, as decimals; None where anything is unusual."""
+        if not any(lines):
+            return None
+        try:
+            table = np.loadtxt(
+                [line.decode() for line in lines], np.float64, None, ",", ndmin=2, quotechar='"'
+            )
+        except ValueError:
+            return None
+        if table.shape != (len(lines), len(self.names)) or not np.isfinite(table).all():
+            return None
+        self.has_decimals = True
+        if self.label is None:
+            return table.astype(np.float32)
+        labels = table[:, self.label]
+        if (labels != np.rint(labels)).any() or (np.abs(labels) >= 1 << 53).any():
+            return None
+        self.labels += [str(int(label)) for label in labels.tolist()]
+        return np.delete(table, self.label, axis=1).astype(np.float32)
+
+    def _note_unusual(self, cell: str, row: int, pixel: int) -> None:
+        self.has_decimals |= parse_number(cell) is not None
+        self.decimal |= "." in cell
+        if "," in cell:
+            self._commas.append(cell)
+            thousands = parse_thousands(cell)
+            if thousands is not None:
+                self._thousands.append((row, pixel, thousands))
+
+    def separate_thousands(self, table: Table) -> None:
+        """Correct the cells whose commas separate thousands, where those of the whole table do."""
+        if self._thousands and are_thousands(self._commas):
+            for row, pixel, value in self._thousands:
+                table[row, pixel] = value
+
+    def decide(self, table: Table) -> tuple[Table, str]:
+        """Choose the column of the labels by the values of all rows; take it from the table."""
+        rows = np.random.default_rng(0).permutation(len(table))[:MAX_EVIDENCE_ROWS]
+        self.label, evidence = label_by_evidence(table[np.sort(rows)].astype(np.float64))
+        labels = table[:, self.label]
+        if labels.dtype != np.uint8 and (labels != np.rint(labels)).any():
+            row = int((labels != np.rint(labels)).argmax())
+            raise TenfoldError(
+                f"{self._row(row)}, column {self.names[self.label]}: must be an integer or the "
+                f"name of a class. Received: {str(labels[row])!r}"
+            )
+        self.labels = [str(int(label)) for label in labels.tolist()]
+        note = f"column {self.label + 1} is used as the label: {evidence}"
+        return np.delete(table, self.label, axis=1), note
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what was left out."""
+        if not self._n_empty:
+            return ()
+        return (f"{self._n_empty:,} empty row{'s were' if self._n_empty > 1 else ' was'} left out",)
+
+    def pixel_error(self, error: PixelError) -> TenfoldError:
+        """Make the error for a pixel beyond the scale of the others, with its row and column."""
+        row, pixel = error.at[0], error.at[1] * SIDE + error.at[2]
+        column = pixel + (self.label is not None and self.label <= pixel)
+        return TenfoldError(
+            f"{self._row(row)}, column {self.names[column]}: must be an integer or decimal in "
+            f"{error.bounds}. Received: '{error.value:.15g}'"
+        )
+
+    def _row(self, row: int) -> str:
+        """Name a row, which counts from 0, and its line in the file."""
+        before, line = max(place for place in self._places if place[0] <= row)
+        return f"{self.source}: row {row + 1} (line {line + row - before + 1})"
 
     def _keep_label(self, label: str, where: str) -> None:
-        if self.decimal and _WHOLE_DECIMAL.fullmatch(label):
-            label = label.partition(".")[0]  # pandas writes 5.0 where the pixels are floats
+        label = whole_text(label) or label  # pandas writes 5.0 where a column has an empty cell
         if fault := label_fault(label):
             raise TenfoldError(f"{where}: {fault}. Received: {quote(label)}")
         self.labels.append(label)
-
-
-def _parse_plain(block: bytes, cells: int) -> NDArray[np.uint8] | None:
-    """Parse lines of `cells` cells, each an integer 0-255 in its shortest form, into uint8.
-
-    Anything else makes it None: another character, an empty cell, leading zeros, a value above
-    255, another number of cells, mixed LF and CRLF.
-
-    Returns:
-        uint8 [lines, cells], or None.
-    """
-    text = np.frombuffer(block, np.uint8)
-    end_length = 2 if block[-2:] == b"\r\n" else 1  # characters that end a line
-    stops = cells - 1 + end_length  # a line's characters that are no digits
-    digit = text - _ZERO
-    is_digit = digit < 10
-    ends = np.flatnonzero(digit > 9)
-    lines = len(ends) // stops
-    adjacent = lines * (end_length - 1)
-    if (
-        len(ends) != lines * stops
-        or np.count_nonzero(text == _COMMA) != lines * (cells - 1)
-        or (text[ends[stops - 1 :: stops]] != _LINE_FEED).any()
-        or (end_length == 2 and (text[ends[stops - 2 :: stops]] != _RETURN).any())
-        or not is_digit[0]
-        # A digit precedes every other one of them: only those of CRLF are adjacent.
-        or np.count_nonzero(is_digit[1:] | is_digit[:-1]) != len(text) - 1 - adjacent
-    ):
-        return None
-    # Each cell has a digit from here on. Its value is put at the index of its separator, from the
-    # digits 1, 2 and 3 before; modulo 256, since bytes are several times faster than words.
-    one = is_digit.view(np.uint8)
-    digit *= one
-    hundreds = digit[:-3] * one[1:-2]
-    if len(hundreds) and (hundreds * one[2:-1]).max() > 2:
-        return None
-    value = np.zeros_like(text)
-    value[1:] = digit[:-1]
-    value[2:] += digit[:-2] * np.uint8(10)
-    value[3:] += hundreds * np.uint8(100)
-    table = value[ends].reshape(lines, stops)[:, :cells]
-    # The shortest forms of these values are as long in all as the text only if every cell was its
-    # value's shortest form: 256-299 became 0-43, and longer cells lost their first digits.
-    digits = table.size + np.count_nonzero(table > 9) + np.count_nonzero(table > 99)
-    return table if digits + len(ends) == len(text) else None
-
-
-def _split_strictly(line: bytes, where: str) -> list[str]:
-    try:
-        return [cell.strip() for cell in next(csv.reader([line.decode()], strict=True))]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TenfoldError(
-            f"{where}: is not a line of a CSV in UTF-8 ({error}). Received: {quote(line)}"
-        ) from error
-
-
-def _parse_integer(cell: str, name: str, where: str) -> int:
-    if cell.isascii() and cell.isdigit() and len(cell) <= 18 and int(cell) <= 255:
-        return int(cell)
-    wanted = "is empty; fill it with an integer 0-255" if not cell else "must be an integer 0-255"
-    raise TenfoldError(f"{where}, column {name}: {wanted}. Received: {quote(cell)}")
-
-
-def _parse_decimal(cell: str, name: str, where: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if 0 <= value <= 255:
-        return value
-    raise TenfoldError(
-        f"{where}, column {name}: must be a number 0-255, or all pixels 0-1. "
-        f"Received: {quote(cell)}"
-    )
-
-
-def label_fault(label: str) -> str:
-    """Say what is wrong with the text of a label; "" where it is valid."""
-    if not label:
-        return "is empty; give every row its label, or leave the column out"
-    if _DECIMAL.fullmatch(label):
-        return "must be an integer or the name of a class"
-    return ""
-
-
-def quote(value: str | bytes, max_length: int = 40) -> str:
-    """Quote a user's value for an error: on one line, shortened where it is long."""
-    quoted = repr(value[:max_length])
-    return quoted if len(value) <= max_length else f"{quoted}..."

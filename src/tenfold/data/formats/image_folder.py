@@ -158,11 +158,19 @@ def _grey(image: "Image.Image", notes: set[str]) -> Images:
     from PIL import Image
 
     if image.mode in ("I;16", "I;16B", "I"):
-        notes.add(DEPTH_NOTE)
-        return (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
+        values = np.asarray(image).astype(np.int64)
+        if values.max() > 255:  # else 8 bits in 16
+            notes.add(DEPTH_NOTE)
+            values >>= 8
+        return values.clip(0, 255).astype(np.uint8)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        black = Image.new("RGBA", image.size, "black")  # what is transparent is background
-        image = Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
+        image = image.convert("RGBA")
+        grey, alpha = (np.asarray(part, np.float64) for part in image.convert("LA").split())
+        ink = float((grey * alpha).sum() / max(float(alpha.sum()), 1.0))
+        # what is transparent is background: of the colour that the ink is not
+        dark = ink <= 127 and bool(alpha.any())
+        background = Image.new("RGBA", image.size, "white" if dark else "black")
+        image = Image.alpha_composite(background, image).convert("RGB")
     if image.mode not in _GREY_MODES:
         colours = np.asarray(image.convert("RGB"))
         if (colours != colours[..., :1]).any():

@@ -12,10 +12,11 @@ import numpy as np
 from tenfold.data.archives import MAX_BYTES, MAX_RATIO, RATIO_COUNTS_FROM, BoundedReader
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
-from tenfold.data.formats.csv_layout import LABEL_NAMES, find_layout
+from tenfold.data.formats.columns import from_columns
+from tenfold.data.formats.csv_layout import LABEL_NAMES
 from tenfold.data.formats.format import Format, lost_classes, one_file_per_part
 from tenfold.data.formats.image_folder import decode_image
-from tenfold.data.pixels import is_whole, labels_of, other_classes, to_images
+from tenfold.data.pixels import is_whole, labels_of, other_classes
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
@@ -36,12 +37,11 @@ def _read_parquet(stream: BoundedReader, source: str) -> Dataset:
     """
     table = _table(stream.read_all(), stream.source)
     encoded = _image_column(table)
-    notes: tuple[str, ...]
-    if encoded is not None:
-        images, notes = _decode_column(encoded, stream.source)
-        label = next((n for n in table.columns if n.lower() in LABEL_NAMES), None)
-    else:
-        images, label, notes = _pixel_columns(table, stream.source)
+    if encoded is None:
+        columns = {column.name: column.to_numpy() for column in table}
+        return from_columns(columns, stream.source, source)
+    images, notes = _decode_column(encoded, stream.source)
+    label = next((n for n in table.columns if n.lower() in LABEL_NAMES), None)
     if label is None:
         return Dataset(images, None, source=source, notes=notes)
     column = table[label]
@@ -52,10 +52,7 @@ def _read_parquet(stream: BoundedReader, source: str) -> Dataset:
             f"{where}, row {row}: the label is missing; give every row its label, or leave the "
             "column out"
         )
-    given = column.to_numpy()
-    labels, classes = labels_of(
-        given.astype(np.str_) if given.dtype == object else given, len(images), where
-    )
+    labels, classes = labels_of(column.to_numpy(), len(images), where)
     return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
 
 
@@ -129,27 +126,6 @@ def _decode_column(column: "pl.Series", source: str) -> tuple[Images, tuple[str,
             raise TenfoldError(f"{where}: the image is missing; leave the row out")
         images[row] = decode_image(content, where, notes)
     return images, tuple(sorted(notes))
-
-
-def _pixel_columns(
-    table: "pl.DataFrame", source: str
-) -> tuple[Images, str | None, tuple[str, ...]]:
-    rows = [["" if v is None else str(v) for v in row] for row in table.head(200).iter_rows()]
-    layout = find_layout(table.columns, rows if table.width == PIXELS + 1 else rows[:1], source)
-    label = None if layout.label is None else table.columns[layout.label]
-    pixels = table.drop([] if label is None else [label])
-    for column in pixels:
-        if not (column.dtype.is_numeric() or column.dtype.is_(bool)):
-            raise TenfoldError(
-                f"{source}: column {column.name!r} must hold numbers. Received: {column.dtype}"
-            )
-        if column.null_count():
-            row = column.is_null().arg_max()
-            raise TenfoldError(
-                f"{source}: column {column.name!r}, row {row} is empty; fill it with 0-255"
-            )
-    images, notes = to_images(pixels.to_numpy(), source)
-    return images, label, (*layout.notes, *notes)
 
 
 def _write_parquet(path: Path, dataset: Dataset) -> None:

@@ -86,9 +86,9 @@ def bench(model: str | PathLike[str], threads: int | None = None) -> Benchmark:
     Raises:
         TenfoldError: where the model cannot be read.
     """
-    images = load("mnist:test").images
     counts = [threads] if threads else sorted({1, cores()})
     opened = {count: open_model(model, count) for count in counts}
+    images = opened[counts[0]].matched(load("mnist:test")).images
     timings = [
         _time(opened[count], images, size, count) for size in BATCH_SIZES for count in counts
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.atomic import check_destination
-from tenfold.data.dataset import Dataset, Images
+from tenfold.data.dataset import AnySource, Dataset, Images
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
@@ -33,7 +33,7 @@ ASK = "name a set for both to predict: tenfold compare A B SOURCE"
 def compare(
     a: str | PathLike[str],
     b: str | PathLike[str],
-    source: str | Path | Dataset | None = None,
+    source: AnySource | None = None,
     *,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -78,22 +78,27 @@ def _from_models(names: tuple[str, str], dataset: Dataset, threads: int | None) 
     if not len(dataset):
         raise TenfoldError(f"{dataset.source}: holds no images to compare on")
     first, second = (open_model(name, threads) for name in names)
-    _check_classes(names, first.classes, second.classes)
+    classes = _common_classes(names, first.classes, second.classes)
     if dataset.labels is not None:
-        dataset = dataset.remap_classes(first.classes)
-    predictions = first.predict(dataset.images), second.predict(dataset.images)
+        dataset = dataset.remap_classes(classes)
+    matched = first.matched(dataset), second.matched(dataset)
+    predictions = first.predict(matched[0].images), second.predict(matched[1].images)
     return Comparison(
         names=names,
         compared_on=f"images of {dataset.source}",
         rows=np.arange(len(dataset)),
         images=dataset.images,
         labels=dataset.labels,
-        probabilities=(predictions[0].probabilities, predictions[1].probabilities),
-        classes=first.classes,
+        probabilities=(
+            _columns(predictions[0].probabilities, first.classes, classes),
+            _columns(predictions[1].probabilities, second.classes, classes),
+        ),
+        classes=classes,
         leaked=(len(first.training_overlap(dataset)), len(second.training_overlap(dataset))),
         same_recipe=differ_only_in_seed(
             *(parse_recipe(model.recipe_toml, model.name) for model in (first, second))
         ),
+        notes=tuple(dict.fromkeys(note for each in matched for note in each.notes)),
     )
 
 
@@ -106,7 +111,9 @@ def _from_predictions(names: tuple[str, str], draw: bool) -> Comparison:
     environments = first.environment(), second.environment()
     split, table = _shared(names, environments, (first.predictions(), second.predictions()))
     classes = environments[0].classes
-    _check_classes(names, classes, environments[1].classes)
+    _common_classes(names, classes, environments[1].classes)
+    if classes != environments[1].classes:
+        raise TenfoldError(f"{names[0]} and {names[1]} number their classes differently; {ASK}")
     rows = table["id"].to_numpy().astype(np.int64)
     labels = None if table["label"].null_count() else table["label"].to_numpy().astype(np.int64)
     leaked = [one.leaked if split == "test" else 0 for one in environments]
@@ -183,12 +190,29 @@ def _probabilities(table: "pl.DataFrame", ending: str) -> NDArray[np.float32]:
     return np.ascontiguousarray(table.select(names).to_numpy(), np.float32)
 
 
-def _check_classes(names: tuple[str, str], first: tuple[str, ...], second: tuple[str, ...]) -> None:
-    if first != second:
-        raise TenfoldError(
-            f"{names[0]} has the classes {_listed(first)} and {names[1]} {_listed(second)}: "
-            "only models of the same classes can be compared"
-        )
+def _common_classes(
+    names: tuple[str, str], first: tuple[str, ...], second: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the classes to compare by: the first's, or the second's where it has more."""
+    if set(first) >= set(second):
+        return first
+    if set(first) < set(second):
+        return second
+    raise TenfoldError(
+        f"{names[0]} has the classes {_listed(first)} and {names[1]} {_listed(second)}: "
+        "only models of the same classes can be compared"
+    )
+
+
+def _columns(
+    probabilities: NDArray[np.float32], own: tuple[str, ...], classes: tuple[str, ...]
+) -> NDArray[np.float32]:
+    """Put probabilities in the order of other classes; 0 for a class that the model lacks."""
+    if own == classes:
+        return probabilities
+    ordered = np.zeros((len(probabilities), len(classes)), np.float32)
+    ordered[:, [classes.index(name) for name in own]] = probabilities
+    return ordered
 
 
 def _listed(classes: tuple[str, ...]) -> str:

@@ -1,11 +1,11 @@
 """Score a model on labelled images that it was not trained on."""
 
+import html
 from dataclasses import asdict, dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.scores import Scores, percent, score
 from tenfold.evaluation.top_errors import TopError, top_errors
@@ -22,12 +22,14 @@ class Evaluation:
         errors: the top errors, worst first.
         source: the set.
         leaked: how many of its images the model was trained on.
+        notes: what was noticed and decided on reading the images, a sentence each.
     """
 
     scores: Scores
     errors: list[TopError]
     source: str
     leaked: int
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         mark = (
@@ -61,6 +63,7 @@ class Evaluation:
                 f"  row {error.index}: {names[error.label]} ({percent(true, 1)}) "
                 f"predicted as {names[error.prediction]} ({percent(predicted, 1)})"
             )
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,18 +71,20 @@ class Evaluation:
         return {
             "source": self.source,
             "leaked": self.leaked,
+            "notes": list(self.notes),
             **self.scores.to_dict(),
             "top_errors": [asdict(error) for error in self.errors],
         }
 
     def _repr_html_(self) -> str:
         leak = f"<p><strong>{self.leaked:,} of them are in the training set.</strong></p>"
-        return self.scores._repr_html_() + (leak if self.leaked else "")
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return self.scores._repr_html_() + (leak if self.leaked else "") + notes
 
 
 def evaluate(
     model: str | PathLike[str],
-    source: str | Path | Dataset,
+    source: AnySource,
     *,
     allow_leak: bool = False,
     errors: int = 6,
@@ -104,6 +109,7 @@ def evaluate(
     if dataset.labels is not None:
         dataset = dataset.remap_classes(opened.classes)
     labels = dataset.require_labels()
+    dataset = opened.matched(dataset)
     leaked = len(opened.training_overlap(dataset))
     if not allow_leak:
         refuse_leak(leaked, f"{len(dataset):,} images of {dataset.source}", opened.name)
@@ -113,6 +119,7 @@ def evaluate(
         top_errors(labels, probabilities, errors),
         dataset.source,
         leaked,
+        dataset.notes,
     )
 
 

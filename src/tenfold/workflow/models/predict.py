@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.atomic import atomic_write, check_destination
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Predictions, open_model
 from tenfold.workflow.load import load
@@ -17,7 +17,7 @@ from tenfold.workflow.load import load
 
 def predict(
     model: str | PathLike[str],
-    source: str | Path | Dataset,
+    source: AnySource,
     out: str | Path | None = None,
     probabilities: bool = False,
     overwrite: bool = False,
@@ -36,16 +36,20 @@ def predict(
         ink: `source` is a folder of drawings or photos, one digit each (see `tenfold.load`).
 
     Returns:
-        The predictions; `n_seen_in_training` counts the images in the model's training set.
+        The predictions; `n_seen_in_training` counts the images in the model's training set, and
+        `notes` say what was decided on reading them.
 
     Raises:
         TenfoldError: where the model or the source cannot be read, or `out` cannot be written.
     """
     if out is not None:
         check_destination(out, overwrite)
-    opened, dataset = open_model(model, threads), load(source, ink)
+    opened = open_model(model, threads)
+    dataset = opened.matched(load(source, ink))
     predictions = replace(
-        opened.predict(dataset.images), n_seen_in_training=len(opened.training_overlap(dataset))
+        opened.predict(dataset.images),
+        n_seen_in_training=len(opened.training_overlap(dataset)),
+        notes=dataset.notes,
     )
     if out is not None:
         write_submission(out, predictions, opened.classes, probabilities)

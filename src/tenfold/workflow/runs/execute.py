@@ -204,7 +204,7 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
             history=history_table(history),
             predictions=scores.predictions,
             train=plan.train_set,
-            test=plan.test_set,
+            test=plan.matched_test_set,
         )
         draw(report_data, plan.request.errors)
     if profiler.enabled:
@@ -255,8 +255,8 @@ def _export(
 
 
 def _parity_sample(plan: Plan, trained: list[TrainedNetwork]) -> Images:
-    if plan.test_set is not None:
-        return plan.test_set.images
+    if plan.matched_test_set is not None:
+        return plan.matched_test_set.images
     job = trained[0].job
     rows = next(
         rows for rows in (job.held_out, job.validation, job.train[:PARITY_IMAGES]) if len(rows)

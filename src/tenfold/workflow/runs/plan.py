@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from tenfold.data.bundled import BUNDLED
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource, Dataset
+from tenfold.data.polarity import matched, pixel_statistics
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change
@@ -53,6 +55,19 @@ class Plan:
     test_set: Dataset | None
     request: RunRequest
 
+    @cached_property
+    def matched_test_set(self) -> Dataset | None:
+        """The test images, brought to the polarity and contrast of the training images.
+
+        Raises:
+            TenfoldError: where they differ and that cannot be mended with certainty.
+        """
+        test = self.test_set
+        if test is None:
+            return None
+        images, notes = matched(test.images, pixel_statistics(self.train_set.images), test.source)
+        return replace(test, images=images, notes=(*test.notes, *notes)) if notes else test
+
     def jobs(self) -> list[TrainJob]:
         """List the networks to train: one a fold, one a member, or a single one.
 
@@ -94,7 +109,7 @@ def _seeded(recipe: Recipe, number: int) -> Recipe:
 
 
 def request_for(
-    named: dict[str, str | Path | Dataset | None],
+    named: dict[str, AnySource],
     submission: str | Path | None,
     report: bool,
     errors: int,
@@ -109,7 +124,11 @@ def request_for(
     """
     return RunRequest(
         working_directory=os.getcwd(),
-        in_memory=tuple(name for name, value in named.items() if isinstance(value, Dataset)),
+        in_memory=tuple(
+            name
+            for name, value in named.items()
+            if value is not None and not isinstance(value, str | Path)
+        ),
         submission=None if submission is None else str(Path(submission).absolute()),
         report=report,
         errors=errors,
@@ -119,7 +138,7 @@ def request_for(
 
 
 def reload_source(
-    environment: Environment, which: str = "source", given: str | Path | Dataset | None = None
+    environment: Environment, which: str = "source", given: AnySource | None = None
 ) -> Dataset:
     """Load the images of a run once more.
 

@@ -84,7 +84,8 @@ def score_run(
         keep("test", test_set, np.arange(len(test_set)), test_predictions.probabilities)
     members = None
     if plan.recipe.members > 1:
-        compared = train_set.subset(jobs[0].validation) if test_set is None else test_set
+        test = plan.matched_test_set
+        compared = train_set.subset(jobs[0].validation) if test is None else test
         members = _member_scores(compared, networks) if len(compared) else None
     return RunScores(
         predictions=pl.concat(tables),

@@ -9,7 +9,7 @@ import numpy as np
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.audit import leaks
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import AnySource, Dataset
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
@@ -30,9 +30,9 @@ MIN_VAL_FRACTION = 0.1  # where nothing else says how good the model is
 
 @missing_extra_named("train")
 def train(
-    source: str | Path | Dataset = "mnist",
+    source: AnySource = "mnist",
     *,
-    test: str | Path | Dataset | None = None,
+    test: AnySource | None = None,
     recipe: str | Path | Recipe = "quick",
     settings: Iterable[str] = (),
     epochs: int | None = None,
@@ -59,7 +59,7 @@ def train(
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
 
     Args:
-        source: the labelled images to train on.
+        source: the labelled images to train on, as `tenfold.load` takes them.
         test: the images to predict at the end, labelled or not; by default those that came with
             `source`, where it is given by its name: bundled, or in its folder or file.
         recipe: a recipe, its name or its file.
@@ -97,14 +97,13 @@ def train(
             possible.
     """
     from tenfold.training.callbacks import check_callbacks
+    from tenfold.workflow.runs.progress import show_notes
 
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
     train_set, test_set = _load(source, test, ink)
     if progress:
-        from tenfold.workflow.runs.progress import show_notes
-
         show_notes(train_set.notes)
     if not allow_leak:
         _refuse_leak(train_set, test_set)
@@ -134,6 +133,8 @@ def train(
     tracking = Tracking(track)
     request = request_for({"source": source, "test": test}, submission, report, errors, track, ink)
     plan = Plan(resolve(chosen), train_set, test_set, request)
+    if progress and plan.matched_test_set is not None:
+        show_notes(plan.matched_test_set.notes)
     if time_budget is not None:
         plan = replace(plan, recipe=_within(plan, time_budget))
     first = plan.groups()[0]
@@ -163,9 +164,7 @@ def _within(plan: Plan, seconds: float) -> Recipe:
     return change(plan.recipe, steps=steps)
 
 
-def _load(
-    source: str | Path | Dataset, test: str | Path | Dataset | None, ink: bool
-) -> tuple[Dataset, Dataset | None]:
+def _load(source: AnySource, test: AnySource | None, ink: bool) -> tuple[Dataset, Dataset | None]:
     train_set = load(source, ink)
     if not len(train_set):
         raise TenfoldError(f"{train_set.source}: holds no images; give a set that has some")
@@ -180,7 +179,7 @@ def _load(
             f"{train_set.source}: all {len(train_set):,} images are of one class, {only!r}; give a "
             "set with two classes or more"
         )
-    if test is None and not isinstance(source, Dataset):
+    if test is None and isinstance(source, str | Path):
         test = train_set.test_source
     test_set = None if test is None else load(test, ink)
     if test_set is not None and not len(test_set):

@@ -1,0 +1,336 @@
+"""The scale of pixels: which value is background and which is full ink, decided on a whole set."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.errors import TenfoldError
+
+FRACTION_NOTE = "the pixels are fractions 0-1 and were multiplied by 255"
+FLOAT_NOTE = "the pixels are floats within 0-255 and were rounded"
+BY_PIXEL_NOTE = (
+    "each pixel has a scale of its own, as StandardScaler gives: its lowest and highest value in "
+    "the set became 0 and 255"
+)
+WAY_OUT = "scale them to 0-255 or 0-1 first"
+
+# No image of digits has its darkest ink at an eighth of 255: such values have another scale.
+MAX_OTHER_SCALE = 32
+# Resampling (bicubic, Lanczos) overshoots by less than this share of the scale, and is clipped.
+OVERSHOOT = 0.1
+_DEEP_SCALES = (1023, 4095, 65535)  # of 10, 12 and 16 bits
+_COMMON = ((0, 1), (0, 16), (0, 255), (0, 65535), (-1, 1), (1, -1))
+_MIN_BACKGROUND = 0.25  # of all pixels have the background's value; MNIST's 81 %
+_SAMPLE = 1000
+_RANK = 4  # an image's ink is its 4th highest value: a few stray pixels do not count
+_MIN_BY_PIXEL = 100  # images, below which a pixel's lowest value need not be background
+_MIN_IMAGES = 10  # images, below which what they have in common may be chance
+
+
+@dataclass(frozen=True, eq=False)
+class PixelScale:
+    """A linear scale of pixels.
+
+    Args:
+        background: the value of the background; one number, or [784] where each pixel has its own.
+        ink: the value of full ink, likewise; below the background where ink is dark.
+    """
+
+    background: float | NDArray[np.float64] = 0.0
+    ink: float | NDArray[np.float64] = 255.0
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether it is that of `Dataset`: 0-255."""
+        return np.isscalar(self.ink) and (self.background, self.ink) == (0, 255)
+
+    def to_uint8(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """Convert pixels [n, ...] of any dtype to uint8, ink 255 on 0; values beyond are clipped.
+
+        Where each pixel has its own scale, `array` must have 784 of them an image.
+        """
+        if self.is_bytes and np.issubdtype(array.dtype, np.integer):
+            return array.astype(np.uint8, copy=False)
+        out = np.empty(array.shape, np.uint8)
+        own = isinstance(self.background, np.ndarray)
+        shape = (1, *array.shape[1:]) if own else ()
+        background = np.reshape(self.background, shape)
+        span = np.reshape(self.ink, shape) - background
+        factor = np.divide(255.0, span, out=np.zeros(span.shape), where=span != 0)
+        for first in range(0, len(array), 4096):
+            batch = (array[first : first + 4096].astype(np.float64) - background) * factor
+            out[first : first + 4096] = np.rint(batch.clip(0, 255))
+        return out
+
+    def then(self, other: "PixelScale") -> "PixelScale":
+        """Return the scale that converts as this one does, and then the other its result."""
+        span = (self.ink - self.background) / 255
+        return PixelScale(
+            self.background + span * other.background, self.background + span * other.ink
+        )
+
+    def to_json(self) -> str:
+        """Return it as JSON, from which `from_json` makes the same."""
+        ends = (self.background, self.ink)
+        return json.dumps([end.tolist() if isinstance(end, np.ndarray) else end for end in ends])
+
+    @classmethod
+    def from_json(cls, text: str) -> "PixelScale":
+        """Read it. Raises ValueError where it is damaged."""
+        ends = [np.asarray(end, np.float64) for end in json.loads(text)]
+        if len(ends) != 2 or not all(
+            e.shape in ((), (784,)) and np.isfinite(e).all() for e in ends
+        ):
+            raise ValueError("no scale of pixels")
+        background, ink = (float(end) if end.ndim == 0 else end for end in ends)
+        return cls(background, ink)
+
+    def describe(self) -> str:
+        """Say in a sentence how pixels of this scale are converted; "" for whole 0-255."""
+        if isinstance(self.background, np.ndarray):
+            return BY_PIXEL_NOTE
+        if self.background == 0:
+            if self.ink == 1:
+                return FRACTION_NOTE
+            if self.ink == 255:
+                return ""
+        return (
+            f"the pixels are {self.background:g} (background) to {self.ink:g} (ink) and were "
+            "converted to 0-255"
+        )
+
+
+def find_scale(array: NDArray[Any], where: str) -> PixelScale:
+    """Find the scale of a set's pixels from the set as a whole.
+
+    Recognised are 0-255; 0-1; any other range from 0 whose highest values recur from image to
+    image, as 0-16, 0/1 or 16 bits; and ranges with negative values in which the most frequent
+    value, the background, is an end of the range, as -1 to 1. Pixels that a scaler of
+    scikit-learn's scaled one by one get a scale each. Single values beyond the scale of all the
+    others are faults.
+
+    Args:
+        array: [n, ...] of n >= 1 images, integers or finite floats.
+        where: the source, and which array of it, for errors.
+
+    Raises:
+        TenfoldError: where there is no such scale, or a value lies outside of it; the message
+            names the image and the pixel.
+    """
+    low, high = float(array.min()), float(array.max())
+    whole = np.issubdtype(array.dtype, np.integer)
+    if whole and low >= 0 and MAX_OTHER_SCALE < high <= 255:
+        return PixelScale()
+    sample = _sample(array)
+    if not whole and (by_pixel := _scale_by_pixel(array, sample)) is not None:
+        return by_pixel
+    rank = min(_RANK, sample.shape[1]) - 1
+    dark = float(np.median(np.partition(sample, rank, axis=1)[:, rank]))
+    brightest = np.partition(sample, -rank - 1, axis=1)[:, -rank - 1]
+    bright = float(np.median(brightest))
+    top = _top(bright if bright > 0 else high, high, whole)
+    small = (brightest > 0.02) & (brightest <= 1 + OVERSHOOT)
+    if top > MAX_OTHER_SCALE and small.mean() > 0.01:
+        raise TenfoldError(
+            f"{where}: {100 * small.mean():.0f} % of the images lie in 0-1, and others up to "
+            f"{high:g}: two scales in one set; {WAY_OUT}"
+        )
+    if low >= 0 or (dark >= -OVERSHOOT * top and _count_below(sample, -OVERSHOOT * top) < 0.01):
+        slack = 0.0 if whole else OVERSHOOT * top
+        outside = (array < -slack) | (array > top + slack)
+        if outside.any():
+            raise outside_error(array, outside, PixelScale(0.0, top), where)
+        return PixelScale(0.0, top)
+    return _two_sided(array, sample, (low, high), (dark, bright), where)
+
+
+class PixelError(TenfoldError):
+    """A pixel that lies outside of the scale of all the others.
+
+    Args:
+        where: the array.
+        at: the pixel's index in it.
+        bounds: where it must lie.
+        value: the pixel.
+    """
+
+    def __init__(self, where: str, at: tuple[int, ...], bounds: str, value: Any) -> None:
+        super().__init__(
+            f"{where}: {pixel_name(at)} must lie in {bounds}; scale or clip them. Received: {value}"
+        )
+        self.at, self.bounds, self.value = at, bounds, float(value)
+
+
+def outside_error(
+    array: NDArray[Any], outside: NDArray[np.bool_], scale: PixelScale, where: str
+) -> PixelError:
+    """Make the error for the first of the values that lie outside of a scale."""
+    at = first_index(outside)
+    bounds = "0-255, or all pixels in 0-1"
+    if isinstance(scale.ink, float) and scale.ink not in (1.0, 255.0):
+        bounds = f"{scale.background:g} to {scale.ink:g} as the others, or all in {bounds}"
+    return PixelError(where, at, bounds, array[at])
+
+
+def first_index(found: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Return the index of the first True of an array that has one."""
+    return tuple(int(index) for index in np.unravel_index(int(found.argmax()), found.shape))
+
+
+def pixel_name(at: tuple[int, ...]) -> str:
+    """Name a pixel by its index in [n, ...]."""
+    return f"image {at[0]}, pixel [{', '.join(map(str, at[1:]))}]"
+
+
+def _sample(array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return images from all over the set, float64 [m, values]."""
+    chosen = _chosen(len(array))
+    return array[chosen].reshape(len(chosen), -1).astype(np.float64)
+
+
+def _chosen(count: int) -> NDArray[np.int64]:
+    if count <= _SAMPLE:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, _SAMPLE, replace=False))
+
+
+def _count_below(sample: NDArray[np.float64], bound: float) -> float:
+    return float((sample < bound).mean())
+
+
+def _top(bright: float, high: float, whole: bool) -> float:
+    """Choose the value of full ink on a background of 0, from what is typical and the highest."""
+    if bright <= 1 + OVERSHOOT:
+        return 1.0
+    recurs = high <= (1 + OVERSHOOT) * bright + whole
+    if bright <= MAX_OTHER_SCALE:
+        return 16.0 if bright > 8 and high <= 16 else high if recurs else bright
+    if bright <= (1 + OVERSHOOT) * 255:
+        return 255.0
+    deep = next((scale for scale in _DEEP_SCALES if bright <= high <= scale < 2 * bright), None)
+    return float(deep or (high if recurs else bright))
+
+
+def _two_sided(
+    array: NDArray[Any],
+    sample: NDArray[np.float64],
+    ends: tuple[float, float],
+    typical: tuple[float, float],
+    where: str,
+) -> PixelScale:
+    """Find the scale of a set with negative values."""
+    span = typical[1] - typical[0]
+    outside = (array < typical[0] - span / 2) | (array > typical[1] + span / 2)
+    values, counts = np.unique(sample, return_counts=True)
+    background = float(values[counts.argmax()])
+    at_low = background <= typical[0] + 0.05 * span
+    certain = counts.max() >= _MIN_BACKGROUND * sample.size
+    certain &= at_low or background >= typical[1] - 0.05 * span
+    if outside.any() and outside.mean() < 0.01 and (certain or typical[0] >= 0):
+        scale = PixelScale(*map(float, typical if at_low else typical[::-1]))
+        raise outside_error(array, outside, scale, where)
+    if max(abs(ends[0] + 1), abs(ends[1] - 1)) <= 0.05:  # torchvision's Normalize(0.5, 0.5)
+        return PixelScale(-1.0, 1.0) if at_low or not certain else PixelScale(1.0, -1.0)
+    if not certain:
+        raise TenfoldError(
+            f"{where}: the pixels lie in {ends[0]:g} to {ends[1]:g}, and no value is common enough "
+            f"to be the background; {WAY_OUT}"
+        )
+    return PixelScale(background, ends[1] if at_low else ends[0])
+
+
+def _scale_by_pixel(array: NDArray[Any], sample: NDArray[np.float64]) -> PixelScale | None:
+    """Return the scale of pixels that were scaled one by one, as by StandardScaler; else None.
+
+    Then pixels have backgrounds of their own, each recurring in a tenth of the images and more, or
+    among those with ink in a fifth of the images the highest values differ threefold.
+    """
+    if len(array) < _MIN_BY_PIXEL:
+        return None
+    values, counts = np.unique(sample, return_counts=True)
+    background, tolerance = values[counts.argmax()], 1e-6 * np.ptp(sample)
+    lowest, highest = sample.min(axis=0), sample.max(axis=0)
+    differs = (background - lowest > tolerance) & (highest - background > tolerance)
+    own_background = differs & ((sample == lowest).mean(axis=0) >= 0.1)
+    ink = np.abs(sample - background)
+    tops = ink.max(axis=0)[(ink > tolerance).mean(axis=0) >= 0.2]
+    if own_background.mean() < 0.05 and (not tops.size or tops.max() <= 3 * tops.min()):
+        return None
+    flat = array.reshape(len(array), -1)
+    return PixelScale(flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64))
+
+
+def rescaled(
+    array: NDArray[Any], scale: PixelScale, where: str
+) -> tuple[NDArray[np.uint8], str | None]:
+    """Convert pixels by a scale that was found on other images, as those that a model learned.
+
+    What lies beyond it is clipped where the most of the pixels fit: a scaler that was fitted to
+    training images gives such values for others.
+
+    Args:
+        array: [n, 784] of finite numbers.
+        scale: the scale that they should have.
+        where: the array, for errors.
+
+    Returns:
+        uint8 [n, 784]; and which other scale they have and were converted from, or None.
+
+    Raises:
+        TenfoldError: where they have neither that scale nor another that is common.
+    """
+    if not len(array):
+        return np.zeros(array.shape, np.uint8), None
+    part = array[_chosen(len(array))].astype(np.float64)
+    span = np.subtract(scale.ink, scale.background)
+    relative = np.divide(
+        part - scale.background, span, out=np.zeros(part.shape), where=np.asarray(span != 0)
+    )
+    inked = relative[relative > 0.02]
+    brightest = relative.max(axis=1)
+    fits = not inked.size or float(np.median(inked)) <= 1 + OVERSHOOT
+    fits &= bool((relative < OVERSHOOT).mean() >= 0.05)
+    faint = (brightest > 0) & (brightest <= MAX_OTHER_SCALE / 255)
+    if fits and faint.mean() < 0.01:
+        return _clipped(array, scale, where), None
+    if fits and not faint.all():
+        if len(array) < _MIN_IMAGES:
+            return _clipped(array, scale, where), None
+        raise TenfoldError(
+            f"{where}: {100 * faint.mean():.0f} % of the images have an eighth of the ink of the "
+            f"others or less: two scales in one set; {WAY_OUT}"
+        )
+    other = find_scale(array, where)
+    ends = (other.background, other.ink)
+    by_pixel = isinstance(other.ink, np.ndarray)
+    if by_pixel or (ends not in _COMMON and len(array) < _MIN_IMAGES):
+        low, high = sorted(map(float, (np.min(scale.background), np.max(scale.ink))))
+        outside = (array < low) | (array > high)
+        if fits and not outside.any():
+            return _clipped(array, scale, where), None  # blank but for some noise
+        raise outside_error(array, outside, scale, where)
+    if not isinstance(scale.ink, np.ndarray) and ends == (scale.background, scale.ink):
+        return other.to_uint8(array), None
+    expected = "one for each pixel" if isinstance(scale.ink, np.ndarray) else _range(scale)
+    return other.to_uint8(array), f"on the scale {_range(other)} where {expected} was expected"
+
+
+def _clipped(array: NDArray[Any], scale: PixelScale, where: str) -> NDArray[np.uint8]:
+    """Convert pixels; reject what no scaler makes, far beyond the scale, or integers beyond it."""
+    if isinstance(scale.background, np.ndarray) or isinstance(scale.ink, np.ndarray):
+        return scale.to_uint8(array)
+    low, high = sorted(map(float, (scale.background, scale.ink)))
+    is_bytes = np.issubdtype(array.dtype, np.integer) or scale.is_bytes
+    slack = (high - low) * (0 if np.issubdtype(array.dtype, np.integer) else OVERSHOOT)
+    slack = slack if is_bytes else 255 * (high - low)
+    outside = (array < low - slack) | (array > high + slack)
+    if outside.any():
+        raise outside_error(array, outside, scale, where)
+    return scale.to_uint8(array)
+
+
+def _range(scale: PixelScale) -> str:
+    return f"{scale.background:g} to {scale.ink:g}"

@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+
+from tenfold.data.bundled import bundled
+from tenfold.data.pixels import to_images
+from tenfold.data.scale import PixelScale, find_scale, rescaled
+from tenfold.errors import TenfoldError
+
+Pixels = NDArray[Any]
+
+
+@pytest.fixture(scope="module")
+def images() -> NDArray[np.uint8]:
+    return bundled("mnist").images[:300]
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        (lambda x: x / 255, "fractions 0-1"),
+        (lambda x: np.where(x == 255, 1.0000001, x / 255), "fractions 0-1"),
+        (lambda x: x.astype(np.float32), "floats within 0-255"),
+        (lambda x: x / 127.5 - 1, "-1 (background) to 1 (ink)"),
+        (lambda x: 1 - x / 127.5, "1 (background) to -1 (ink)"),
+        (lambda x: (x / 255 - 0.1307) / 0.3081, "-0.424213 (background) to 2.82149 (ink)"),
+        (lambda x: x.astype(np.uint16) * 257, "0 (background) to 65535 (ink)"),
+        (lambda x: (x.astype(int) - 128).astype(np.int8), "-128 (background) to 127 (ink)"),
+        (lambda x: x * 2.0, "0 (background) to 510 (ink)"),
+    ],
+)
+def test_a_scale_is_found_from_the_whole_set(
+    images: NDArray[np.uint8], change: Callable[[Pixels], Pixels], note: str
+) -> None:
+    converted, notes = to_images(change(images), "a")
+    assert np.array_equal(converted, images)
+    assert note in notes[0]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+def test_sixteen_levels_are_spread_over_255(images: NDArray[np.uint8], dtype: type) -> None:
+    levels = np.rint(images / 255 * 16).astype(dtype)
+    converted, notes = to_images(levels, "a")
+    assert np.array_equal(converted, np.rint(levels * (255 / 16)))
+    assert "0 (background) to 16 (ink)" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("scale", "value"), [(1 / 255, 255.5), (1 / 255, 1e30), (1 / 255, -1), (1, 300), (1, -1)]
+)
+def test_a_value_beyond_the_scale_of_the_others_is_named(
+    images: NDArray[np.uint8], scale: float, value: float
+) -> None:
+    array = images * scale if scale < 1 else images.astype(np.int64)
+    array[7, 2, 3] = value
+    with pytest.raises(TenfoldError, match=r"a: image 7, pixel \[2, 3\] must lie in 0-255"):
+        to_images(array, "a")
+
+
+def test_two_scales_in_one_set_are_rejected(images: NDArray[np.uint8]) -> None:
+    array = images.astype(float)
+    array[::2] /= 255
+    with pytest.raises(TenfoldError, match=r"50 % of the images lie in 0-1, .*two scales"):
+        to_images(array, "a")
+    with pytest.raises(TenfoldError, match="two scales"):
+        rescaled(array.reshape(300, 784), PixelScale(), "a")
+
+
+def test_negative_noise_has_no_scale(images: NDArray[np.uint8]) -> None:
+    noise = np.random.default_rng(0).normal(0, 1, images.shape)
+    with pytest.raises(TenfoldError, match="no value is common enough to be the background"):
+        to_images(noise, "a")
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), RobustScaler()])
+def test_pixels_that_were_scaled_one_by_one_get_a_scale_each(
+    images: NDArray[np.uint8], scaler: Any
+) -> None:
+    scaled = scaler.fit_transform(images.reshape(300, 784).astype(float))
+    scale = find_scale(scaled.reshape(images.shape), "a")
+    flat = images.reshape(300, 784).astype(float)
+    lowest, highest = flat.min(axis=0), flat.max(axis=0)
+    expected = 255 * (flat - lowest) / np.maximum(highest - lowest, 1)
+    assert np.abs(scale.to_uint8(scaled) - expected).max() <= 0.5 + 1e-6
+    assert np.array_equal(PixelScale.from_json(scale.to_json()).ink, scale.ink)
+
+
+def test_a_known_scale_is_kept_for_what_comes_later(images: NDArray[np.uint8]) -> None:
+    flat = images.reshape(300, 784)
+    scaler = MinMaxScaler().fit(flat[:200])
+    later = scaler.transform(flat[200:])
+    assert later.max() > 10  # a pixel that was never so bright among the first
+    assert np.array_equal(
+        rescaled(later, PixelScale(0.0, 1.0), "a")[0], np.rint(255 * later.clip(0, 1))
+    )
+    for other in (flat / 255, flat / 127.5 - 1, flat.astype(np.int64) * 257, flat / 255 * 3 - 0.4):
+        converted, said = rescaled(other, PixelScale(), "a")
+        assert np.array_equal(converted, flat)
+        assert said is not None
+        assert "where 0 to 255 was expected" in said
+    with pytest.raises(TenfoldError, match=r"image 0, pixel .*0-255"):
+        rescaled(flat[:5] * 2.0, PixelScale(), "a")
