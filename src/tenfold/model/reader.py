@@ -1,8 +1,9 @@
 """Read the digits of photos and strokes: find the ink, segment it, predict each digit."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from numbers import Real
 from os import PathLike
@@ -53,8 +54,9 @@ class Reader:
 
     Args:
         model: a run folder or model file; the shipped model by default.
-        min_confidence: rejects predictions with a probability below this (0-1), in addition to
-            those that the model itself rejects.
+        min_confidence: rejects digits with a probability below this (0-1), in addition to those
+            that the model itself rejects; and the least sure digit of a row whose digits' product
+            is below it, so that no such row is accepted whole.
         threads: CPU threads; by default every core.
 
     Raises:
@@ -227,6 +229,7 @@ class Reader:
                 self._digit(found, predictions, start + index)
                 for index, found in enumerate(page.digits)
             ]
+            digits = _reject_unsure_rows(digits, self.min_confidence)
             readings.append(Reading(digits, page, marks))
             start += len(digits)
         return readings
@@ -252,6 +255,22 @@ class Reader:
             found.image,
             found.notes,
         )
+
+
+def _reject_unsure_rows(digits: list[Digit], min_confidence: float) -> list[Digit]:
+    """Reject the least sure digit of each row that is right with a lower probability than asked."""
+    rows: dict[int, list[int]] = {}
+    for place, digit in enumerate(digits):
+        rows.setdefault(digit.row, []).append(place)
+    kept = list(digits)
+    for places in rows.values():
+        row = [digits[place] for place in places]
+        if all(digit.accepted for digit in row):
+            if math.prod(digit.probability for digit in row) < min_confidence:
+                least = min(places, key=lambda place: digits[place].probability)
+                notes = (*digits[least].notes, "rejected: its row is less sure than asked")
+                kept[least] = replace(digits[least], accepted=False, notes=notes)
+    return kept
 
 
 def combine(
