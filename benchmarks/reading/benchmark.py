@@ -25,10 +25,13 @@ from benchmarks.reading.handwriting import GreyImage, rendered_test_set
 from benchmarks.reading.measurements import Measurement
 from tenfold import ink
 from tenfold.data.source import load
+from tenfold.model import page_characters, page_finder, page_network, page_rows, reader
 from tenfold.model.file import Model
+from tenfold.model.page_network import SHIPPED_PAGE_NETWORK
 from tenfold.model.reader import SHIPPED, Reader
 
 NAME = "reading"
+FINDERS = (page_characters, page_finder, page_network, page_rows, reader)
 
 
 class Reading(Benchmark):
@@ -131,7 +134,7 @@ def newest_ocr(rows: list[Row]) -> list[Row]:
 
 
 def key_of(model: Model) -> Row:
-    """Return what the measurements of a model depend on: what it computes, and tenfold.ink."""
+    """Return what measurements depend on: the model, and what finds and normalises digits."""
     return {"model": model_digest(model), "ink": ink_digest()}
 
 
@@ -143,5 +146,8 @@ def model_digest(model: Model) -> str:
 
 
 def ink_digest() -> str:
-    """Return the digest of the code that finds and normalises digits; comments do not count."""
-    return code_digest(Path(ink.__path__[0]).glob("*.py"))
+    """Return the digest of what finds and normalises digits: code, not its comments, and network."""
+    finders = [Path(module.__file__) for module in FINDERS]
+    code = code_digest([*Path(ink.__path__[0]).glob("*.py"), *finders])
+    network = hashlib.sha256(SHIPPED_PAGE_NETWORK.read_bytes()).hexdigest()
+    return hashlib.sha256(f"{code} {network}".encode()).hexdigest()[:12]

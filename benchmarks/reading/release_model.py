@@ -1,4 +1,4 @@
-"""Make the model that the package ships, and its card: `make release-model`.
+"""Make the models that the package ships, and their cards: `make release-model`.
 
 Trains the recipe `reader` on what `benchmarks.reading.training_set` joins, or resumes where an
 earlier start was killed; puts the file where the package looks for it; measures how it reads (see
@@ -16,6 +16,7 @@ from benchmarks.core.store import Row
 from benchmarks.reading import renderings, training_set, unipen
 from benchmarks.reading.benchmark import NAME, Reading, measure
 from benchmarks.reading.measurements import measurements
+from benchmarks.reading.release_page import release_page_network
 from benchmarks.reading.tables import tables
 from tenfold import ink
 from tenfold.data.atomic import atomic_write
@@ -29,7 +30,7 @@ from tenfold.training.onnx_export import export_onnx
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
 
-RUN = Path("runs/reader")
+RUN, PAGE_RUN = Path("runs/reader"), Path("runs/page")
 COLUMNS = ("images", "labels", "writers", "negatives")
 MAX_BYTES = 2_000_000  # it is in every installation
 CARD = """\
@@ -82,6 +83,9 @@ class ReleaseModel(Reading):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add where the run is."""
         parser.add_argument("--run", type=Path, default=RUN, help="made, or resumed")
+        parser.add_argument(
+            "--page-run", type=Path, default=PAGE_RUN, help="of the page network, likewise"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Train, ship, measure, write the card."""
@@ -93,6 +97,7 @@ class ReleaseModel(Reading):
         SHIPPED.parent.mkdir(exist_ok=True)
         with atomic_write(SHIPPED) as file:
             file.write(content)
+        release_page_network(arguments.page_run)
         rows = measure(Reader(threads=arguments.threads), measurements(), arguments.results)
         with atomic_write(SHIPPED.with_suffix(".md")) as file:
             file.write(format_card(folder, tables(rows)).encode())

@@ -265,11 +265,11 @@ def _reject_unsure_rows(digits: list[Digit], min_confidence: float) -> list[Digi
     kept = list(digits)
     for places in rows.values():
         row = [digits[place] for place in places]
-        if all(digit.accepted for digit in row):
-            if math.prod(digit.probability for digit in row) < min_confidence:
-                least = min(places, key=lambda place: digits[place].probability)
-                notes = (*digits[least].notes, "rejected: its row is less sure than asked")
-                kept[least] = replace(digits[least], accepted=False, notes=notes)
+        sure = math.prod(digit.probability for digit in row)
+        if sure < min_confidence and all(digit.accepted for digit in row):
+            least = min(places, key=lambda place: digits[place].probability)
+            notes = (*digits[least].notes, "rejected: its row is less sure than asked")
+            kept[least] = replace(digits[least], accepted=False, notes=notes)
     return kept
 
 
