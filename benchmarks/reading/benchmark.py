@@ -146,7 +146,7 @@ def model_digest(model: Model) -> str:
 
 
 def ink_digest() -> str:
-    """Return the digest of what finds and normalises digits: code, not its comments, and network."""
+    """Return the digest of what finds and normalises digits: code without comments, network."""
     finders = [Path(module.__file__) for module in FINDERS]
     code = code_digest([*Path(ink.__path__[0]).glob("*.py"), *finders])
     network = hashlib.sha256(SHIPPED_PAGE_NETWORK.read_bytes()).hexdigest()

@@ -29,15 +29,15 @@ float16 ({megabytes:.1f} MB).
   character and of a mark is there, 0-1; `classes` [n, {n_classes}, h/4, w/4], the probabilities of
   `{classes}`; `edges` [n, 4, h/4, w/4], the distances to the left, upper, right and lower edge of
   its box, in pixels.
-- It finds characters of lines whose digits are {low:.0f} to {high:.0f} pixels tall: the Reader looks
-  at a page at several scales.
+- It finds characters of lines whose digits are {low:.0f} to {high:.0f} pixels tall: the Reader
+  looks at a page at several scales.
 
 The scenes are written with MNIST's 60,000 training images (Y. LeCun, C. Cortes and C. Burges,
 CC BY-SA 3.0), the strokes of digits and other characters by half of the writers of UNIPEN
 train_r01_v07 (International Unipen Foundation, CC BY 4.0, Zenodo record 1195803), 1,934 bitmaps of
 optdigits' training part and 796 of semeion's (UCI Machine Learning Repository, CC BY 4.0), and
 printed with characters of matplotlib's DejaVu fonts and OpenCV's. Paper, patterns, lines, light and
-cameras are drawn at random. The other halves are for testing; what was measured is in BENCHMARKS.md.
+cameras are drawn at random. The other halves are for testing; BENCHMARKS.md has what was measured.
 """
 
 

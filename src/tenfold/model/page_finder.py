@@ -20,7 +20,7 @@ from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_ro
 TURNED = ("", "turned by 90 degrees", "turned upside down", "turned by 270 degrees")
 CLEAR = 0.6  # a digit of at least this probability says which way up the page is
 MIN_CLEAR = 0.5  # of the characters: with fewer, the page may lie on its side
-TELLING = (2, 3, 4, 5, 7)  # others are digits upside down as well
+TELLING = (2, 3, 4, 5)  # others are digits upside down as well, or on their side
 MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 MAX_MARK_DIGIT = 0.3  # what may be a digit with more than this probability is no mark
