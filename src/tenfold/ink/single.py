@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from tenfold.ink.image import AnyImage, decode
+from tenfold.ink.image import AnyImage, DecodedImage, decode
 from tenfold.ink.normalise import MEAN_PEN_WIDTH, normalise
 from tenfold.ink.page import Box, FoundDigit, Page, Preview, make_preview
 from tenfold.ink.paper import Ink, Mask, find_ink
@@ -28,7 +28,11 @@ def find_single_digit(image: AnyImage, name: str = "image", region: Region | Non
     Raises:
         TenfoldError: where the image cannot be read, or the region is not a part of it.
     """
-    decoded = decode(image, name, region)
+    return find_single_ink(decode(image, name, region))
+
+
+def find_single_ink(decoded: DecodedImage) -> Page:
+    """Find the ink of a decoded image, as `find_single_digit`."""
     ink = find_ink(decoded.luminance)
     preview = make_preview(decoded.luminance, decoded.scale, decoded.corner)
     notes = (*decoded.notes, *ink.notes)

@@ -14,6 +14,7 @@ Strokes = Sequence[Sequence[tuple[float, float]]]
 MAX_SIDE = 1000  # pixels of the drawing's longer side
 PEN_WIDTH = 3  # pixels, of the drawing and of what is rendered at any scale
 MARGIN = 8
+SMALL_STROKE = 0.25  # of the largest: what is smaller is a bar, a dot or dirt
 MAX_POINTS = 200_000
 # A shorter stroke is a point: a tap whose finger slipped, which, drawn large, would be an accepted
 # 1 (99.4 %). In pixels; in fractions of the area where no coordinate is above 1.
@@ -47,6 +48,13 @@ class Drawing:
     def only_points(self) -> bool:
         """Whether there are points and nothing that was written."""
         return self.n_points > 0 and bool(self.points[self.ink > 0.3].all())
+
+    @property
+    def smallest_stroke(self) -> float:
+        """The longer side of the smallest stroke that is at least a quarter of the largest."""
+        sides = [float(np.ptp(line, axis=0).max()) for line in self.lines]
+        largest = max(sides, default=0.0)
+        return min((side for side in sides if side >= SMALL_STROKE * largest), default=0.0)
 
     def render(self, scale: float) -> NDArray[np.float32]:
         """Draw the strokes at a scale as dark ink on paper, always with the same pen.

@@ -20,6 +20,7 @@ Grey = NDArray[np.float32]
 MAX_SIDE = 1600  # pixels of the longer side at the finest scale
 MAX_ENLARGED = 2.0  # nothing is looked at larger than that: there is no more in it
 MIN_SIDE = 24  # pixels of the longer side at the coarsest scale: one digit fills it
+SMALL_SIDE = 500  # pixels of the longer side
 MIN_SCORE = 0.3
 SAME = 0.5  # intersection over union, or over the smaller box: it is one character
 INSIDE = 0.75
@@ -29,18 +30,27 @@ MAX_CHARACTERS = 4000  # on a page; of more, the surest
 MARK_REACH = 2.0  # heights of a digit: a mark further from every character is none
 
 
-def scales(size: tuple[int, int]) -> list[float]:
+def scales(size: tuple[int, int], finest: float = MAX_ENLARGED) -> list[float]:
     """Return the scales at which a page of this size (height, width) is looked at, finest first."""
     longer = max(size)
-    scale = min(MAX_ENLARGED, MAX_SIDE / longer)
+    scale = min(finest, MAX_SIDE / longer)
     found = [scale]
-    while longer * found[-1] / 2 >= MIN_SIDE:
-        found.append(found[-1] / 2)
+    while longer * scale / _step(longer * scale) >= MIN_SIDE:
+        scale /= _step(longer * scale)
+        found.append(scale)
     return found
 
 
+def _step(side: float) -> float:
+    """Return how much larger a scale is than the next: where that costs nothing, less."""
+    return 2.0 if side > SMALL_SIDE else 2**0.5
+
+
 def find_characters(
-    network: PageNetwork, render: Callable[[float], Grey], size: tuple[int, int]
+    network: PageNetwork,
+    render: Callable[[float], Grey],
+    size: tuple[int, int],
+    finest: float = MAX_ENLARGED,
 ) -> Characters:
     """Find the characters of a page.
 
@@ -48,11 +58,12 @@ def find_characters(
         network: finds them at one scale.
         render: returns the page at a scale, float32 [h, w] in 0-255.
         size: height and width of the page at scale 1.
+        finest: no scale is larger.
 
     Returns:
         What was found, each once, in pixels of the page at scale 1.
     """
-    every = scales(size)
+    every = scales(size, finest)
     parts = []
     for scale in every:
         found = network.find(render(scale))

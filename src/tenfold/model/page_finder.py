@@ -11,10 +11,17 @@ from tenfold.ink.normalise import MEAN_PEN_WIDTH
 from tenfold.ink.page import Box, FoundDigit, FoundMark, Page, Preview, make_preview
 from tenfold.ink.region import Region
 from tenfold.ink.sheet import NOTE, Sheet, find_sheet
-from tenfold.ink.single import find_single_digit, find_single_drawn
+from tenfold.ink.single import find_single_digit, find_single_drawn, find_single_ink
 from tenfold.ink.strokes import Drawing, Strokes, draw_strokes
 from tenfold.model.page_characters import find_characters, is_digit, keep_once, resized
-from tenfold.model.page_network import CLASSES, N_DIGITS, OTHER, Characters, PageNetwork
+from tenfold.model.page_network import (
+    CLASSES,
+    MAX_SIZE,
+    N_DIGITS,
+    OTHER,
+    Characters,
+    PageNetwork,
+)
 from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_rows
 
 TURNED = ("", "turned by 90 degrees", "turned upside down", "turned by 270 degrees")
@@ -22,6 +29,7 @@ CLEAR = 0.6  # a digit of at least this probability says which way up the page i
 MIN_CLEAR = 0.5  # of the characters: with fewer, the page may lie on its side
 TELLING = (2, 3, 4, 5)  # others are digits upside down as well, or on their side
 MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
+ALONE = 0.6  # intersection over union of what was found and of all ink: they are one
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 MAX_MARK_DIGIT = 0.3  # what may be a digit with more than this probability is no mark
 MARK_MARGIN = 0.12  # of a digit's height: marks that are nearer are one
@@ -138,7 +146,8 @@ def find_page(
     else:
         view = _look(network, decoded.luminance)
     preview = make_preview(decoded.luminance, decoded.scale, decoded.corner)
-    return _page(view, decoded.size, notes, preview, decoded.scale, None)
+    page = _page(view, decoded.size, notes, preview, decoded.scale, None)
+    return _or_alone(page, find_single_ink(decoded)) if _may_be_alone(page) else page
 
 
 def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
@@ -151,16 +160,48 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     Returns:
         The page; its boxes are in the strokes' own unit, rounded to integers.
     """
-    found = find_characters(network, drawing.render, drawing.ink.shape)
+    # The smallest stroke of some size is as tall as the smallest digit, at most.
+    finest = MAX_SIZE / max(drawing.smallest_stroke, 1.0)
+    found = find_characters(network, drawing.render, drawing.ink.shape, finest)
     luminance = 255 * (1 - drawing.ink)
     preview = make_preview(luminance, drawing.scale, drawing.corner)
     view = _View(luminance, found)
     page = _page(view, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
+    if _may_be_alone(page):
+        page = _or_alone(page, find_single_drawn(drawing))
     ignored = drawing.n_points - sum(mark.label in ".:" for mark in page.marks)
     if ignored <= 0:
         return page
     note = f"{ignored} point{'s' if ignored > 1 else ''} ignored"
     return replace(page, notes=(*page.notes, note))
+
+
+def _or_alone(page: Page, single: Page) -> Page:
+    """Take all ink for one digit where the page network found no other.
+
+    It knows digits by their neighbours, and how large they are: a stroke alone may be a 1 or a part
+    of something. Where the ink is what it found, or it found nothing, the classifier decides alone.
+    """
+    if not single.digits:
+        return page
+    alone = single.digits[0].box
+    found = np.array(
+        [(d.box.x, d.box.y, d.box.x + d.box.width, d.box.y + d.box.height) for d in page.digits]
+    )
+    if len(found):
+        low, high = found[:, :2].min(0), found[:, 2:].max(0)
+        inner = np.minimum(high, (alone.x + alone.width, alone.y + alone.height))
+        shared = np.prod(np.maximum(inner - np.maximum(low, (alone.x, alone.y)), 0))
+        if shared < ALONE * (np.prod(high - low) + alone.width * alone.height - shared):
+            return page
+    return replace(single, notes=tuple(dict.fromkeys((*page.notes, *single.notes))))
+
+
+def _may_be_alone(page: Page) -> bool:
+    """Return whether no more than one digit was clearly found, and no mark beside it."""
+    evidence = [digit.evidence[:-1].max() for digit in page.digits if digit.evidence is not None]
+    signs = any(mark.label != " " for mark in page.marks)
+    return sum(sure >= CLEAR for sure in evidence) <= 1 and not signs
 
 
 def _look(

@@ -29,6 +29,7 @@ MIN_SIZE, MAX_SIZE = 19.0, 48.0
 INPUT, OUTPUTS = "contrast", ("middles", "classes", "edges")
 NEAR_SIDE = 25  # pixels: contrast is that within so many
 MIN_DEVIATION = 2.0  # of 255: less is the noise of blank paper
+PADDING = 64  # pixels of repeated edge: contrast at an edge is as if paper went on
 MIN_MIDDLE = 0.1  # what is less probably a middle is not looked at
 
 
@@ -127,7 +128,7 @@ class PageNetwork:
             What was found, in pixels of the image.
         """
         height, width = grey.shape
-        low = MULTIPLE  # what is at the very edge has paper around it
+        low = PADDING
         padding = [(low, low + -side % MULTIPLE) for side in grey.shape]
         contrast = normalise_contrast(np.pad(grey, padding, mode="edge"))[None, None]
         answers = self._session.run(OUTPUTS, {INPUT: contrast})
