@@ -35,7 +35,7 @@ class HuggingFace:
     """What `datasets.Dataset` offers: columns, and features that name the classes."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.columns = {
+        self.columns: dict[str, list[Any]] = {
             "image": [Image.fromarray(image) for image in dataset.images],
             "label": dataset.require_labels().tolist(),
         }

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tenfold.data.audit import audit
 from tenfold.data.bundled import BUNDLED, bundled
 from tenfold.data.dataset import Dataset
-from tenfold.data.polarity import PixelStatistics, matched, normalised, pixel_statistics
+from tenfold.data.matching import PixelStatistics, matched, pixel_statistics
+from tenfold.data.polarity import normalised
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 

@@ -8,7 +8,8 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from tenfold.data.bundled import bundled
 from tenfold.data.pixels import to_images
-from tenfold.data.scale import PixelScale, find_scale, rescaled
+from tenfold.data.rescaling import rescaled
+from tenfold.data.scale import PixelScale, find_scale
 from tenfold.errors import TenfoldError
 
 Pixels = NDArray[Any]
@@ -43,7 +44,7 @@ def test_a_scale_is_found_from_the_whole_set(
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64])
 def test_sixteen_levels_are_spread_over_255(images: NDArray[np.uint8], dtype: type) -> None:
-    levels = np.rint(images / 255 * 16).astype(dtype)
+    levels: Pixels = np.rint(images / 255 * 16).astype(dtype)
     converted, notes = to_images(levels, "a")
     assert np.array_equal(converted, np.rint(levels * (255 / 16)))
     assert "0 (background) to 16 (ink)" in notes[0]

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.display import bars_text
+from tenfold.data.matching import matched, pixel_statistics
 from tenfold.data.orientation import transposed_evidence
-from tenfold.data.polarity import matched, normalised, pixel_statistics
+from tenfold.data.polarity import normalised
 from tenfold.errors import TenfoldError
 
 Indices = NDArray[np.int64]

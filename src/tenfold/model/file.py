@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
-from tenfold.data.polarity import PixelStatistics, matched
+from tenfold.data.matching import PixelStatistics, matched
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
 from tenfold.run.environment import default_threads

@@ -127,16 +127,17 @@ def read_report_data(run: RunFolder, train: Dataset, test: Dataset | None) -> Re
         TenfoldError: where a file is missing or the images are not those of the run.
     """
     recipe = run.recipe()
+    model = Model(run.existing("model.onnx"), recipe.threads)
     return make_report_data(
         run=run,
         recipe=recipe,
         environment=run.environment(),
         metrics=run.metrics(),
-        model=Model(run.existing("model.onnx"), recipe.threads),
+        model=model,
         history=run.history(),
         predictions=run.predictions(),
         train=train,
-        test=test,
+        test=None if test is None else model.matched(test),
     )
 
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from tenfold.data.dataset import SIDE, Dataset, Images
-from tenfold.data.polarity import pixel_statistics
+from tenfold.data.matching import pixel_statistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Confidence, Model, Predictions, metadata

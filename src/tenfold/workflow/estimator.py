@@ -18,11 +18,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
+from tenfold.data.matching import matched
 from tenfold.data.numbers import is_missing, label_text
 from tenfold.data.objects import from_object, image_array
 from tenfold.data.pixels import is_whole, shaped
-from tenfold.data.polarity import matched, normalised
-from tenfold.data.scale import find_scale, rescaled
+from tenfold.data.polarity import normalised
+from tenfold.data.rescaling import rescaled
+from tenfold.data.scale import find_scale
 from tenfold.data.split import split
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named

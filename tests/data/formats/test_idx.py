@@ -8,7 +8,7 @@ import pytest
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.dataset_export import export_dataset
-from tenfold.data.pixels import FRACTION_NOTE
+from tenfold.data.scale import FRACTION_NOTE
 from tenfold.data.source import load
 
 LoadError = Callable[..., None]

@@ -26,7 +26,8 @@ def third(images: Images) -> Images:
 
 
 @pytest.mark.parametrize(
-    ("change", "count"), [(lambda x: 255 - x, "all 500 images are"), (third, "167 of 500 images")]
+    ("change", "count"),
+    [(lambda x: 255 - x, "all 500 images are"), (third, "167 of 500 images are")],
 )
 def test_dark_digits_are_scored_and_predicted_as_bright_ones(
     change: Callable[[Images], Images], count: str, trained_run: RunFolder, test_set: Dataset

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +82,14 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
     layout = _layout(first, sample, stream.source)
     rows = _RowReader(stream.source, layout)
     start = [sample] if layout.header else [first, sample]
-    blocks_read = list(rows.read(block for block in itertools.chain(start, blocks) if block))
+    blocks_read: list[Any] = list(
+        rows.read(block for block in itertools.chain(start, blocks) if block)
+    )
     if not rows.count:
         raise TenfoldError(
             f"{stream.source}: has a header and no rows; give a table with a row for each image"
         )
-    table = np.concatenate(blocks_read)
+    table: Table = np.concatenate(blocks_read)
     del blocks_read
     rows.separate_thousands(table)
     notes = layout.notes
@@ -234,7 +237,7 @@ class _RowReader:
 
     def _parse_cells(self, lines: list[bytes]) -> Table:
         """Parse lines cell by cell: slower, and exact about what is wrong and where."""
-        rows = []
+        rows: list[list[float]] = []
         for line_number, line in enumerate(lines, self.lines + 1):
             row = self.count + len(rows)
             if not line.strip():
@@ -250,7 +253,7 @@ class _RowReader:
                 raise TenfoldError(
                     f"{where}: needs {len(self.names)} cells. Received: {len(cells)}"
                 )
-            pixels = []
+            pixels: list[float] = []
             for index, cell in enumerate(cells):
                 if index == self.label:
                     continue

@@ -9,7 +9,7 @@ import numpy as np
 
 from tenfold.data.bundled import BUNDLED
 from tenfold.data.dataset import AnySource, Dataset
-from tenfold.data.polarity import matched, pixel_statistics
+from tenfold.data.matching import matched, pixel_statistics
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change

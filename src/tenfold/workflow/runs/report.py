@@ -1,6 +1,5 @@
 """Draw a run's report: as it ends, or again from its folder and its images."""
 
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -30,10 +29,7 @@ def write_report(run: str | PathLike[str], errors: int = 6) -> Path:
     environment = folder.environment()
     train_set = reload_source(environment)
     test_set = reload_source(environment, "test") if environment.test_source else None
-    report_data = read_report_data(folder, train_set, test_set)
-    if test_set is not None:
-        report_data = replace(report_data, test=report_data.model.matched(test_set))
-    return draw(report_data, errors)
+    return draw(read_report_data(folder, train_set, test_set), errors)
 
 
 def draw(report_data: ReportData, errors: int) -> Path:
