@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import Dataset, Images
+from tenfold.data.display import listed
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
@@ -186,12 +187,6 @@ def _probabilities(table: "pl.DataFrame", ending: str) -> NDArray[np.float32]:
 def _check_classes(names: tuple[str, str], first: tuple[str, ...], second: tuple[str, ...]) -> None:
     if first != second:
         raise TenfoldError(
-            f"{names[0]} has the classes {_listed(first)} and {names[1]} {_listed(second)}: "
+            f"{names[0]} has the classes {listed(first)} and {names[1]} {listed(second)}: "
             "only models of the same classes can be compared"
         )
-
-
-def _listed(classes: tuple[str, ...]) -> str:
-    most = 12
-    more = f" and {len(classes) - most} more" if len(classes) > most else ""
-    return ", ".join(classes[:most]) + more
