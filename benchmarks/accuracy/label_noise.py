@@ -11,6 +11,7 @@ many were found. A row is a trial.
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,12 +86,13 @@ def run_trial(images: int, folds: int, seed: int, recipe: str, settings: list[st
     began = time.perf_counter()
     probabilities, resolved = out_of_fold(noisy, folds, seed, recipe, settings)
     seconds = time.perf_counter() - began
-    label_issues = find_label_issues(noisy.require_labels(), probabilities)
+    found = find_label_issues(noisy.require_labels(), probabilities)
     true_labels = load("mnist").require_labels()[rows]
     return {
-        **count_found(label_issues, changed),
+        **count_found(found.issues, changed),
+        "expected_precision": found.expected_precision,
         "errors": int((probabilities.argmax(axis=1) != true_labels).sum()),
-        "not_changed": [int(rows[one.index]) for one in label_issues if one.index not in changed],
+        "not_changed": [int(rows[one.index]) for one in found.issues if one.index not in changed],
         "seconds": round(seconds, 1),
         "threads": resolved.threads,
         "number_format": resolved.precision,
@@ -130,7 +132,7 @@ def out_of_fold(
         return np.ascontiguousarray(rows.select(names).to_numpy(), np.float32), run.recipe
 
 
-def count_found(label_issues: list[LabelIssue], changed: NDArray[np.int64]) -> Row:
+def count_found(label_issues: Sequence[LabelIssue], changed: NDArray[np.int64]) -> Row:
     """Count the label issues that had been changed: precision, recall, their 95 % intervals."""
     found = len({issue.index for issue in label_issues} & set(changed.tolist()))
     return {

@@ -17,18 +17,29 @@ BASELINE = TrainingBaseline(confidence=0.6, similarity=0.8)
 LABELS = np.array([0, 1, 2])
 
 
-def reason(probabilities: list[float], labels: list[int], similarity: float = 0.9) -> str:
+def reason(
+    probabilities: list[float], labels: list[int], similarity: float = 0.9, wrong: float = 0.9
+) -> str:
     """The reason of an image with label 0 that is predicted as 1, with neighbours of `labels`."""
     first, second = probabilities[:2]
     error = TopError(0, 0, 1, first, second, second - first)
     neighbours = Neighbours(np.array([labels]), np.full((1, len(labels)), similarity, np.float32))
     return error_reasons(
-        [error], np.array([probabilities], np.float32), neighbours, LABELS, BASELINE
+        [error],
+        np.array([probabilities], np.float32),
+        neighbours,
+        LABELS,
+        BASELINE,
+        np.array([wrong]),
     )[0]
 
 
 def test_confident_prediction_shared_by_most_neighbours_is_a_label_issue() -> None:
     assert reason([0.1, 0.8, 0.1], [1, 1, 1, 0, 2]) == LABEL_ISSUE
+
+
+def test_a_model_that_errs_as_confidently_elsewhere_makes_no_label_issue() -> None:
+    assert reason([0.1, 0.8, 0.1], [1, 1, 1, 0, 2], wrong=0.4) == MODEL_ERROR
 
 
 def test_prediction_shared_by_few_neighbours_is_a_model_error() -> None:
@@ -76,6 +87,11 @@ def test_flipped_label_is_a_label_issue_and_shuffled_pixels_are_out_of_distribut
     probabilities[:, 1] = 0.91
     errors = top_errors(np.array([7, 7]), probabilities, 2)
     reasons = error_reasons(
-        errors, probabilities, index.query(images, 5), labels[train_rows], baseline
+        errors,
+        probabilities,
+        index.query(images, 5),
+        labels[train_rows],
+        baseline,
+        np.array([0.9, 0.9]),
     )
     assert reasons == [LABEL_ISSUE, OUT_OF_DISTRIBUTION]

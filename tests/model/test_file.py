@@ -1,3 +1,4 @@
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -120,14 +121,36 @@ def test_newer_format_is_rejected(trained_run: RunFolder, tmp_path: Path) -> Non
         ("classes", '["0", "1"'),
         ("training_hashes", None),
         ("training_hashes", "AAAAAAAA"),
+        ("training_hashes", "!!!!AAAA"),
+        ("training_hashes", ""),
         ("accept_threshold", "half"),
+        ("accept_threshold", "nan"),
+        ("temperature", "0"),
+        ("temperature", "inf"),
+        ("classes", '["0","1","2","3","4","5","6","7","8","8"]'),
+        ("classes", "[" * 100_000),
+        ("classes", '{"0": 1}'),
+        ("fingerprint", "none"),
+        ("labels", '{"dtype": "<U999999999", "values": ["a"]}'),
+        ("labels", '{"dtype": "<i8", "values": [1, 2]}'),
     ],
 )
 def test_damaged_metadata_is_named(
     name: str, value: str | None, trained_run: RunFolder, tmp_path: Path
 ) -> None:
-    file = with_metadata(trained_run, tmp_path / "damaged.onnx", **{name: value})
+    entries = {name: value, "digest": None}
+    file = with_metadata(trained_run, tmp_path / "damaged.onnx", **entries)
     with pytest.raises(TenfoldError, match=r"damaged\.onnx: .*metadata.*damaged"):
+        Model(file)
+
+
+def test_hashes_that_are_not_those_that_were_written_are_named(
+    trained_run: RunFolder, tmp_path: Path
+) -> None:
+    """Without them, the model would not know its training images: well-formed, but others."""
+    others = base64.b64encode(bytes(1600 * 5)).decode()
+    file = with_metadata(trained_run, tmp_path / "others.onnx", training_hashes=others)
+    with pytest.raises(TenfoldError, match=r"others\.onnx: .*metadata.*not what was written"):
         Model(file)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Confidence, Model
+from tenfold.model.file import Model
+from tenfold.model.metadata import Confidence
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.training.backend import resolve
 from tenfold.training.confidence import fit_confidence

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,3 +119,9 @@ def _image_grid(images: Images, description: str) -> str:
         f'<img alt="{description}" style="width:{width}px;height:{height}px;'
         f'max-width:none;margin:0" src="{data}">'
     )
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """List names in a sentence, the first of many and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

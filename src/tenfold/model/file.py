@@ -1,7 +1,5 @@
 """The model file: one ONNX file that any runtime runs, with its own metadata."""
 
-import base64
-import json
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
-from tenfold.data.matching import PixelStatistics, matched
-from tenfold.data.scale import PixelScale
+from tenfold.data.files import read_file
+from tenfold.data.matching import matched
 from tenfold.errors import TenfoldError
+from tenfold.model.metadata import FORMAT, read_metadata, shorten_hashes
+from tenfold.model.onnx_check import check_onnx
 from tenfold.run.environment import default_threads
 from tenfold.run.folder import RunFolder
-from tenfold.run.recipe import Recipe
 
 if TYPE_CHECKING:
     import onnxruntime
 
-FORMAT = "1"
 INPUT, OUTPUTS = "image", ("probabilities", "label", "accepted")
-HASH_BYTES = 5  # of 8: among 60,000 images a false match happens once in 18 million
+SLACK = 1e-3  # of a sum of float32 probabilities, over up to a thousand classes
 
 
 @dataclass(frozen=True)
@@ -50,59 +48,6 @@ class Predictions:
         return len(self.labels)
 
 
-@dataclass(frozen=True)
-class Confidence:
-    """How confident a model is, and how confident it must be.
-
-    Args:
-        temperature: divides the logits before the softmax; above 1 it lowers the confidence.
-        threshold: predictions with a probability below this are rejected, 0-1.
-    """
-
-    temperature: float = 1.0
-    threshold: float = 0.5
-
-
-def metadata(
-    recipe: Recipe,
-    classes: tuple[str, ...],
-    fingerprint: str,
-    hashes: NDArray[np.uint64],
-    confidence: Confidence,
-    pixels: PixelStatistics,
-    labels: NDArray[Any] | None = None,
-    scale: PixelScale | None = None,
-) -> dict[str, str]:
-    """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
-
-    Args:
-        recipe: the recipe that it was trained with.
-        classes: the name of each class.
-        fingerprint: sha256 of the training set.
-        hashes: uint64 [n], a hash of each training image, as `Dataset.hashes`.
-        confidence: temperature and threshold.
-        pixels: what the training images look like.
-        labels: [classes], the class labels with their own dtype, where they are not the names.
-        scale: of the pixels that became the training images, where others come on it too.
-    """
-    entries = {
-        "tenfold.format": FORMAT,
-        "tenfold.classes": json.dumps(list(classes)),
-        "tenfold.recipe": recipe.to_toml(),
-        "tenfold.fingerprint": fingerprint,
-        "tenfold.temperature": repr(confidence.temperature),
-        "tenfold.accept_threshold": repr(confidence.threshold),
-        "tenfold.pixels": pixels.to_json(),
-        "tenfold.training_hashes": base64.b64encode(_shorten(np.sort(hashes)).tobytes()).decode(),
-    }
-    if labels is not None:
-        values = {"dtype": labels.dtype.str, "values": labels.tolist()}
-        entries["tenfold.labels"] = json.dumps(values, default=str)
-    if scale is not None:
-        entries["tenfold.scale"] = scale.to_json()
-    return entries
-
-
 class Model:
     """A model file, loaded for inference; it can be pickled.
 
@@ -116,44 +61,17 @@ class Model:
 
     def __init__(self, source: str | Path | bytes, threads: int | None = None) -> None:
         self.name = "model" if isinstance(source, bytes) else str(source)
-        self.content = source if isinstance(source, bytes) else _read(Path(source))
+        self.content = source if isinstance(source, bytes) else read_file(source, "the model file")
         self._threads = threads
+        check_onnx(self.content, self.name)
         self._check_format()
-        try:
-            self.classes: tuple[str, ...] = tuple(
-                map(str, json.loads(self._metadata["tenfold.classes"]))
-            )
-            self.recipe_toml = self._metadata["tenfold.recipe"]
-            self.fingerprint = self._metadata["tenfold.fingerprint"]
-            self.confidence = Confidence(
-                float(self._metadata.get("tenfold.temperature", 1)),
-                float(self._metadata["tenfold.accept_threshold"]),
-            )
-            pixels = self._metadata.get("tenfold.pixels")
-            self.pixels = None if pixels is None else PixelStatistics.from_json(pixels)
-            scale = self._metadata.get("tenfold.scale")
-            self.scale = PixelScale() if scale is None else PixelScale.from_json(scale)
-            hashes = base64.b64decode(self._metadata["tenfold.training_hashes"])
-            self._training_hashes = _as_integers(
-                np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
-            )
-        except (KeyError, ValueError, TypeError) as error:
-            raise TenfoldError(
-                f"{self.name}: the metadata of the model is damaged ({error}); copy the file "
-                "again, or train again"
-            ) from None
-
-    @property
-    def labels(self) -> NDArray[Any]:
-        """The class labels [classes], with the dtype that they had in training.
-
-        Where the file has only names: int64 if all of them are integers, else the names.
-        """
-        if "tenfold.labels" in self._metadata:
-            saved = json.loads(self._metadata["tenfold.labels"])
-            return np.array(saved["values"], saved["dtype"])
-        are_integers = all(name.isdecimal() and str(int(name)) == name for name in self.classes)
-        return np.array(self.classes, np.int64 if are_integers else np.str_)
+        described = read_metadata(self._metadata, self.name)
+        self.classes, self.labels = described.classes, described.labels
+        self.recipe_toml, self.fingerprint = described.recipe_toml, described.fingerprint
+        self.confidence = described.confidence
+        self.pixels, self.scale = described.pixels, described.scale
+        self._training_hashes = described.training_hashes
+        self._check_shapes()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "_session"}
@@ -166,7 +84,8 @@ class Model:
             batch_size: images per run of the network.
 
         Raises:
-            TenfoldError: where the images have another dtype or shape.
+            TenfoldError: where the images have another dtype or shape, or what comes out is no
+                prediction for each of them.
         """
         if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
             raise TenfoldError(
@@ -174,9 +93,7 @@ class Model:
                 f"Received: {images.dtype} {list(images.shape)}"
             )
         batches = [
-            self._session.run(
-                None, {INPUT: np.ascontiguousarray(images[start : start + batch_size])}
-            )
+            self._run(np.ascontiguousarray(images[start : start + batch_size]))
             for start in range(0, len(images), batch_size)
         ]
         if not batches:
@@ -202,8 +119,29 @@ class Model:
 
     def training_overlap(self, dataset: Dataset) -> NDArray[np.int64]:
         """Find the images that the model was trained on: their indices, int64 [m]."""
-        hashes = _as_integers(_shorten(dataset.hashes))
-        return np.flatnonzero(np.isin(hashes, self._training_hashes))
+        return np.flatnonzero(np.isin(shorten_hashes(dataset.hashes), self._training_hashes))
+
+    def _run(self, images: Images) -> list[NDArray[Any]]:
+        """Predict a batch: probabilities, labels, accepted, each checked."""
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(None, {INPUT: images})
+        except Exception as error:  # onnxruntime's own errors share no public base
+            raise self._wrong_output(_reason(error)) from None
+        probabilities, labels, accepted = outputs
+        n, classes = len(images), len(self.classes)
+        received = [list(output.shape) for output in outputs]
+        if received != [[n, classes], [n], [n]]:
+            raise self._wrong_output(f"for {n} images it gives {received}")
+        # NaN is not within the range either
+        within = bool(((probabilities >= 0) & (probabilities <= 1 + SLACK)).all())
+        if not within or np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > SLACK:
+            raise self._wrong_output("its probabilities are not within 0-1 with a sum of 1")
+        if not np.array_equal(labels, probabilities.argmax(axis=1)):
+            raise self._wrong_output("its labels are not the most probable classes")
+        return [probabilities, labels, accepted]
+
+    def _wrong_output(self, what: str) -> TenfoldError:
+        return TenfoldError(f"{self.name}: is not a model that Tenfold wrote: {what}")
 
     def _check_format(self) -> None:
         version = self._metadata.get("tenfold.format")
@@ -218,6 +156,22 @@ class Model:
                 f"{self.name}: is an ONNX model that Tenfold did not write; name a run folder, or "
                 "the model.onnx in it"
             )
+
+    def _check_shapes(self) -> None:
+        """Raise TenfoldError where what goes in or comes out is not as the contract has it."""
+        tensors = self._session.get_inputs() + self._session.get_outputs()
+        received = [(tensor.type, [_size(size) for size in tensor.shape]) for tensor in tensors]
+        expected: list[tuple[str, list[int | None]]] = [
+            ("tensor(uint8)", [None, SIDE, SIDE]),
+            ("tensor(float)", [None, len(self.classes)]),
+            ("tensor(int64)", [None]),
+            ("tensor(bool)", [None]),
+        ]
+        for name, got, wanted in zip((INPUT, *OUTPUTS), received, expected, strict=True):
+            if got != wanted:
+                raise self._wrong_output(
+                    f"{name} is {got[0]} {got[1]}, not {wanted[0]} {wanted[1]}"
+                )
 
     @cached_property
     def _metadata(self) -> dict[str, str]:
@@ -237,32 +191,19 @@ class Model:
                 self.content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own errors share no public base
-            reason = str(error).splitlines()[0].rpartition(" : ")[2].rstrip(".")
             raise TenfoldError(
-                f"{self.name}: is not a complete ONNX model ({reason}); is it truncated, or "
-                "another kind of file?"
+                f"{self.name}: is not a complete ONNX model ({_reason(error)}); is it truncated, "
+                "or another kind of file?"
             ) from None
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TenfoldError(
-            f"{path}: cannot read the model file: {error.strerror}; name a run folder or a .onnx "
-            "file"
-        ) from None
+def _reason(error: Exception) -> str:
+    """Give the cause in onnxruntime's message, on one line."""
+    return (str(error).splitlines() or [""])[0].rpartition(" : ")[2].rstrip(".")
 
 
-def _shorten(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Keep the lowest bytes of hashes, uint8 [n, HASH_BYTES]."""
-    return hashes.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :HASH_BYTES]
-
-
-def _as_integers(shortened: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    padded = np.zeros((len(shortened), 8), np.uint8)
-    padded[:, :HASH_BYTES] = shortened
-    return padded.view("<u8")[:, 0].astype(np.uint64)
+def _size(size: object) -> int | None:
+    return size if isinstance(size, int) else None
 
 
 def open_model(path: str | PathLike[str], threads: int | None = None) -> Model:

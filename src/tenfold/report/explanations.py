@@ -18,6 +18,7 @@ from tenfold.evaluation.error_reasons import (
     training_baseline,
 )
 from tenfold.evaluation.label_issues import LabelIssue
+from tenfold.evaluation.label_noise import estimate_label_noise
 from tenfold.evaluation.nearest_neighbours import NeighbourIndex, Neighbours
 from tenfold.evaluation.scores import percent
 from tenfold.evaluation.top_errors import TopError
@@ -69,7 +70,8 @@ class ExplainedErrors:
             "prediction's probability.",
             LABEL_ISSUE: f"Most of the {NEIGHBOURS} nearest training images have the predicted "
             f"class as their label, and the confidence is at least "
-            f"{percent(self.baseline.confidence, 1)}, as for 99 % of the training images.",
+            f"{percent(self.baseline.confidence, 1)}, as for 99 % of the training images; and with "
+            "all of the model's errors considered, the label is more probably wrong than right.",
             MODEL_ERROR: "All other errors.",
         }
         return [
@@ -104,7 +106,12 @@ def explain_errors(
     itself = np.searchsorted(train_rows, scored.ids[rows]) if is_training else None
     neighbours = index.query(scored.images[rows], NEIGHBOURS, exclude=itself)
     reasons = error_reasons(
-        errors, scored.probabilities[rows], neighbours, train_set.require_labels(), baseline
+        errors,
+        scored.probabilities[rows],
+        neighbours,
+        train_set.require_labels(),
+        baseline,
+        estimate_label_noise(scored.labels, scored.probabilities).wrong[rows],
     )
     return ExplainedErrors(train_set, neighbours, baseline, reasons)
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Images
+from tenfold.data.display import listed
 from tenfold.evaluation.label_issues import find_label_issues
 from tenfold.evaluation.robustness import robustness
 from tenfold.evaluation.scores import percent
@@ -195,8 +196,8 @@ def _robustness(report_data: ReportData) -> Context | None:
 
 def _label_issues(report_data: ReportData, scored: ScoredSplit) -> Context:
     """Training labels that are likely wrong, from out-of-fold predictions."""
-    label_issues = find_label_issues(scored.labels, scored.probabilities)
-    drawn, scores = label_issues[:MAX_LABEL_ISSUES], scored.scores
+    found = find_label_issues(scored.labels, scored.probabilities)
+    drawn, scores = found.issues[:MAX_LABEL_ISSUES], scored.scores
     images = scored.images[[issue.index for issue in drawn]]
     figure = image_grids.error_grid(
         images[:OPEN_LABEL_ISSUES], drawn[:OPEN_LABEL_ISSUES], scored.classes
@@ -209,7 +210,9 @@ def _label_issues(report_data: ReportData, scored: ScoredSplit) -> Context:
         for image, row, issue, strip in zip(images, rows, drawn, strips, strict=True)
     ]
     return {
-        "count": len(label_issues),
+        "count": len(found),
+        "precision": percent(found.expected_precision or 0, 0),
+        "unjudged": listed([scored.classes[index] for index in found.unjudged]),
         "accuracy": percent(scores.accuracy),
         "interval": percent_range(scores.interval),
         "errors": scores.errors,

@@ -259,6 +259,20 @@ class MemberScores(Struct, frozen=True):
     disagreed: int
 
 
+class LabelIssuesRecord(Struct, frozen=True):
+    """How many labels of the training source are likely wrong.
+
+    Args:
+        n: rows of `label_issues.csv`.
+        expected_precision: the share (0-1) of them that is expected to be wrong; None without any.
+        unjudged: the classes whose labels are not judged: the networks err too often on them.
+    """
+
+    n: int
+    expected_precision: float | None
+    unjudged: tuple[str, ...]
+
+
 class Metrics(Struct, frozen=True, kw_only=True):
     """The scores and costs of a run: `metrics.json`.
 
@@ -270,6 +284,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
         validation, out_of_fold, test: the scores of each split, or None.
         unlabelled: test images that were predicted and have no label.
         members: of a run with several members, how each did alone.
+        label_issues: of a run with folds, how many labels are likely wrong.
     """
 
     training: TrainingRecord
@@ -281,6 +296,7 @@ class Metrics(Struct, frozen=True, kw_only=True):
     test: SplitScores | None = None
     unlabelled: int = 0
     members: MemberScores | None = None
+    label_issues: LabelIssuesRecord | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, as `metrics.json` has it."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tenfold.data.dataset import Dataset
-from tenfold.model.file import Confidence
+from tenfold.model.metadata import Confidence
 from tenfold.run.recipe import Recipe
 from tenfold.training.inference import predict_probabilities
 from tenfold.training.network import Network

@@ -14,7 +14,8 @@ from tenfold.data.dataset import SIDE, Dataset, Images
 from tenfold.data.matching import pixel_statistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Confidence, Model, Predictions, metadata
+from tenfold.model.file import Model, Predictions
+from tenfold.model.metadata import Confidence, write_metadata
 from tenfold.run.layers import AnyLayer
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import Parity
@@ -92,7 +93,7 @@ def export_onnx(
     classes = len(train_set.classes)
     model = _model(_graph(networks, recipe, confidence, classes), classes)
     hashes = train_set.hashes if hashes is None else hashes
-    description = metadata(
+    description = write_metadata(
         recipe,
         train_set.classes,
         train_set.fingerprint,
@@ -105,11 +106,10 @@ def export_onnx(
     helper.set_model_props(model, description)
     onnx.checker.check_model(model)
     content = model.SerializeToString()
-    predictions = Model(content, recipe.threads).predict(sample)
     some = slice(None, None, -(-len(sample) // COMPARED) or 1)
-    parity = _compare(
-        networks, recipe, predictions.probabilities[some], sample[some], confidence.temperature
-    )
+    expected = _expected(networks, recipe, sample[some], confidence.temperature)
+    predictions = Model(content, recipe.threads).predict(sample)
+    parity = _compare(*expected, predictions.probabilities[some])
     return ExportedModel(content, parity, predictions)
 
 
@@ -250,28 +250,29 @@ def _add_test_time_augmentation(
     return graph.drop_last(again, 1, "probabilities_of_images")
 
 
-def _compare(
-    networks: Sequence[Network],
-    recipe: Recipe,
-    exported: Probabilities,
-    sample: Images,
-    temperature: float,
-) -> Parity:
+def _expected(
+    networks: Sequence[Network], recipe: Recipe, sample: Images, temperature: float
+) -> tuple[Probabilities, Probabilities]:
+    """Predict with the networks: the first view, and all views."""
     first = predict_single_view(networks, sample, temperature)
-    expected = average_shifted_views(networks, sample, first, recipe.test_time_shift, temperature)
-    if not np.isfinite(expected).all():
+    if not np.isfinite(first).all():
         raise TenfoldError(
             "the network predicts NaN: training diverged; try a lower rate, with "
             "--set optimiser.learning_rate=..."
         )
+    shift = recipe.test_time_shift
+    return first, average_shifted_views(networks, sample, first, shift, temperature)
+
+
+def _compare(first: Probabilities, expected: Probabilities, exported: Probabilities) -> Parity:
     gap = np.abs(expected - exported).max(axis=1)
     same = expected.argmax(axis=1) == exported.argmax(axis=1)
-    parity = Parity(len(sample), float(gap.max(initial=0)), int(same.sum()))
+    parity = Parity(len(expected), float(gap.max(initial=0)), int(same.sum()))
     # An image whose confidence is TTA_THRESHOLD may be augmented by one and not by the other.
     excused = np.abs(first.max(axis=1) - TTA_THRESHOLD) < TOLERANCE
     if not (excused | (gap <= TOLERANCE)).all():
         raise TenfoldError(
             f"ONNX output differs from PyTorch by up to {parity.largest_difference:.2g} on "
-            f"{len(sample):,} images; the model file was not kept"
+            f"{len(expected):,} images; the model file was not kept"
         )
     return parity

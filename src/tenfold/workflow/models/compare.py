@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import AnySource, Dataset, Images
+from tenfold.data.display import listed
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
@@ -199,7 +200,7 @@ def _common_classes(
     if set(first) < set(second):
         return second
     raise TenfoldError(
-        f"{names[0]} has the classes {_listed(first)} and {names[1]} {_listed(second)}: "
+        f"{names[0]} has the classes {listed(first)} and {names[1]} {listed(second)}: "
         "only models of the same classes can be compared"
     )
 
@@ -213,9 +214,3 @@ def _columns(
     ordered = np.zeros((len(probabilities), len(classes)), np.float32)
     ordered[:, [classes.index(name) for name in own]] = probabilities
     return ordered
-
-
-def _listed(classes: tuple[str, ...]) -> str:
-    most = 12
-    more = f" and {len(classes) - most} more" if len(classes) > most else ""
-    return ", ".join(classes[:most]) + more

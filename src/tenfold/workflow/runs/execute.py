@@ -18,6 +18,7 @@ from tenfold.run.folder import RunFolder
 from tenfold.run.records import (
     Environment,
     EpochRecord,
+    LabelIssuesRecord,
     Metrics,
     ModelRecord,
     TrainingRecord,
@@ -181,11 +182,11 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
     jobs = [one.job for one in trained]
     scores = score_run(plan, jobs, model, networks, test_predictions)
     folder.write_predictions(scores.predictions)
-    metrics = _metrics(plan, trained, exported, scores, execution.environment.leaked)
+    label_issues = save_label_issues(folder, scores.predictions, plan.train_set.classes)
+    metrics = _metrics(plan, trained, exported, scores, execution.environment.leaked, label_issues)
     if not profiler.enabled:
         folder.write_metrics(metrics)
     profiler.stage("predictions and scores")
-    save_label_issues(folder, scores.predictions, plan.train_set.classes)
     if plan.request.submission is not None and test_predictions is not None:
         outside = Path(plan.request.submission)
         remove_temporary_files(outside.parent, outside.name)
@@ -291,6 +292,7 @@ def _metrics(
     exported: "ExportedModel",
     scores: RunScores,
     leaked: int,
+    label_issues: LabelIssuesRecord | None,
 ) -> Metrics:
     from tenfold.training.network import multiply_adds, parameters
 
@@ -320,4 +322,5 @@ def _metrics(
         test=scores.test,
         unlabelled=scores.unlabelled,
         members=scores.members,
+        label_issues=label_issues,
     )

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tenfold.data.display import listed
 from tenfold.evaluation.scores import describe, percent
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
-from tenfold.run.records import MemberScores, Metrics, SplitScores
+from tenfold.run.records import LabelIssuesRecord, MemberScores, Metrics, SplitScores
 from tenfold.workflow.runs.profiler import format_profile
 
 if TYPE_CHECKING:
@@ -90,10 +92,8 @@ class Run:
             lines.append(format_profile(training.profile, recipe))
         if training.interrupted:
             lines.append(f"`tenfold resume {path}` resumes it")
-        if self.folder.label_issues_file.exists():
-            count = len(self.folder.label_issues())
-            issues = "label is" if count == 1 else "labels are"
-            lines.append(f"{count:,} {issues} likely wrong: {self.folder.label_issues_file}")
+        if metrics.label_issues:
+            lines += _label_issues(metrics.label_issues, self.folder.label_issues_file)
         report = self.folder.report_file
         lines.append(f"report: {report}" if report.exists() else f"run: {path}")
         return "\n".join(lines)
@@ -125,6 +125,21 @@ def _length(metrics: Metrics, recipe: Recipe) -> str:
     if recipe.members > 1:
         return f"{recipe.members} networks, {epochs} of {images}"
     return f"{epochs} of {images}"
+
+
+def _label_issues(found: LabelIssuesRecord, file: Path) -> list[str]:
+    """Say how many labels are likely wrong, how sure that is, and what cannot be judged."""
+    issues = "label is" if found.n == 1 else "labels are"
+    sure = ""
+    if found.expected_precision is not None:
+        sure = f" (expected precision {percent(found.expected_precision, 0)})"
+    lines = [f"{found.n:,} {issues} likely wrong{sure}: {file}"]
+    if found.unjudged:
+        lines.append(
+            f"labels not judged, because the networks err too often on them: "
+            f"{listed(found.unjudged)}"
+        )
+    return lines
 
 
 def _members(members: MemberScores) -> str:
