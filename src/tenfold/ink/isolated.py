@@ -1,18 +1,14 @@
-"""Decode images and find their digits in a child process, which may be killed (`tenfold.child`)."""
+"""Decode images and pages of PDFs in a child process, which may be killed (`tenfold.child`)."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.child import Child, shared_child
+from tenfold.child import shared_child
 from tenfold.ink.image import DecodedImage, decode
 from tenfold.ink.region import Region
-from tenfold.ink.strokes import Strokes
-
-if TYPE_CHECKING:
-    from tenfold.ink.page import Page
 
 T = TypeVar("T")
 
@@ -21,18 +17,12 @@ class _Image(msgspec.Struct, frozen=True):
     name: str
     content: bytes
     region: Region | None
-    single: bool = False
 
 
 class _PdfPage(msgspec.Struct, frozen=True):
     name: str
     content: bytes
     page: int = 1
-
-
-class _Strokes(msgspec.Struct, frozen=True):
-    strokes: list[list[tuple[float, float]]]
-    single: bool
 
 
 def decode_isolated(content: bytes, name: str, region: Region | None) -> DecodedImage:
@@ -43,32 +33,6 @@ def decode_isolated(content: bytes, name: str, region: Region | None) -> Decoded
     """
     answer = shared_child().call(f"{__name__}:_decode", _dump(_Image(name, content, region)), name)
     return _load(answer, DecodedImage)
-
-
-def find_digits_isolated(
-    child: Child, content: bytes, single: bool, name: str, region: Region | None
-) -> "Page":
-    """Find the digits of an image as `tenfold.ink.page.find_digits`, in a child.
-
-    Raises:
-        TenfoldError: as `find_digits`, or where it takes too long, too much memory, or crashes.
-    """
-    from tenfold.ink.page import Page
-
-    request = _dump(_Image(name, content, region, single))
-    return _load(child.call(f"{__name__}:_find_digits", request, name), Page)
-
-
-def find_stroked_digits_isolated(child: Child, strokes: Strokes, single: bool) -> "Page":
-    """Find the digits among strokes as `tenfold.ink.page.find_stroked_digits`, in a child.
-
-    Raises:
-        TenfoldError: as `find_stroked_digits`, or where it takes too long or too much memory.
-    """
-    from tenfold.ink.page import Page
-
-    request = _dump(_Strokes([list(stroke) for stroke in strokes], single))
-    return _load(child.call(f"{__name__}:_find_stroked_digits", request, "the strokes"), Page)
 
 
 def count_pages_isolated(content: bytes, name: str) -> int:
@@ -101,20 +65,6 @@ def _render_page(request: bytes) -> bytes:
 def _decode(request: bytes) -> bytes:
     image = _load(request, _Image)
     return _dump(decode(image.content, image.name, image.region))
-
-
-def _find_digits(request: bytes) -> bytes:
-    from tenfold.ink.page import find_digits
-
-    image = _load(request, _Image)
-    return _dump(find_digits(image.content, image.single, image.name, image.region))
-
-
-def _find_stroked_digits(request: bytes) -> bytes:
-    from tenfold.ink.page import find_stroked_digits
-
-    strokes = _load(request, _Strokes)
-    return _dump(find_stroked_digits(strokes.strokes, strokes.single))
 
 
 def _dump(value: object) -> bytes:

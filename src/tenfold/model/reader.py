@@ -99,10 +99,6 @@ class Reader:
         """
         return self._predict([find_stroked_digits(strokes, single)])[0]
 
-    def read_page(self, page: Page) -> Reading:
-        """Predict the digits of a page, as `tenfold.ink.page.find_digits` returns it."""
-        return self._predict([page])[0]
-
     def read_many(
         self,
         images: Iterable[AnyImage | Source],
