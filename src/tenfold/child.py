@@ -110,6 +110,7 @@ class Child:
 
     def _start(self) -> None:
         if self._killed:
+            self._discard()
             return
         if self._process is not None and self._process.poll() is None:
             return

@@ -17,7 +17,6 @@ from tests.draw_digits import DrawDigits
 from tenfold import child
 from tenfold.errors import TenfoldError
 from tenfold.ink.image import MAX_SIMPLE_BYTES, decode, is_simple
-from tenfold.model.isolated_pages import find_stroked_digits_isolated
 from tenfold.model.reader import Reader
 from tenfold.workflow.models.read import find_images
 
@@ -238,11 +237,3 @@ def test_an_image_is_turned_after_it_was_downscaled_as_before(
     }[orientation]
     part = turned if region is None else turned[10:40, 3:24]
     np.testing.assert_array_equal(image.luminance, part)
-
-
-@pytest.mark.parametrize("count", [1, 120_000])
-def test_strokes_have_a_bound(count: int) -> None:
-    zigzag = [[(float(n % 2) * 900, n * 900 / count) for n in range(count)]]
-    readers = child.Child()
-    assert len(find_stroked_digits_isolated(readers, zigzag, False).digits) <= 2
-    readers.close()

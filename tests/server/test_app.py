@@ -256,7 +256,7 @@ def test_a_path_that_takes_no_body_is_not_said_to_take_a_smaller_one(post: Post)
 def test_the_documented_endpoints_are_those_of_the_server() -> None:
     page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text("utf-8")
     documented = set(re.findall(r"`(GET|POST) (/[a-z/]*)", page))
-    app = create_app(Reader(), "127.0.0.1", PagePool(0))
+    app = create_app(PagePool(Reader(), 0), "127.0.0.1")
     routes = {
         (method, route.path)
         for route in app.routes

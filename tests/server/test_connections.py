@@ -57,8 +57,8 @@ def run(reader: Reader) -> Run:
     @contextmanager
     def run(max_waiting: int = 64, **limits: Any) -> Iterator[Running]:
         connections = Connections(Limits(**limits))
-        pages = PagePool(1, max_waiting=max_waiting)
-        server = Server(create_app(reader, "127.0.0.1", pages), connections)
+        pages = PagePool(reader, 1, max_waiting)
+        server = Server(create_app(pages, "127.0.0.1"), connections)
         with listen("127.0.0.1", 0) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # soon full
             port = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Decode images and PDFs in a child process, which may be killed (`tenfold.child`)."""
+"""Decode images and pages of PDFs in a child process, which may be killed (`tenfold.child`)."""
 
 from typing import Any, TypeVar
 
@@ -31,49 +31,47 @@ def decode_isolated(content: bytes, name: str, region: Region | None) -> Decoded
     Raises:
         TenfoldError: as `decode`, or where it takes too long, too much memory, or crashes.
     """
-    answer = shared_child().call(f"{__name__}:_decode", dump(_Image(name, content, region)), name)
-    return load(answer, DecodedImage)
+    answer = shared_child().call(f"{__name__}:_decode", _dump(_Image(name, content, region)), name)
+    return _load(answer, DecodedImage)
 
 
 def count_pages_isolated(content: bytes, name: str) -> int:
     """Count the pages of a PDF as `tenfold.ink.pdf.count_pages`, in the shared child."""
-    request = dump(_PdfPage(name, content))
-    return load(shared_child().call(f"{__name__}:_count_pages", request, name), int)
+    request = _dump(_PdfPage(name, content))
+    return _load(shared_child().call(f"{__name__}:_count_pages", request, name), int)
 
 
 def render_page_isolated(content: bytes, page: int, name: str) -> NDArray[np.uint8]:
     """Render a page of a PDF as `tenfold.ink.pdf.render_page` in the shared child, uint8 [h, w]."""
-    request = dump(_PdfPage(name, content, page))
+    request = _dump(_PdfPage(name, content, page))
     answer = shared_child().call(f"{__name__}:_render_page", request, name)
-    return load(answer, NDArray[np.uint8])
+    return _load(answer, NDArray[np.uint8])
 
 
 def _count_pages(request: bytes) -> bytes:
     from tenfold.ink.pdf import count_pages
 
-    pdf = load(request, _PdfPage)
-    return dump(count_pages(pdf.content, pdf.name))
+    pdf = _load(request, _PdfPage)
+    return _dump(count_pages(pdf.content, pdf.name))
 
 
 def _render_page(request: bytes) -> bytes:
     from tenfold.ink.pdf import render_page
 
-    pdf = load(request, _PdfPage)
-    return dump(np.asarray(render_page(pdf.content, pdf.page, pdf.name)))
+    pdf = _load(request, _PdfPage)
+    return _dump(np.asarray(render_page(pdf.content, pdf.page, pdf.name)))
 
 
 def _decode(request: bytes) -> bytes:
-    image = load(request, _Image)
-    return dump(decode(image.content, image.name, image.region))
+    image = _load(request, _Image)
+    return _dump(decode(image.content, image.name, image.region))
 
 
-def dump(value: object) -> bytes:
-    """Give a value, with arrays in it, as bytes for another process."""
+def _dump(value: object) -> bytes:
     return msgspec.msgpack.encode(value, enc_hook=_encode_array)
 
 
-def load(content: bytes, kind: type[T]) -> T:
-    """Return the value that `dump` gave as bytes."""
+def _load(content: bytes, kind: type[T]) -> T:
     return msgspec.msgpack.decode(content, type=kind, dec_hook=_decode_array)
 
 

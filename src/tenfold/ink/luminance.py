@@ -10,7 +10,7 @@ from PIL import Image
 
 Luminance = NDArray[np.float32]
 
-BAND_PIXELS = 4_000_000
+BAND_PIXELS = 1_000_000
 _WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 # How a stored image is turned upright, for each EXIF orientation.
 TRANSPOSES = {

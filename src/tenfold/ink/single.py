@@ -1,5 +1,7 @@
 """Take all ink of an image, or all strokes, for one digit and normalise it to MNIST's form."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -43,11 +45,18 @@ def find_single_drawn(drawing: Drawing) -> Page:
     """Normalise all strokes as one digit, with MNIST's pen width, whatever the screen's.
 
     Args:
-        drawing: the strokes, drawn.
+        drawing: the strokes, drawn; where they are nothing but points, so is the digit.
     """
     ink = Ink(drawing.ink, drawing.ink > 0.3, ())
     preview = make_preview(255 * (1 - drawing.ink), drawing.scale, drawing.corner)
-    return _page(ink, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
+    page = _page(ink, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
+    if not drawing.only_points:
+        return page
+    points = (
+        replace(digit, is_point=True, notes=(*digit.notes, "a point: too small for a digit"))
+        for digit in page.digits
+    )
+    return replace(page, digits=tuple(points))
 
 
 def _page(

@@ -11,8 +11,8 @@ from tenfold.ink.normalise import MEAN_PEN_WIDTH
 from tenfold.ink.page import Box, FoundDigit, FoundMark, Page, Preview, make_preview
 from tenfold.ink.region import Region
 from tenfold.ink.sheet import NOTE, Sheet, find_sheet
-from tenfold.ink.single import find_single_digit, find_single_drawn, find_single_ink
-from tenfold.ink.strokes import Drawing, Strokes, draw_strokes
+from tenfold.ink.single import find_single_drawn, find_single_ink
+from tenfold.ink.strokes import Drawing
 from tenfold.model.page_characters import find_characters, is_digit, keep_once, resized
 from tenfold.model.page_network import (
     CLASSES,
@@ -66,57 +66,6 @@ class _View:
         return np.concatenate([placed.min(1), placed.max(1)], 1).astype(np.float32)
 
 
-def find_digits(
-    network: PageNetwork,
-    image: AnyImage,
-    single: bool = False,
-    name: str = "image",
-    region: Region | None = None,
-) -> Page:
-    """Find the digits of an image: one, which is all of its ink, or those of a page.
-
-    Args:
-        network: the page network.
-        image: a path, bytes, a Pillow image or an array (see `tenfold.ink.image.decode`).
-        single: take all ink for one digit.
-        name: the name used in errors.
-        region: look at this rectangle of the upright image alone (see `region_edges`), as it is.
-
-    Raises:
-        TenfoldError: where the image cannot be read, or the region is not a part of it.
-    """
-    if single:
-        return find_single_digit(image, name, region)
-    return find_page(network, image, name, region)
-
-
-def find_stroked_digits(network: PageNetwork, strokes: Strokes, single: bool = False) -> Page:
-    """Find the digits among strokes: one, which is all of them, or several.
-
-    Args:
-        network: the page network.
-        strokes: a list of points x, y for each time the pen was down (see `draw_strokes`).
-        single: take all strokes for one digit.
-
-    Returns:
-        The page; strokes that are nothing but points are one digit that is a point.
-
-    Raises:
-        TenfoldError: where a stroke is not a list of points.
-    """
-    drawing = draw_strokes(strokes)
-    if not (single or drawing.only_points):
-        return find_drawn_page(network, drawing)
-    page = find_single_drawn(drawing)
-    if not drawing.only_points:
-        return page
-    points = (
-        replace(digit, is_point=True, notes=(*digit.notes, "a point: too small for a digit"))
-        for digit in page.digits
-    )
-    return replace(page, digits=tuple(points))
-
-
 def find_page(
     network: PageNetwork, image: AnyImage, name: str = "image", region: Region | None = None
 ) -> Page:
@@ -155,7 +104,7 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
 
     Args:
         network: the page network.
-        drawing: the strokes, drawn.
+        drawing: the strokes, drawn, with more than points.
 
     Returns:
         The page; its boxes are in the strokes' own unit, rounded to integers.

@@ -16,10 +16,11 @@ from tenfold.errors import TenfoldError
 from tenfold.ink.image import AnyImage
 from tenfold.ink.page import FoundDigit, Page
 from tenfold.ink.region import Region
-from tenfold.ink.strokes import Strokes
+from tenfold.ink.single import find_single_digit, find_single_drawn
+from tenfold.ink.strokes import Strokes, draw_strokes
 from tenfold.model.file import Model, Predictions, open_model
 from tenfold.model.forms import FormReading, read_form
-from tenfold.model.page_finder import find_digits, find_stroked_digits
+from tenfold.model.page_finder import find_drawn_page, find_page
 from tenfold.model.page_network import N_DIGITS, PageNetwork
 from tenfold.model.reading import Alternative, Digit, Outcome, Reading
 from tenfold.model.template import Template
@@ -104,7 +105,7 @@ class Reader:
             TenfoldError: where the image cannot be read, or the region is empty or reaches beyond
                 it.
         """
-        return self.read_page(find_digits(self.page_network, image, single, name, region), marks)
+        return self._predict([self._find(image, single, name, region)], marks)[0]
 
     def read_strokes(self, strokes: Strokes, single: bool = False, marks: bool = False) -> Reading:
         """Read digits from strokes.
@@ -120,7 +121,12 @@ class Reader:
         Raises:
             TenfoldError: where a stroke is not a list of points.
         """
-        return self.read_page(find_stroked_digits(self.page_network, strokes, single), marks)
+        drawing = draw_strokes(strokes)
+        if single or drawing.only_points:
+            page = find_single_drawn(drawing)
+        else:
+            page = find_drawn_page(self.page_network, drawing)
+        return self._predict([page], marks)[0]
 
     def read_fields(self, image: AnyImage, template: Template, name: str = "image") -> FormReading:
         """Read the fields of a filled-in form, one value a field.
@@ -140,10 +146,6 @@ class Reader:
         # A field is a part of a sheet: nothing in it is a sheet of its own, or lies on its side.
         read = partial(self.read, region=(0, 0, 1, 1))
         return read_form(image, template, read, name, self.min_confidence)
-
-    def read_page(self, page: Page, marks: bool = False) -> Reading:
-        """Predict the digits of a page, as `tenfold.model.page_finder.find_digits` returns it."""
-        return self._predict([page], marks)[0]
 
     def read_many(
         self,
@@ -204,6 +206,11 @@ class Reader:
             for name, page in found
         ]
 
+    def _find(self, image: AnyImage, single: bool, name: str, region: Region | None) -> Page:
+        if single:
+            return find_single_digit(image, name, region)
+        return find_page(self.page_network, image, name, region)
+
     def _find_one(
         self, image: AnyImage | Source, number: int, single: bool, region: Region | None
     ) -> tuple[str, Page | TenfoldError]:
@@ -215,7 +222,7 @@ class Reader:
             name = str(image)
         try:
             opened = image.image() if isinstance(image, Source) else image
-            return name, find_digits(self.page_network, opened, single, name, region)
+            return name, self._find(opened, single, name, region)
         except TenfoldError as error:
             return name, error
 

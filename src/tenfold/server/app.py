@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from anyio import CapacityLimiter, create_task_group, to_thread
+from anyio import create_task_group
 from fastapi import Body, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -13,20 +13,14 @@ from pydantic import FailFast, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from tenfold.child import Child
-from tenfold.data.display import image_data_uri
 from tenfold.errors import TenfoldError
-from tenfold.ink.page import Page
 from tenfold.ink.region import parse_region
-from tenfold.model.isolated_pages import find_digits_isolated, find_stroked_digits_isolated
-from tenfold.model.reader import Reader
-from tenfold.model.reading import Reading
 from tenfold.server.guard import Guard, InFlight
 from tenfold.server.pages import Busy, PagePool
+from tenfold.server.reading import Task
 
 STATIC = Path(__file__).parent / "static"
 MAX_BYTES = {"/read/strokes": 2 << 20, "/read/image": 32 << 20}
-MAX_PREDICTIONS = 4  # pages at once
 T = TypeVar("T")
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -34,47 +28,37 @@ Points = Annotated[list[tuple[Coordinate, Coordinate]], Field(min_length=1), Fai
 AllStrokes = Annotated[list[Points], FailFast()]
 
 
-def create_app(reader: Reader, host: str, pages: PagePool) -> FastAPI:
-    """Make the application for a reader; `app.state.in_flight` has the requests under way.
+def create_app(pages: PagePool, host: str) -> FastAPI:
+    """Make the application; `app.state.in_flight` has the requests under way.
 
     Args:
-        reader: reads the digits.
+        pages: reads pictures and strokes.
         host: the name that the server listens on; requests to other names are rejected, requests
             to addresses are not.
-        pages: finds the digits on pages.
     """
     app = FastAPI(
         title="Tenfold", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     app.state.in_flight = in_flight = InFlight()
     app.add_middleware(Guard, host=host, max_bytes=MAX_BYTES, in_flight=in_flight)
-    predictions = CapacityLimiter(MAX_PREDICTIONS)
 
-    async def respond(request: Request, find: Callable[[Child], Page]) -> dict[str, Any]:
-        page = await _unless_disconnected(request, lambda: pages.run(find))
-        return await to_thread.run_sync(
-            lambda: _to_dict(reader.read_page(page), reader),
-            abandon_on_cancel=True,
-            limiter=predictions,
-        )
+    async def respond(request: Request, task: Task) -> Response:
+        content = await _unless_disconnected(request, lambda: pages.read(task))
+        return Response(content, media_type="application/json")
 
     @app.post("/read/strokes")
     async def read_strokes(
         request: Request, strokes: Annotated[AllStrokes, Body()], single: bool = False
-    ) -> dict[str, Any]:
-        return await respond(
-            request, lambda child: find_stroked_digits_isolated(child, strokes, single)
-        )
+    ) -> Response:
+        return await respond(request, pages.task(strokes=strokes, single=single))
 
     @app.post("/read/image")
     async def read_image(
         request: Request, single: bool = False, region: str | None = None
-    ) -> dict[str, Any]:
+    ) -> Response:
         part = None if region is None else parse_region(region)
         content = await request.body()
-        return await respond(
-            request, lambda child: find_digits_isolated(child, content, single, "the image", part)
-        )
+        return await respond(request, pages.task(image=content, single=single, region=part))
 
     @app.api_route("/health", methods=["GET", "HEAD"])
     async def health() -> dict[str, str]:
@@ -148,19 +132,6 @@ async def _unless_disconnected(request: Request, call: Callable[[], Awaitable[T]
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
-
-
-def _to_dict(reading: Reading, reader: Reader) -> dict[str, Any]:
-    """Give all of a reading as plain values, with images and every probability."""
-    content = reading.to_dict()
-    for digit, entry in zip(reading, content["digits"], strict=True):
-        entry["probabilities"] = [round(value, 6) for value in digit.probabilities]
-        entry["image"] = image_data_uri(digit.image)
-    return {
-        "text": reading.text,
-        **content,
-        "classes": list(reader.model.classes),
-    }
 
 
 def _describe(error: dict[str, Any]) -> str:

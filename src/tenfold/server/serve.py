@@ -23,7 +23,7 @@ ACCEPT_AT_ONCE = 8  # asyncio accepts as many, a few times over, before the firs
 # SIGTERM and Ctrl-C end the server within 3 s: what is read by then is answered, then the rest is
 # told that the server stops, then every connection is closed.
 ANSWER_SECONDS, TELL_SECONDS, SHUTDOWN_SECONDS = 2.0, 2.5, 3
-MAX_READERS = 4  # pages read at once; each may take a GiB
+MAX_READERS = 4  # pages read at once
 SPARE_DESCRIPTORS = 96  # for Python, pipes to the readers, and connections not yet counted
 MIN_CONNECTIONS = 8
 ALL_INTERFACES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -68,8 +68,8 @@ def serve(reader: Reader, listener: socket.socket, host: str, limits: Limits | N
         TenfoldError: where this process may open too few files.
     """
     limits = _within_descriptors(limits or Limits())
-    pages = PagePool(min(MAX_READERS, default_threads()))
-    server = Server(create_app(reader, host, pages), Connections(limits))
+    pages = PagePool(reader, min(MAX_READERS, default_threads()))
+    server = Server(create_app(pages, host), Connections(limits))
     try:
         print(f"Draw at {_address(listener, host)} (Ctrl-C stops it)", flush=True)
         server.run(sockets=[listener])
