@@ -122,7 +122,8 @@ def test_json_and_the_preview(pile: Path, capsys: pytest.CaptureFixture[str]) ->
     page = json.loads(capsys.readouterr().out)
     assert page["image"] == "scans/0.jpg"
     assert set(page["fields"]["meter"]) == {"text", "probability", "accepted", "notes", "corners"}
-    assert Image.open(pile / "seen.png").size == (1131, 1600)
+    with Image.open(pile / "seen.png") as image:
+        assert image.size == (1131, 1600)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ class Reference:
 
 
 def _features(small: Luminance) -> tuple[Any, NDArray[np.float32]]:
-    found = cv2.SIFT_create(MAX_FEATURES).detectAndCompute(cv2.convertScaleAbs(small), None)
+    found = cv2.SIFT.create(MAX_FEATURES).detectAndCompute(cv2.convertScaleAbs(small), None)
     keypoints, descriptors = found
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
     return points, np.zeros((0, 128), np.float32) if descriptors is None else descriptors
