@@ -38,12 +38,12 @@ def run_fields(arguments: argparse.Namespace) -> int:
             table = stack.enter_context(
                 forms.FormTable(arguments.csv, template, settings, arguments.overwrite)
             )
-        elif not arguments.json:
-            print(forms.to_line(forms.columns(template)), end="", flush=True)
         todo = {
             name: path for name, path in previews.items() if table is None or not table.has(name)
         }
         check_previews(todo.values(), arguments.overwrite)
+        if table is None and not arguments.json:
+            print(forms.to_line(forms.columns(template)), end="", flush=True)
         progress = _Progress(len(sources), 0 if table is None else len(table))
         try:
             for outcome in forms.read_forms(sources, template, reader, table):
