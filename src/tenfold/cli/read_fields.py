@@ -13,7 +13,7 @@ from tenfold.errors import TenfoldError
 if TYPE_CHECKING:
     from tenfold.workflow.models.read_forms import FormOutcome
 
-INTERVAL = 10  # seconds between lines of progress, where stderr is no terminal
+INTERVAL = 30  # seconds between lines of progress, where stderr is no terminal
 
 
 def run_fields(arguments: argparse.Namespace) -> int:
