@@ -77,9 +77,8 @@ def make_scene(
     placed = cv2.perspectiveTransform(corners[None], matrix)[0]
     if random.random() < 0.4:
         _put_things(photo, placed, random)
-    photo = _lit(photo, random)
     file = io.BytesIO()
-    Image.fromarray(photo).save(file, "JPEG", quality=int(random.integers(70, 95)))
+    Image.fromarray(_lit(photo, random)).save(file, "JPEG", quality=int(random.integers(70, 95)))
     return Scene(file.getvalue(), placed, aspect, rows, table, framing)
 
 
@@ -99,7 +98,7 @@ def _written_sheet(
         for x in np.arange(0, width, pitch / 2).astype(int).tolist() if kind == "squared" else ():
             sheet[:, x : x + 2] *= 0.8
     rows, pen = [], random.uniform(20, 70)
-    columns = int(min((width - 120) / (0.8 * pitch), random.integers(3, 8)))
+    columns = min(int((width - 120) / (0.8 * pitch)), int(random.integers(3, 8)))
     for y in np.arange(pitch, height - 1.2 * pitch, 1.4 * pitch)[: int(random.integers(2, 6))]:
         chosen = random.choice(len(digits), columns, replace=False)
         rows.append("".join(map(str, digits.require_labels()[chosen].tolist())))
@@ -178,10 +177,10 @@ def _table(kind: str, random: np.random.Generator) -> Grey:
     if kind in ("plain", "bright"):
         return np.asarray(level + 2 * fine, np.float32)
     if kind == "wood":
-        grain = random.normal(0, 1, (height // 6, width // 120 + 1)).astype(np.float32)
-        grain = cv2.resize(grain, SIZE, interpolation=cv2.INTER_CUBIC)
+        coarse = random.normal(0, 1, (height // 6, width // 120 + 1)).astype(np.float32)
+        streaks = cv2.resize(coarse, SIZE, interpolation=cv2.INTER_CUBIC)
         bend = y + 20 * np.sin(x / random.uniform(200, 500))
-        grain = cv2.remap(grain, x, bend, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        grain = cv2.remap(streaks, x, bend, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         return np.asarray(level * (1 + random.uniform(0.05, 0.18) * grain) + 2 * fine, np.float32)
     if kind == "cloth":
         step = random.uniform(40, 160)

@@ -83,6 +83,19 @@ def test_a_killed_process_loses_no_row(pile: Path) -> None:
     assert [row["image"] for row in rows_of(table)] == ["scans/0.jpg", "scans/1.jpg", "scans/2.jpg"]
 
 
+def test_previews_of_pages_that_are_done_are_left_alone(pile: Path) -> None:
+    command = [*COMMAND[:3], "scans/0.jpg", "scans/2.jpg", *COMMAND[4:], "--preview", "p.png"]
+    assert main(command) == 0
+    lines = (pile / "out.csv").read_bytes().splitlines(keepends=True)
+    (pile / "out.csv").write_bytes(b"".join(lines[:2]))
+    before = (pile / "p-1.png").stat().st_mtime_ns
+    assert main(command) == 1  # the second page is to be read, and has a preview already
+    (pile / "p-2.png").unlink()
+    assert main(command) == 0
+    assert (pile / "p-1.png").stat().st_mtime_ns == before
+    assert (pile / "p-2.png").exists()
+
+
 def test_rows_of_another_template_or_reader_are_not_mixed(
     pile: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +135,8 @@ def test_json_and_the_preview(pile: Path, capsys: pytest.CaptureFixture[str]) ->
     page = json.loads(capsys.readouterr().out)
     assert page["image"] == "scans/0.jpg"
     assert set(page["fields"]["meter"]) == {"text", "probability", "accepted", "notes", "corners"}
-    assert Image.open(pile / "seen.png").size == (1131, 1600)
+    with Image.open(pile / "seen.png") as image:
+        assert image.size == (1131, 1600)
 
 
 @pytest.mark.parametrize(

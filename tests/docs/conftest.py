@@ -13,7 +13,7 @@ from tests.draw_digits import DrawDigits
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.run.folder import RunFolder
 
-FORMS = 3  # the seed of the first form: every value of it is accepted, not so of the next
+FORMS = 10  # the seed of the first form: what the template reads is accepted, not so of the next
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

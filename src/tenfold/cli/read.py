@@ -10,6 +10,8 @@ from tenfold.cli import options
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tenfold.ink.region import Region
     from tenfold.model.reading import Outcome, Reading
 
@@ -78,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise TenfoldError("--csv: writes the fields of forms; name their template with --fields")
     region = _region(arguments.region)
     sources = find_images(arguments.images)
-    previews = name_previews(arguments.preview, len(sources), arguments.overwrite)
+    names = preview_names(arguments.preview, len(sources))
+    previews = check_previews(names, arguments.overwrite)
     reader = options.open_reader(arguments)
     failed = False
     # One by one: each line is printed as soon as its image has been read.
@@ -110,15 +113,20 @@ def _region(wanted: str | None) -> "Region | None":
     return parse_region(wanted, "--region")
 
 
-def name_previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
-    """Name a preview for each image, and make sure that it can be written."""
+def preview_names(wanted: str | None, count: int) -> list[Path]:
+    """Name a preview for each image."""
     if wanted is None:
         return []
-    from tenfold.model.reading_preview import check_preview_path
-
     out = Path(wanted)
     numbered = [out.with_stem(f"{out.stem}-{number}") for number in range(1, count + 1)]
-    return [check_preview_path(path, overwrite) for path in ([out] if count == 1 else numbered)]
+    return [out] if count == 1 else numbered
+
+
+def check_previews(paths: "Iterable[Path]", overwrite: bool) -> list[Path]:
+    """Make sure that previews can be written; return their paths with `~` expanded."""
+    from tenfold.model.reading_preview import check_preview_path
+
+    return [check_preview_path(path, overwrite) for path in paths]
 
 
 def _as_dict(outcome: "Outcome") -> dict[str, object]:

@@ -13,12 +13,12 @@ from tenfold.errors import TenfoldError
 if TYPE_CHECKING:
     from tenfold.workflow.models.read_forms import FormOutcome
 
-INTERVAL = 10  # seconds between lines of progress, where stderr is no terminal
+INTERVAL = 30  # seconds between lines of progress, where stderr is no terminal
 
 
 def run_fields(arguments: argparse.Namespace) -> int:
     """Read forms with a template; print a row per page, or append it to a file."""
-    from tenfold.cli.read import name_previews
+    from tenfold.cli.read import check_previews, preview_names
     from tenfold.model.template import Template
     from tenfold.workflow.models import read_forms as forms
     from tenfold.workflow.models.read import find_images
@@ -28,7 +28,7 @@ def run_fields(arguments: argparse.Namespace) -> int:
             raise TenfoldError(f"--{one} and --{other} exclude each other; give one of them")
     template = Template.load(arguments.fields)
     sources = find_images(arguments.images)
-    paths = name_previews(arguments.preview, len(sources), arguments.overwrite)
+    paths = preview_names(arguments.preview, len(sources))
     previews = dict(zip((source.name for source in sources), paths, strict=False))
     reader = options.open_reader(arguments)
     settings = forms.settings_of(template, reader)
@@ -38,7 +38,11 @@ def run_fields(arguments: argparse.Namespace) -> int:
             table = stack.enter_context(
                 forms.FormTable(arguments.csv, template, settings, arguments.overwrite)
             )
-        elif not arguments.json:
+        todo = {
+            name: path for name, path in previews.items() if table is None or not table.has(name)
+        }
+        check_previews(todo.values(), arguments.overwrite)
+        if table is None and not arguments.json:
             print(forms.to_line(forms.columns(template)), end="", flush=True)
         progress = _Progress(len(sources), 0 if table is None else len(table))
         try:
@@ -48,8 +52,8 @@ def run_fields(arguments: argparse.Namespace) -> int:
                 elif table is None:
                     row = forms.row_of(outcome, template, settings)
                     print(forms.to_line(row), end="", flush=True)
-                if outcome.form is not None and outcome.name in previews:
-                    outcome.form.save(previews[outcome.name], arguments.overwrite)
+                if outcome.form is not None and outcome.name in todo:
+                    outcome.form.save(todo[outcome.name], arguments.overwrite)
                 progress.add(outcome)
         except KeyboardInterrupt:
             hint = "; the same command goes on" if table is not None else ""

@@ -5,7 +5,6 @@ checked that the form's print is where it must be: a page that does not fit must
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
@@ -24,6 +23,7 @@ TOLERANCE = 5  # pixels, the side of the square in which print is looked for
 NEAR = 0.04  # of the form's longer side: the print so far around a field must be in place
 
 Mask = NDArray[np.bool_]
+Features = tuple[NDArray[np.float32], NDArray[np.float32]]  # places [n, 2], descriptions [n, 128]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Reference:
 
     luminance: Luminance
     _small: Luminance = field(init=False, repr=False)
-    _features: tuple[Any, NDArray[np.float32]] = field(init=False, repr=False)
+    _features: Features = field(init=False, repr=False)
     _print: Mask = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -135,16 +135,16 @@ class Reference:
         return Alignment(Sheet(corners, size), self._print, found > 0)
 
 
-def _features(small: Luminance) -> tuple[Any, NDArray[np.float32]]:
-    found = cv2.SIFT_create(MAX_FEATURES).detectAndCompute(cv2.convertScaleAbs(small), None)
-    keypoints, descriptors = found
+def _features(small: Luminance) -> Features:
+    keypoints, descriptors = cv2.SIFT.create(MAX_FEATURES).detectAndCompute(
+        cv2.convertScaleAbs(small), None
+    )
     points = np.array([keypoint.pt for keypoint in keypoints], np.float32).reshape(-1, 2)
-    return points, np.zeros((0, 128), np.float32) if descriptors is None else descriptors
+    described = np.zeros((0, 128)) if descriptors is None else descriptors
+    return points, np.asarray(described, np.float32)
 
 
-def _match(
-    reference: tuple[Any, NDArray[np.float32]], page: tuple[Any, NDArray[np.float32]]
-) -> NDArray[np.float64] | None:
+def _match(reference: Features, page: Features) -> NDArray[np.float64] | None:
     """Return the homography from the reference to the page, None where too few features match."""
     if min(len(reference[0]), len(page[0])) < MIN_MATCHES:
         return None

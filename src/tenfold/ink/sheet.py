@@ -46,7 +46,7 @@ class Sheet:
     @property
     def to_sheet_matrix(self) -> Matrix:
         """The homography from pixels of the image to pixels of the straightened sheet."""
-        return np.linalg.inv(self.to_image_matrix)
+        return np.asarray(np.linalg.inv(self.to_image_matrix), np.float64)
 
     @property
     def to_image_matrix(self) -> Matrix:
@@ -70,7 +70,7 @@ class Sheet:
         if outside.any():
             # Replicated pixels would draw a digit that the image cuts off on as a line.
             small = cv2.resize(straight, None, fx=1 / 8, fy=1 / 8, interpolation=cv2.INTER_AREA)
-            paper = cv2.GaussianBlur(_without_ink(small), (0, 0), 4)
+            paper = cv2.GaussianBlur(_without_ink(np.asarray(small, np.float32)), (0, 0), 4)
             straight[outside] = cv2.resize(paper, self.size)[outside]
         return straight
 

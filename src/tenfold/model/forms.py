@@ -157,10 +157,11 @@ def read_form(
         corners = (CORNERS * (width, height) + (x, y)) * sheet.size
         (left, top), (right, bottom) = np.rint(corners[[0, 2]]).astype(int).tolist()
         part = np.s_[top : max(bottom, top + 1), left : max(right, left + 1)]
-        region = straight[part]
+        region: NDArray[np.uint8] = straight[part]
         if printed is not None and printed[part].any():
             # What is written across a printed line goes on beneath it.
-            region = cv2.inpaint(region, printed[part].astype(np.uint8), 4, cv2.INPAINT_TELEA)
+            lines = printed[part].astype(np.uint8)
+            region = np.asarray(cv2.inpaint(region, lines, 4, cv2.INPAINT_TELEA), np.uint8)
         region = np.ascontiguousarray(region, np.uint8)
         placed = sheet.to_image(corners) * decoded.scale + decoded.corner
         fields[field.name] = _field_reading(

@@ -176,11 +176,8 @@ class FormTable:
         """Cut off a row that was half written, and return the names of the pages that are done."""
         self._file.seek(0)
         content = self._file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        try:
-            rows = list(csv.reader(io.StringIO(whole.decode()), strict=True))
-        except (UnicodeDecodeError, csv.Error):
-            rows = [[]]
+        end = content.rfind(b"\n") + 1
+        rows = _parse(content[:end])
         if not rows and not to_line(header).encode().startswith(content):
             rows = [[]]  # no line of ours, whole or half
         if rows and rows[0] != header:
@@ -192,13 +189,25 @@ class FormTable:
                 raise self._foreign(
                     f"row {number} was read with another template, model or --min-confidence"
                 )
-        self._file.truncate(len(whole))
+        self._file.truncate(end)
         if not rows:
             self._write(header)
+        for row in _parse(content[end:]) if rows else ():
+            if len(row) == len(header) and row[-1] == self._settings:  # only its end is missing
+                self._write(row)
+                rows.append(row)
         return {row[0] for row in rows[1:]}
 
     def _foreign(self, what: str) -> TenfoldError:
         return TenfoldError(f"{self.path}: {what}; name another file, or use --overwrite")
+
+
+def _parse(content: bytes) -> list[list[str]]:
+    """Parse CSV; one row without a column where it is none."""
+    try:
+        return list(csv.reader(io.StringIO(content.decode()), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        return [[]]
 
 
 def _lock(file: BinaryIO, path: Path) -> None:
