@@ -147,7 +147,7 @@ def model_digest(model: Model) -> str:
 
 def ink_digest() -> str:
     """Return the digest of what finds and normalises digits: code without comments, network."""
-    finders = [Path(module.__file__) for module in FINDERS]
+    finders = [Path(str(module.__file__)) for module in FINDERS]
     code = code_digest([*Path(ink.__path__[0]).glob("*.py"), *finders])
     network = hashlib.sha256(SHIPPED_PAGE_NETWORK.read_bytes()).hexdigest()
     return hashlib.sha256(f"{code} {network}".encode()).hexdigest()[:12]

@@ -76,7 +76,7 @@ def _text(random: np.random.Generator) -> str:
         case 1:
             return f"{random.choice(('-', '+'))}{random.integers(1, 1000)}"
         case 2:
-            mark = random.choice((".", "/", "-"))
+            mark = str(random.choice((".", "/", "-")))
             return mark.join((digits(2), digits(2), digits(2)))
         case 3:
             return f"{digits(2)}:{digits(2)}"
@@ -90,7 +90,7 @@ def _mark(mark: str, scale: float, pen: float, random: np.random.Generator) -> I
     side = round(28 * scale)
     canvas = np.zeros((side, side), np.uint8)
     wide = random.uniform(5, 9)
-    lines = {
+    lines: list[tuple[float, float, float, float]] = {
         ".": [(14, 23, 14.3, 23.3)],
         ",": [(14.5, 22.5, 13, 26)],
         "-": [(14 - wide / 2, 14.5, 14 + wide / 2, 14)],

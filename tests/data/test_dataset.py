@@ -161,4 +161,4 @@ def test_a_subset_keeps_the_negatives_and_the_fingerprint_has_them(small_set: Da
     assert taught.subset(np.arange(2)).negatives is taught.negatives
     assert taught.fingerprint != small_set.fingerprint
     with pytest.raises(TenfoldError, match=r"negatives must be uint8 .*Received: float64"):
-        replace(small_set, negatives=small_set.images / 255)
+        replace(small_set, negatives=small_set.images / 255)  # type: ignore[arg-type]  # wrong on purpose

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.reading import renderings, training_set, unipen
-from benchmarks.reading.handwriting import ROOT
-from benchmarks.reading.renderings import Ink
+from benchmarks.reading.handwriting import ROOT, SEMEION_TEST, Ink
 
 from tenfold.data.bundled import bundled
 
@@ -19,7 +18,7 @@ def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # They take all ten digits, and the small UNIPEN has only sevens.
     for name in ("PAIRS", "PARTS"):
         monkeypatch.setattr(training_set, name, 0)
-    rows = np.r_[:5, training_set.SEMEION_TEST : training_set.SEMEION_TEST + 3]
+    rows = np.r_[:5, SEMEION_TEST : SEMEION_TEST + 3]
     for name, keys, kept in (
         ("optdigits", ("x_tra", "y_tra"), np.arange(5)),
         ("semeion", "xy", rows),
