@@ -90,7 +90,7 @@ def _mark(mark: str, scale: float, pen: float, random: np.random.Generator) -> I
     side = round(28 * scale)
     canvas = np.zeros((side, side), np.uint8)
     wide = random.uniform(5, 9)
-    lines: list[tuple[float, float, float, float]] = {
+    shapes: dict[str, list[tuple[float, float, float, float]]] = {
         ".": [(14, 23, 14.3, 23.3)],
         ",": [(14.5, 22.5, 13, 26)],
         "-": [(14 - wide / 2, 14.5, 14 + wide / 2, 14)],
@@ -98,8 +98,8 @@ def _mark(mark: str, scale: float, pen: float, random: np.random.Generator) -> I
         "=": [(14 - wide / 2, 12, 14 + wide / 2, 12), (14 - wide / 2, 16.5, 14 + wide / 2, 16.5)],
         ":": [(14, 11, 14.2, 11.2), (14, 20, 14.2, 20.2)],
         "/": [(18, 4, 10.5, 25)],
-    }[mark]
-    for line in lines:
+    }
+    for line in shapes[mark]:
         moved = np.array(line) + random.normal(0, 0.4, 4) * (mark not in ".:,")
         x0, y0, x1, y1 = np.rint(moved * scale * 16).astype(int).tolist()
         cv2.line(canvas, (x0, y0), (x1, y1), 255, max(1, round(pen)), cv2.LINE_AA, 4)

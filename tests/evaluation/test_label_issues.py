@@ -88,7 +88,10 @@ def test_classes_that_are_often_confused_are_not_judged(
     labels, _ = with_flipped_labels(train_set, 60)
     probabilities = by_a_good_model.copy()
     confused = np.flatnonzero(train_set.require_labels() == 4)[::2]
-    probabilities[np.ix_(confused, [4, 9])] = probabilities[np.ix_(confused, [9, 4])]
+    probabilities[confused, 4], probabilities[confused, 9] = (
+        probabilities[confused, 9].copy(),
+        probabilities[confused, 4].copy(),
+    )
     found = find_label_issues(labels, probabilities)
     assert found.unjudged == (4, 9)
     assert not {4, 9} & {issue.label for issue in found.issues}
