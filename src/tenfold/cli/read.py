@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     region = _region(arguments.region)
     sources = find_images(arguments.images)
-    previews = _previews(arguments.preview, len(sources), arguments.overwrite)
+    names = [source.name for source in sources]
+    previews = _previews(arguments.preview, names, arguments.overwrite)
     reader = options.open_reader(arguments)
     failed = False
     # One by one: each line is printed as soon as its image has been read.
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(json.dumps(_as_dict(outcome)), flush=True)
         if outcome.reading is None:
             failed = True
-            print(f"tenfold: {outcome.error}", file=sys.stderr)
+            options.print_error(str(outcome.error))
             continue
         if not arguments.json:
             _print_rows(outcome.name, outcome.reading, len(sources) > 1)
@@ -82,15 +83,16 @@ def _region(wanted: str | None) -> "Region | None":
     return parse_region(wanted, "--region")
 
 
-def _previews(wanted: str | None, count: int, overwrite: bool) -> list[Path]:
+def _previews(wanted: str | None, names: list[str], overwrite: bool) -> list[Path]:
     """Name a preview for each image, and make sure that it can be written."""
     if wanted is None:
         return []
     from tenfold.model.reading_preview import check_preview_path
 
     out = Path(wanted)
-    numbered = [out.with_stem(f"{out.stem}-{number}") for number in range(1, count + 1)]
-    return [check_preview_path(path, overwrite) for path in ([out] if count == 1 else numbered)]
+    numbered = [out.with_stem(f"{out.stem}-{number}") for number in range(1, len(names) + 1)]
+    paths = [out] if len(names) == 1 else numbered
+    return [check_preview_path(path, overwrite, names) for path in paths]
 
 
 def _as_dict(outcome: "Outcome") -> dict[str, object]:
@@ -101,7 +103,7 @@ def _as_dict(outcome: "Outcome") -> dict[str, object]:
 
 def _print_rows(name: str, reading: "Reading", named: bool) -> None:
     if not reading:
-        print(f"tenfold: {name}: no digits found", file=sys.stderr)
+        options.print_error(f"{name}: no digits found")
         return
     for row in reading.rows:
         print(f"{name}: {row}" if named else row, flush=True)

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.escape import check_names
 from tenfold.errors import TenfoldError
 
 SIDE = 28
@@ -32,7 +33,8 @@ class Dataset:
         test_source: the source of the test set that came with it, if one did.
 
     Raises:
-        TenfoldError: where shapes, dtypes or labels do not fit together.
+        TenfoldError: where shapes, dtypes or labels do not fit together, or a class name is too
+            long or cannot be shown.
     """
 
     images: Images
@@ -44,6 +46,7 @@ class Dataset:
     test_source: str | None = None
 
     def __post_init__(self) -> None:
+        check_names(self.classes, self.source)
         shape, dtype = self.images.shape, self.images.dtype
         if dtype != np.uint8 or shape[1:] != (SIDE, SIDE):
             raise TenfoldError(

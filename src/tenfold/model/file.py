@@ -15,7 +15,7 @@ from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
 from tenfold.model.metadata import FORMAT, read_metadata, shorten_hashes
 from tenfold.model.onnx_check import check_onnx
-from tenfold.run.environment import default_threads
+from tenfold.run.environment import thread_count
 from tenfold.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Model:
     def __init__(self, source: str | Path | bytes, threads: int | None = None) -> None:
         self.name = "model" if isinstance(source, bytes) else str(source)
         self.content = source if isinstance(source, bytes) else read_file(source, "the model file")
-        self._threads = threads
+        self._threads = thread_count(threads)
         check_onnx(self.content, self.name)
         self._check_format()
         described = read_metadata(self._metadata, self.name)
@@ -165,7 +165,7 @@ class Model:
 
         options = onnxruntime.SessionOptions()
         # its default is the cores of the machine, not those that this process may use
-        options.intra_op_num_threads = self._threads or default_threads()
+        options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
         try:
             return onnxruntime.InferenceSession(

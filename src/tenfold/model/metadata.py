@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.escape import check_names
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe
 
@@ -121,7 +122,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             ),
             training_hashes=_hashes(given["tenfold.training_hashes"]),
         )
-    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:
         raise TenfoldError(
             f"{name}: the metadata of the model is damaged ({error}); copy the file again, or "
             "train again"
@@ -137,6 +138,7 @@ def _classes(text: str) -> tuple[str, ...]:
     classes = msgspec.json.decode(text, type=tuple[str, ...])
     if len(set(classes)) != len(classes) or not classes:
         raise ValueError("the names of the classes are none, or are not distinct")
+    check_names(classes, "the metadata")
     return classes
 
 

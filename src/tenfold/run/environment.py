@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import TenfoldError
+from tenfold.run.layers import MAX_THREADS
 from tenfold.run.records import Environment, Machine, RunRequest
 
 PACKAGES = ("tenfold", "torch", "numpy", "onnx", "onnxruntime", "polars")
@@ -111,6 +113,17 @@ def default_threads() -> int:
     """
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return min(cores(), int(limit)) if limit.isdecimal() and int(limit) else cores()
+
+
+def thread_count(threads: int | None) -> int:
+    """Return the threads to compute with: as many as asked for, or every core (None or 0).
+
+    Raises:
+        TenfoldError: where there are more than `MAX_THREADS`, or less than none.
+    """
+    if threads is not None and not 0 <= threads <= MAX_THREADS:
+        raise TenfoldError(f"threads: must be 1-{MAX_THREADS:,}. Received: {threads:,}")
+    return threads or default_threads()
 
 
 def cpu_name() -> str:
