@@ -103,7 +103,7 @@ def test_every_format_gives_the_same_set_back(
 
 @pytest.mark.parametrize("format", ["npz", "idx"])
 def test_classes_without_images_are_kept(tmp_path: Path, small_set: Dataset, format: str) -> None:
-    dataset = Dataset(small_set.images, small_set.labels, (*"jihgfedcba", "x\ny"))
+    dataset = Dataset(small_set.images, small_set.labels, (*"jihgfedcba", "x y"))
     assert (
         load(export_dataset(dataset, tmp_path, format=format)[0]).fingerprint == dataset.fingerprint
     )

@@ -56,3 +56,15 @@ def test_card_without_scores_has_none(
     run.write_metrics(msgspec.structs.replace(run.metrics(), test=None, validation=None))
     text = card_of(run, train_set, test_set)
     assert text.split("## Scores\n\n")[1].startswith("None")
+
+
+def test_names_in_a_card_are_no_markup(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    names = ("<img src=x onerror=alert(1)>", "`", "[a](b)", *"3456789")
+    source = "`<script>`.csv"
+    run.write_environment(msgspec.structs.replace(run.environment(), classes=names, source=source))
+    text = card_of(run, train_set, test_set)
+    assert "<img" not in text
+    assert r"\[a\]\(b\)" in text
+    assert "`` `<script>`.csv ``" in text

@@ -3,10 +3,11 @@ import polars as pl
 import pytest
 
 from tenfold.data.dataset import Dataset
-from tenfold.report.image_grids import first_filters
+from tenfold.evaluation.top_errors import TopError
+from tenfold.report.image_grids import error_grid, first_filters
 from tenfold.report.plots import class_counts, confusion_matrix, learning_curves, row_percentages
 from tenfold.report.raster import coloured, sprite_sheet, tiled
-from tenfold.report.theme import to_svg
+from tenfold.report.theme import to_png, to_svg
 
 TEN = tuple("0123456789")
 
@@ -17,6 +18,23 @@ def history(validation: bool) -> pl.DataFrame:
         {"epoch": [1, 2], "learning_rate": [0.01, 0.0], "loss": [1.0, 0.3], "accuracy": [0.7, 0.9]}
         | (scores if validation else {key: [None, None] for key in scores})
     )
+
+
+MARKUP = ("$$", "$x^$", "\\frac", "<b>&", "%s")
+
+
+def test_class_names_that_are_markup_are_drawn_as_they_are(train_set: Dataset) -> None:
+    errors = [TopError(0, 0, 1, 0.1, 0.9, 0.8), TopError(1, 2, 3, 0.1, 0.9, 0.8)]
+    figures = [
+        class_counts({"$$": np.arange(5)}, MARKUP),
+        confusion_matrix(np.eye(5, dtype=np.int64), MARKUP),
+        error_grid(train_set.images[:2], errors, MARKUP),
+    ]
+    for figure in figures:
+        assert to_png(figure).startswith(b"\x89PNG")
+        drawn = to_svg(figure, "names", "markup")
+        assert "$$" in drawn
+        assert "<b>" not in drawn
 
 
 def test_learning_curves_show_validation_where_there_is_one() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import from_arrays
 from tenfold.errors import TenfoldError
 from tenfold.run.environment import describe
@@ -34,7 +35,56 @@ def test_a_run_is_never_overwritten_unasked(tmp_path: Path) -> None:
 def test_overwriting_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
     make(tmp_path / "run").write_history([EpochRecord(1, 1.0, 1.0, 0.1, 0.5, 0.9)])
     run = RunFolder.create(tmp_path / "run", overwrite=True)
-    assert list(run.path.iterdir()) == []
+    assert [path.name for path in run.path.iterdir()] == [".written"]
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("plots/thesis.png", "is something else"),
+        ("README.md", "was changed since"),
+        ("folds/1/notes.txt", "is something else"),
+        ("thesis.txt", "is something else"),
+        (".hidden", "is something else"),
+    ],
+)
+def test_what_a_person_put_or_changed_in_a_run_is_not_removed(
+    tmp_path: Path, place: str, what: str
+) -> None:
+    run = make(tmp_path / "run")
+    for own in ("README.md", "plots/curves.png", "folds/1/model.onnx"):
+        (run.path / own).parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(run.path / own) as file:
+            file.write(b"of the run")
+    before = sorted(run.path.rglob("*"))
+    (run.path / place).write_text("years of work")
+    with pytest.raises(TenfoldError, match=rf"holds more than Tenfold wrote \('{place}' {what}"):
+        RunFolder.create(run.path, overwrite=True)
+    assert (run.path / place).read_text() == "years of work"
+    assert set(before) <= set(run.path.rglob("*"))
+    (run.path / place).unlink()
+    RunFolder.create(run.path, overwrite=True)
+    assert [path.name for path in run.path.iterdir()] == [".written"]
+
+
+def test_a_link_or_an_empty_folder_in_a_run_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    for name in ("link", "mine"):
+        run = make(tmp_path / name)
+        strange = run.path / "plots" / name
+        strange.parent.mkdir()
+        strange.mkdir() if name == "mine" else strange.symlink_to(tmp_path / "precious")
+        with pytest.raises(TenfoldError, match=f"'plots/{name}'"):
+            RunFolder.create(run.path, overwrite=True)
+        assert run.recipe_file.exists()
+
+
+def test_a_foreign_folder_with_files_of_a_runs_names_is_not_replaced(tmp_path: Path) -> None:
+    for name in ("environment.json", "recipe.toml", "model.onnx"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(TenfoldError, match="is not a run"):
+        RunFolder.create(tmp_path, overwrite=True)
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_a_folder_that_is_no_run_is_never_replaced(tmp_path: Path) -> None:
@@ -47,7 +97,7 @@ def test_a_folder_that_is_no_run_is_never_replaced(tmp_path: Path) -> None:
 def test_a_run_with_something_else_in_it_is_not_replaced(tmp_path: Path) -> None:
     make(tmp_path / "run")
     (tmp_path / "run" / "train.csv").write_text("the only copy")
-    with pytest.raises(TenfoldError, match=r"holds more than a run \('train.csv'\)"):
+    with pytest.raises(TenfoldError, match=r"holds more than Tenfold wrote \('train.csv' "):
         RunFolder.create(tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "train.csv").read_text() == "the only copy"
     (tmp_path / "mine").mkdir()
@@ -94,7 +144,7 @@ def test_a_run_that_got_no_further_than_its_environment_can_be_replaced(tmp_path
     RunFolder.create(tmp_path / "run").write_environment(environment())
     (tmp_path / "run" / ".recipe.toml.0123abcd.tmp").write_bytes(b"na")
     run = RunFolder.create(tmp_path / "run", overwrite=True)
-    assert list(run.path.iterdir()) == []
+    assert [path.name for path in run.path.iterdir()] == [".written"]
 
 
 def test_the_networks_of_a_run_have_folders_by_fold_or_member(tmp_path: Path) -> None:

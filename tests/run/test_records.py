@@ -1,6 +1,7 @@
 """`environment.json` and `metrics.json`: written, read back, and named where they are wrong."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,11 @@ def test_nan_is_neither_written_nor_read(run: RunFolder) -> None:
             "$.request",
         ),
         ("environment.json", lambda values: values["classes"].append(10), "$.classes[10]"),
+        ("environment.json", lambda values: values.update(classes=["a" * 101]), "$.classes[0]"),
+        ("environment.json", lambda values: values.update(fingerprint="../.."), "$.fingerprint"),
+        ("environment.json", lambda values: values.update(leaked=-1), "$.leaked"),
+        ("environment.json", lambda values: values["request"].update(track="x"), "$.request.track"),
+        ("metrics.json", lambda values: values["test"].update(accuracy=5.0), "$.test.accuracy"),
         ("metrics.json", lambda values: values["training"].update(epochs=1.5), "$.training.epochs"),
         ("metrics.json", lambda values: values["test"].update(interval=[0.9]), "$.test.interval"),
         ("metrics.json", lambda values: values.pop("model"), "`model`"),
@@ -113,13 +119,35 @@ def test_a_wrong_value_is_named_by_file_and_key_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["", '{"images": 2', "[1, 2]", "null"])
+@pytest.mark.parametrize("content", ["", '{"images": 2', "[1, 2]", "null", "[" * 100_000])
 def test_what_is_not_a_json_object_is_named_in_one_line(content: str, run: RunFolder) -> None:
     (run.path / "metrics.json").write_text(content)
     with pytest.raises(TenfoldError) as caught:
         run.metrics()
     assert str(run.path / "metrics.json") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_version_that_is_no_text_is_no_version(run: RunFolder) -> None:
+    edit(run, "environment.json", lambda values: values.update(versions={"tenfold": ["9"]}))
+    with pytest.raises(TenfoldError, match=r"environment\.json: .*\$\.versions"):
+        run.environment()
+
+
+def test_names_that_are_no_unicode_are_refused_where_they_are_written(run: RunFolder) -> None:
+    before = run.environment_file.read_bytes()
+    with pytest.raises(TenfoldError, match="not valid Unicode"):
+        run.write_environment(replace(run.environment(), source="train\udcff.csv"))
+    assert run.environment_file.read_bytes() == before
+
+
+def test_a_pipe_in_the_place_of_a_record_is_not_waited_for(run: RunFolder) -> None:
+    for name in ("metrics.json", "history.csv", "predictions.parquet"):
+        (run.path / name).unlink()
+        os.mkfifo(run.path / name)
+    for read in (run.metrics, run.history, run.predictions):
+        with pytest.raises(TenfoldError, match="is not there"):
+            read()
 
 
 @pytest.mark.parametrize("form", [2, "2", None])

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from tenfold.errors import TenfoldError
+from tenfold.evaluation.predictions import prediction_table
 from tenfold.run import tables
 from tenfold.run.folder import RunFolder
 from tenfold.run.records import EpochRecord
@@ -78,3 +80,31 @@ def test_class_names_that_are_digits_stay_texts(tmp_path: Path) -> None:
     file.write_bytes(b"")
     with pytest.raises(TenfoldError, match=r"label_issues\.csv: is cut or damaged"):
         tables.read_label_issues(file)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "named"),
+    [
+        ("id", pl.lit("zero"), "column 'id' holds String"),
+        ("id", pl.lit(-1, pl.Int64), "column 'id' goes from -1"),
+        ("split", pl.lit(1, pl.Int64), "column 'split' holds Int64"),
+        ("label", pl.lit(10, pl.Int64), "column 'label' goes from 10"),
+        ("prediction", pl.lit(-1, pl.Int64), "column 'prediction' goes from -1"),
+        ("prediction", pl.lit(None, pl.Int64), "column 'prediction' has an empty cell"),
+        ("p3", pl.lit(5.0, pl.Float32), "column 'p3' goes from 5.0"),
+        ("p3", pl.lit(float("nan"), pl.Float32), "column 'p3' goes from"),
+        ("p3", pl.lit("a"), "column 'p3' holds String"),
+    ],
+)
+def test_predictions_of_another_type_or_range_are_named(
+    column: str, value: pl.Expr, named: str, tmp_path: Path
+) -> None:
+    probabilities = np.full((3, 10), 0.1, np.float32)
+    table = prediction_table("test", np.arange(3), np.array([0, 1, 2]), probabilities)
+    file = tmp_path / "predictions.parquet"
+    tables.write_parquet(file, table)
+    assert tables.read_predictions(file).equals(table)
+    tables.write_parquet(file, table.with_columns(value.alias(column)))
+    with pytest.raises(TenfoldError, match=named) as caught:
+        tables.read_predictions(file)
+    assert str(caught.value).startswith(f"{file}: is not a table of a run")

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import io
 import os
 import sys
 
@@ -20,6 +21,7 @@ from tenfold.cli import (
     serve,
     train,
 )
+from tenfold.cli.options import print_error
 from tenfold.cli.parser import Parser
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
@@ -58,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     # --debug may stand behind the command too
     arguments = _parser().parse_args([word for word in words if word != "--debug"])
     debug = "--debug" in words
+    _take_any_name()
     try:
         with missing_extra_named(arguments.command):
             status: int = arguments.run(arguments)
@@ -65,15 +68,43 @@ def main(argv: list[str] | None = None) -> int:
     except TenfoldError as error:
         if debug:
             raise
-        print(f"tenfold: {error}", file=sys.stderr)
-        return 1
+        return _fail(str(error))
     except KeyboardInterrupt as stop:
-        print(f"tenfold: {stop or 'stopped'}", file=sys.stderr)
+        _fail(str(stop) or "stopped")
         return 130
     except BrokenPipeError:  # `tenfold ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except OSError as error:  # a name that is too long, a disk that is full: wherever it comes up
+        if debug:
+            raise
+        # an error in writing to a stream names no file
+        where = error.filename if error.filename is not None else "the output"
+        if error.filename is None:
+            _drop_output()
+        return _fail(f"{where}: {error.strerror or error}")
+    except MemoryError:
+        if debug:
+            raise
+        return _fail("there is not enough memory for this; give fewer or smaller images")
     return status
+
+
+def _take_any_name() -> None:
+    """Print names of files that are no Unicode spelled out, where they would be an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _fail(message: str) -> int:
+    """Print an error; return the exit status."""
+    print_error(message)
+    return 1
+
+
+def _drop_output() -> None:
+    """Let what is still to be written to stdout go nowhere: Python would fail on it as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -34,6 +34,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         action="store_true",
         help="compare on images of the training set too (the comparison is marked)",
     )
+    options.add_ink(parser)
     options.add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
         allow_leak=arguments.allow_leak,
         threads=arguments.threads,
+        ink=arguments.ink,
     )
     print(json.dumps(result.to_dict(), indent=1) if arguments.json else result.to_text())
     if arguments.out:

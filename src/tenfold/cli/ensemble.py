@@ -2,6 +2,8 @@
 
 import argparse
 
+from tenfold.cli import options
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
@@ -12,11 +14,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("folders", nargs="+", metavar="RUN", help="finished run folders")
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+    options.add_moved_sources(parser, ("source",))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.ensemble import ensemble
 
-    print(ensemble(arguments.folders, arguments.out, overwrite=arguments.overwrite))
+    print(
+        ensemble(
+            arguments.folders, arguments.out, overwrite=arguments.overwrite, source=arguments.source
+        )
+    )
     return 0

@@ -2,6 +2,8 @@
 
 import argparse
 
+from tenfold.cli import options
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
@@ -17,6 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="quantise the convolutions to int8, calibrated on training images",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+    options.add_moved_sources(parser, ("source",))
     parser.set_defaults(run=run)
 
 
@@ -29,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.out,
             int8=arguments.int8,
             overwrite=arguments.overwrite,
+            source=arguments.source,
         )
     )
     return 0

@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING
+
+from tenfold.data.escape import terminal
 
 if TYPE_CHECKING:
     from tenfold.model.reader import Reader
@@ -25,12 +28,27 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def print_error(message: str) -> None:
+    """Print an error on one line of stderr, control characters spelled out."""
+    print(f"tenfold: {' '.join(map(terminal, message.splitlines()))}", file=sys.stderr)
+
+
 def print_run(run: "Run", as_json: bool) -> None:
     """Print the result of a run."""
     if as_json:
         print(json.dumps({"run": str(run.folder.path), **run.metrics}, indent=1))
     else:
         print(run)
+
+
+def add_moved_sources(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
+    """Add `--source` and `--test`, as `names` has them, for the images of a run that moved."""
+    for name in names:
+        parser.add_argument(
+            f"--{name}",
+            metavar="SOURCE",
+            help=f"the {'training' if name == 'source' else name} images, if they have moved",
+        )
 
 
 def add_ink(parser: argparse.ArgumentParser) -> None:

@@ -80,8 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise TenfoldError("--csv: writes the fields of forms; name their template with --fields")
     region = _region(arguments.region)
     sources = find_images(arguments.images)
+    image_names = [source.name for source in sources]
     names = preview_names(arguments.preview, len(sources))
-    previews = check_previews(names, arguments.overwrite)
+    previews = check_previews(names, arguments.overwrite, image_names)
     reader = options.open_reader(arguments)
     failed = False
     # One by one: each line is printed as soon as its image has been read.
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(json.dumps(_as_dict(outcome)), flush=True)
         if outcome.reading is None:
             failed = True
-            print(f"tenfold: {outcome.error}", file=sys.stderr)
+            options.print_error(str(outcome.error))
             continue
         if not arguments.json:
             _print_rows(outcome.name, outcome.reading, len(sources) > 1, arguments.marks)
@@ -122,11 +123,11 @@ def preview_names(wanted: str | None, count: int) -> list[Path]:
     return [out] if count == 1 else numbered
 
 
-def check_previews(paths: "Iterable[Path]", overwrite: bool) -> list[Path]:
-    """Make sure that previews can be written; return their paths with `~` expanded."""
+def check_previews(paths: "Iterable[Path]", overwrite: bool, images: list[str]) -> list[Path]:
+    """Make sure that previews can be written, over none of the images; return their paths."""
     from tenfold.model.reading_preview import check_preview_path
 
-    return [check_preview_path(path, overwrite) for path in paths]
+    return [check_preview_path(path, overwrite, images) for path in paths]
 
 
 def _as_dict(outcome: "Outcome") -> dict[str, object]:
@@ -146,4 +147,4 @@ def _print_rows(name: str, reading: "Reading", named: bool, marks: bool) -> None
     if not reading:
         left_out.insert(0, "no digits found")
     for note in left_out:
-        print(f"tenfold: {name}: {note}", file=sys.stderr)
+        options.print_error(f"{name}: {note}")

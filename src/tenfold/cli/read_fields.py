@@ -41,7 +41,8 @@ def run_fields(arguments: argparse.Namespace) -> int:
         todo = {
             name: path for name, path in previews.items() if table is None or not table.has(name)
         }
-        check_previews(todo.values(), arguments.overwrite)
+        images = [source.name for source in sources]
+        check_previews(todo.values(), arguments.overwrite, images)
         if table is None and not arguments.json:
             print(forms.to_line(forms.columns(template)), end="", flush=True)
         progress = _Progress(len(sources), 0 if table is None else len(table))

@@ -15,11 +15,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--errors", type=options.count, default=6, metavar="N", help="errors to show (default: 6)"
     )
+    options.add_moved_sources(parser, ("source", "test"))
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.runs.report import write_report
 
-    print(write_report(arguments.folder, arguments.errors))
+    report = write_report(
+        arguments.folder, arguments.errors, source=arguments.source, test=arguments.test
+    )
+    print(report)
     return 0

@@ -13,12 +13,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "and finish everything that `tenfold train` was asked for.",
     )
     parser.add_argument("folder", metavar="RUN", help="a run folder")
-    for name in ("source", "test"):
-        parser.add_argument(
-            f"--{name}",
-            metavar="SOURCE",
-            help=f"the {'training' if name == 'source' else name} images, if they have moved",
-        )
+    options.add_moved_sources(parser, ("source", "test"))
+    parser.add_argument(
+        "--submission",
+        metavar="FILE",
+        help="write the submission of a run that has one to FILE too, replacing it",
+    )
     options.add_device(parser)
     options.add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print metrics.json")
@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         test=arguments.test,
         threads=arguments.threads,
         device=arguments.device,
+        submission=arguments.submission,
     )
     options.print_run(result, arguments.json)
     return 0

@@ -1,9 +1,14 @@
 """Write a file so that a killed process leaves the last complete one, never half of one."""
 
 import errno
+import hashlib
 import os
+import re
 import secrets
-from collections.abc import Iterator
+import shutil
+import stat
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,18 +18,27 @@ from tenfold.errors import TenfoldError
 # What a write itself can fail with; any other OSError in the body is not about this file.
 _WRITE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
+TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{8}\.tmp", re.DOTALL)
+WRITTEN = ".written"  # in a run's folder: the sha256 and the place of each file that it wrote
+WRITTEN_DEPTH = 3  # folders: RUN/folds/1/model.onnx
+
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """Open a binary file that takes the name `path` only once it is complete and on the disk.
 
     The bytes go to a temporary name in the same folder, which is flushed, synced and renamed when
-    the block ends. A block that raises leaves nothing behind and an existing `path` untouched.
+    the block ends. A block that raises leaves nothing behind and an existing `path` untouched. A
+    file that is replaced hands on its permissions; of a link, the link is replaced. Below a folder
+    with a `WRITTEN` the file's hash is added there.
 
     Raises:
-        TenfoldError: where the folder is absent or the file cannot be written.
+        TenfoldError: where the folder is absent, `path` is a pipe, a device or a folder, or the
+            file cannot be written.
     """
     path = Path(path)
+    mode = _replaceable_mode(path)
+    remove_temporary_files(path.parent, path.name)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         file = temporary.open("xb")
@@ -32,9 +46,13 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         raise _write_error(path, error) from error
     try:
         with file:
+            _lock(file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
+            if mode is not None:
+                os.chmod(temporary, mode)
+        _record(path, temporary)
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
@@ -44,37 +62,153 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
-def check_destination(path: str | Path, overwrite: bool) -> None:
+def check_destination(
+    path: str | Path, overwrite: bool, inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
     """Check, before the work, that a file could be written to `path`.
 
+    Args:
+        path: the file to write.
+        overwrite: whether a file that is there already is to be replaced.
+        inputs: what the file is made from, none of which it may be.
+
     Raises:
-        TenfoldError: where its folder is absent, it is a folder itself, or it exists already and
-            is not to be overwritten.
+        TenfoldError: where its folder is absent, it is a folder, a pipe or a device itself, it
+            exists already and is not to be overwritten, or it is one of the inputs.
     """
     place = Path(path)
     if place.is_dir():
         raise TenfoldError(f"{path}: is a folder; name a file in it")
     if not place.parent.is_dir():
         raise TenfoldError(f"{path}: there is no folder {place.parent}; create it first")
-    if place.exists() and not overwrite:
+    _replaceable_mode(place)
+    for one in inputs:
+        if place.exists() and os.path.exists(one) and place.samefile(one):
+            raise TenfoldError(f"{path}: is what is read here; name another file to write")
+    if os.path.lexists(place) and not overwrite:
         raise TenfoldError(f"{path}: exists already; name another file, or use --overwrite")
 
 
-def remove_temporary_files(folder: Path, name: str = "*") -> None:
+def remove_temporary_files(folder: Path, name: str | None = None) -> None:
     """Remove the temporary files that killed writes left in a folder.
 
     Args:
         folder: where they are.
-        name: of the file that was being written, or a pattern.
+        name: of the file that was being written; None for any.
 
     Raises:
         TenfoldError: where one cannot be removed.
     """
-    for leftover in folder.glob(f".{name}.????????.tmp"):
+    if not folder.is_dir():
+        return
+    for leftover in folder.iterdir():
+        found = TEMPORARY.fullmatch(leftover.name)
+        if found is None or (name is not None and found[1] != name):
+            continue
         try:
-            leftover.unlink(missing_ok=True)
+            remove_leftover(leftover)
+        except FileNotFoundError:
+            continue
         except OSError as error:
             raise _write_error(leftover, error) from error
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove a temporary file or folder, unless a process that is still alive writes it.
+
+    Raises:
+        OSError: where it is gone, or cannot be removed.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        if not _lock(descriptor):
+            return
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path`, which is gone when the block ends; the block may rename it.
+
+    Folders that killed processes left there are removed.
+
+    Raises:
+        OSError: where it cannot be made.
+    """
+    remove_temporary_files(path.parent, path.name)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary.mkdir(mode=0o777)
+    descriptor = os.open(temporary, os.O_RDONLY) if os.name != "nt" else None
+    try:
+        if descriptor is not None:
+            _lock(descriptor)
+        yield temporary
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file for as long as this process has it open; False where another has it.
+
+    Where the system has no such locks, it counts as another's.
+    """
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def written_hashes(folder: Path) -> set[tuple[str, str]]:
+    """Return the sha256 and the place of all that was ever written below a folder with `WRITTEN`.
+
+    Places are relative to the folder, with `/`.
+    """
+    try:
+        lines = (folder / WRITTEN).read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return set()
+    return {(digest, place) for digest, _, place in (line.partition("  ") for line in lines)}
+
+
+def file_hash(path: Path) -> str:
+    """Return the sha256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record(path: Path, temporary: Path) -> None:
+    """Add a file that is about to take its name to the `WRITTEN` of the folder that it is in.
+
+    Before it has the name: a file that is there and not known would count as somebody else's.
+    """
+    for folder in list(path.parents)[:WRITTEN_DEPTH]:
+        record = folder / WRITTEN
+        if record.is_file():
+            place = path.relative_to(folder).as_posix()
+            with record.open("a", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(f"{file_hash(temporary)}  {place}\n")
+            return
+
+
+def _replaceable_mode(path: Path) -> int | None:
+    """Give the permissions of a file that is there, or None; what is no file raises."""
+    try:
+        status = path.stat()
+    except OSError:  # nothing there, or nothing that can be seen: writing will tell
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise TenfoldError(f"{path}: is {what}, which is not replaced by a file; name a file")
+    return stat.S_IMODE(status.st_mode)
 
 
 def _is_write_error(error: OSError, temporary: Path) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.escape import check_names
 from tenfold.errors import TenfoldError
 
 SIDE = 28
@@ -35,7 +36,8 @@ class Dataset:
             None; every subset keeps them all.
 
     Raises:
-        TenfoldError: where shapes, dtypes or labels do not fit together.
+        TenfoldError: where shapes, dtypes or labels do not fit together, or a class name is too
+            long or cannot be shown.
     """
 
     images: Images
@@ -48,6 +50,7 @@ class Dataset:
     negatives: Images | None = None
 
     def __post_init__(self) -> None:
+        check_names(self.classes, self.source)
         for name, images in (("images", self.images), ("negatives", self.negatives)):
             if images is not None and (
                 images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE)

@@ -1,5 +1,6 @@
 """Write a dataset to files of any format that has a writer, and Kaggle's own byte for byte."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def export_dataset(
                 "export it as npz"
             )
     paths = _targets(folder, writer.file_names(sets), overwrite)
+    _refuse_source(source, paths)
     writer.write(Path(folder), sets)
     return paths
 
@@ -110,6 +112,16 @@ def export_kaggle(folder: str | Path, overwrite: bool = False) -> list[Path]:
 def _kaggle_test() -> Dataset:
     """Return Kaggle's test set as Kaggle gives it: without labels."""
     return replace(bundled("kaggle:test"), labels=None)
+
+
+def _refuse_source(source: str | Path | Dataset, paths: list[Path]) -> None:
+    """Raise TenfoldError where a file to write is one that the images were read from."""
+    if isinstance(source, Dataset) or not os.path.exists(source):
+        return
+    read = [Path(source), *(Path(source).iterdir() if os.path.isdir(source) else ())]
+    for path in paths:
+        if path.exists() and any(path.samefile(one) for one in read if one.exists()):
+            raise TenfoldError(f"{path}: is what is read here; name another folder to write")
 
 
 def _targets(folder: str | Path, names: list[str], overwrite: bool) -> list[Path]:

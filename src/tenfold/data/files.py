@@ -9,6 +9,12 @@ from tenfold.errors import TenfoldError
 MAX_BYTES = 2**31  # a model or a checkpoint: the largest of ours has 7 MB
 
 
+def check_regular(path: Path, what: str) -> None:
+    """Raise TenfoldError where a path is there and is no regular file."""
+    if path.exists() and not path.is_file():
+        raise TenfoldError(f"{path}: cannot read {what}: it is a pipe or a device")
+
+
 def read_file(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> bytes:
     """Read a whole regular file; a pipe or a device, which may never end, is refused.
 

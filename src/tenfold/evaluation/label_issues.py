@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Labels
+from tenfold.data.escape import csv_cell
 from tenfold.evaluation.label_noise import LIKELY, estimate_label_noise
 from tenfold.evaluation.top_errors import TopError
 
@@ -120,8 +121,8 @@ def label_issues_table(
     columns = {
         "rank": list(range(1, len(label_issues) + 1)),
         "row": [int(rows[issue.index]) for issue in label_issues],
-        "given": [classes[issue.label] for issue in label_issues],
-        "likely": [classes[issue.prediction] for issue in label_issues],
+        "given": [csv_cell(classes[issue.label]) for issue in label_issues],
+        "likely": [csv_cell(classes[issue.prediction]) for issue in label_issues],
         "score": [round(issue.score, 6) for issue in label_issues],
         "given_probability": [round(issue.label_probability, 6) for issue in label_issues],
         "likely_probability": [round(issue.prediction_probability, 6) for issue in label_issues],

@@ -16,7 +16,7 @@ from tenfold.data.matching import matched
 from tenfold.errors import TenfoldError
 from tenfold.model.metadata import FORMAT, read_metadata, shorten_hashes
 from tenfold.model.onnx_check import check_onnx
-from tenfold.run.environment import default_threads
+from tenfold.run.environment import thread_count
 from tenfold.run.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Model:
     def __init__(self, source: str | Path | bytes, threads: int | None = None) -> None:
         self.name = "model" if isinstance(source, bytes) else str(source)
         self.content = source if isinstance(source, bytes) else read_file(source, "the model file")
-        self._threads = threads
+        self._threads = thread_count(threads)
         check_onnx(self.content, self.name)
         self._check_format()
         described = read_metadata(self._metadata, self.name)
@@ -185,7 +185,7 @@ class Model:
 
         options = onnxruntime.SessionOptions()
         # its default is the cores of the machine, not those that this process may use
-        options.intra_op_num_threads = self._threads or default_threads()
+        options.intra_op_num_threads = self._threads
         # Its threads spin while they wait. A digit by two threads, on a machine with other work:
         # 0.9 ms of the processor and 42 ms with this, 2.1 and 120 without; 0.6 and 27 by one.
         options.add_session_config_entry(

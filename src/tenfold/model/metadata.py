@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.escape import check_names
 from tenfold.data.matching import PixelStatistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
@@ -137,7 +138,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             pixels=PixelStatistics.from_json(pixels) if pixels is not None else None,
             scale=PixelScale.from_json(scale) if scale is not None else PixelScale(),
         )
-    except (KeyError, ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:
         raise TenfoldError(
             f"{name}: the metadata of the model is damaged ({error}); copy the file again, or "
             "train again"
@@ -153,6 +154,7 @@ def _classes(text: str) -> tuple[str, ...]:
     classes = msgspec.json.decode(text, type=tuple[str, ...])
     if len(set(classes)) != len(classes) or not classes:
         raise ValueError("the names of the classes are none, or are not distinct")
+    check_names(classes, "the metadata")
     return classes
 
 

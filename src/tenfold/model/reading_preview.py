@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,17 +25,19 @@ CAPTION = 26
 LINE = 3
 
 
-def check_preview_path(path: str | PathLike[str], overwrite: bool) -> Path:
+def check_preview_path(
+    path: str | PathLike[str], overwrite: bool, inputs: Iterable[str] = ()
+) -> Path:
     """Check that a preview could be written to `path`; return it with `~` expanded.
 
     Raises:
-        TenfoldError: where it does not end in .png, exists and is not to be overwritten, or its
-            folder is absent.
+        TenfoldError: where it does not end in .png, exists and is not to be overwritten, is one
+            of the images that are read (`inputs`), or its folder is absent.
     """
     out = Path(os.path.expanduser(path))
     if out.suffix.lower() != ".png":
         raise TenfoldError(f"{out}: a preview is written as PNG; name it so")
-    check_destination(out, overwrite)
+    check_destination(out, overwrite, inputs)
     return out
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tenfold.data.atomic import atomic_write
+from tenfold.data.escape import longest_run, markdown, markdown_code
 from tenfold.evaluation.scores import describe
 from tenfold.report.formatting import duration, plural, with_si_prefix
 from tenfold.report.report_data import ReportData
@@ -28,7 +29,7 @@ probabilities, label, accepted = session.run(
 )
 ```
 
-With Tenfold, `tenfold predict {run} images.csv` predicts a whole table."""
+With Tenfold, {run} predicts a whole table."""
 
 LIMITS = """\
 - It predicts one of its classes for every image, even for an image of none of them. `accepted`
@@ -51,12 +52,19 @@ def write_card(report_data: ReportData) -> Path:
     run, environment = report_data.run, report_data.environment
     metrics, recipe, classes = report_data.metrics, report_data.recipe, environment.classes
     name = run.path.resolve().name
+    fence = "`" * max(3, longest_run(recipe.to_toml()) + 1)
     sections = {
-        f"# {name}": _overview(environment, metrics, recipe),
+        f"# {markdown(name)}": _overview(environment, metrics, recipe),
         "## Scores": _scores(metrics),
-        "## Use": USE.format(classes=len(classes), names=", ".join(classes), run=run.path),
-        "## Limits": LIMITS.format(source=environment.source, threshold=_threshold(recipe)),
-        "## Recipe": f"```toml\n{recipe.to_toml().strip()}\n```",
+        "## Use": USE.format(
+            classes=len(classes),
+            names=", ".join(map(markdown, classes)),
+            run=markdown_code(f"tenfold predict {run.path} images.csv"),
+        ),
+        "## Limits": LIMITS.format(
+            source=markdown_code(environment.source), threshold=_threshold(recipe)
+        ),
+        "## Recipe": f"{fence}toml\n{recipe.to_toml().strip()}\n{fence}",
     }
     text = "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items())
     with atomic_write(run.card_file) as file:
@@ -77,12 +85,12 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
     return (
         f"{kind} that classifies 28 x 28 grey images into "
         f"{plural(len(environment.classes), 'class', 'classes')}, trained by Tenfold {version} "
-        f"with the recipe `{recipe.name}`{described}.\n\n"
+        f"with the recipe {markdown_code(recipe.name)}{markdown(described)}.\n\n"
         f"- Data: {training.images:,} of the {environment.images:,} images of "
-        f"`{environment.source}` (sha256 `{environment.fingerprint}`).\n"
+        f"{markdown_code(environment.source)} (sha256 {markdown_code(environment.fingerprint)}).\n"
         f"- Training: {duration(training.seconds)}, {plural(training.epochs, 'epoch')}, "
-        f"{training.images_per_second:,.0f} images/s on {machine.cpu}, "
-        f"{plural(machine.cores, 'core')}, device {environment.device}{stopped}.\n"
+        f"{training.images_per_second:,.0f} images/s on {markdown(machine.cpu)}, "
+        f"{plural(machine.cores, 'core')}, device {markdown(environment.device)}{stopped}.\n"
         f"- Size: {with_si_prefix(model.parameters)} parameters, "
         f"{with_si_prefix(model.multiply_adds)} multiply-adds per image, "
         f"{with_si_prefix(model.bytes)}B."

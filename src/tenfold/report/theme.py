@@ -29,6 +29,7 @@ STYLE = {
     "figure.dpi": DPI,
     "savefig.facecolor": PAPER,
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that layout is the same everywhere
+    "text.parse_math": False,  # a class may be called $$
     "font.size": 9.4,  # points: 13 pixels
     "figure.constrained_layout.h_pad": 0.08,
     "figure.constrained_layout.w_pad": 0.08,

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import TenfoldError
+from tenfold.run.layers import MAX_THREADS
 from tenfold.run.records import Environment, Machine, RunRequest
 
 OPENMP_WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
@@ -144,6 +146,17 @@ def _running_elsewhere() -> int:
         counts.append(int(running) - 1)
         time.sleep(LOAD_INTERVAL)
     return max(0, min(counts))
+
+
+def thread_count(threads: int | None) -> int:
+    """Return the threads to compute with: as many as asked for, or every core (None or 0).
+
+    Raises:
+        TenfoldError: where there are more than `MAX_THREADS`, or less than none.
+    """
+    if threads is not None and not 0 <= threads <= MAX_THREADS:
+        raise TenfoldError(f"threads: must be 1-{MAX_THREADS:,}. Received: {threads:,}")
+    return threads or default_threads()
 
 
 def cpu_name() -> str:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tenfold.data.atomic import atomic_write, remove_temporary_files
+from tenfold.data import ownership
+from tenfold.data.atomic import WRITTEN, atomic_write, remove_temporary_files
 from tenfold.errors import TenfoldError
 from tenfold.run import tables
 from tenfold.run.recipe import Recipe, load_recipe
@@ -51,6 +51,7 @@ class RunFolder:
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
     `folds/1/` and so on, and `label_issues.csv`; one of several members in `members/1/` and so on.
+    `.written` has the hash of each file that was ever written.
     """
 
     path: Path
@@ -60,17 +61,21 @@ class RunFolder:
         """Make an empty run folder.
 
         Raises:
-            TenfoldError: where something is there already, unless it is a run, and nothing but a
-                run, and `overwrite`; or where the folder cannot be made.
+            TenfoldError: where something is there already, unless it is a run, and nothing but
+                what the run wrote, and `overwrite`; or where the folder cannot be made.
         """
         run = cls(Path(path).resolve() if Path(path).is_symlink() else Path(path))
         try:
-            found = {entry.name for entry in run.path.iterdir()} if run.path.exists() else set()
-            if found:
-                run._check_replaceable(found, overwrite)
+            if run.path.exists() and any(run.path.iterdir()):
+                if not overwrite and (run.path / WRITTEN).exists():
+                    raise TenfoldError(
+                        f"{path}: holds a run already; name another folder with --out, or replace "
+                        "it with --overwrite"
+                    )
                 with run.lock():  # first: nothing of a run that is being trained may go
-                    run._empty(found)
+                    ownership.empty(run.path, FILES, "recipe.toml")
             run.path.mkdir(parents=True, exist_ok=True)
+            (run.path / WRITTEN).touch()
         except OSError as error:
             raise TenfoldError(f"{path}: cannot make the run folder: {error.strerror}") from None
         run._become_latest()
@@ -89,6 +94,7 @@ class RunFolder:
             run = cls(Path("runs") / f"{stem}-{number}")
             try:
                 run.path.mkdir(parents=True)  # whoever makes it has it, also of two at once
+                (run.path / WRITTEN).touch()
             except FileExistsError:
                 number += 1
             except OSError as error:
@@ -112,6 +118,7 @@ class RunFolder:
         if not is_run:
             what = "is not a run (it has no recipe.toml)" if exists else "does not exist"
             raise TenfoldError(f"{path}: {what}; name a folder that `tenfold train` made")
+        ownership.check_links(run.path)
         check_format(run.environment_file)
         return run
 
@@ -275,34 +282,6 @@ class RunFolder:
     def write_label_issues(self, table: "pl.DataFrame") -> None:
         """Write the labels that are likely wrong, the most likely first."""
         tables.write_csv(self.label_issues_file, table)
-
-    def _check_replaceable(self, found: set[str], overwrite: bool) -> None:
-        """Raise TenfoldError unless there is a run, and nothing else, that may be replaced."""
-        if "environment.json" not in found:
-            raise TenfoldError(f"{self.path}: exists and is not a run; name another folder")
-        if not overwrite:
-            raise TenfoldError(
-                f"{self.path}: holds a run already; name another folder with --out, "
-                "or replace it with --overwrite"
-            )
-        strange = sorted(name for name in found - FILES if not name.startswith("."))
-        if strange:
-            raise TenfoldError(
-                f"{self.path}: holds more than a run ({strange[0]!r}), so it is not replaced; move "
-                "that away, or name another folder"
-            )
-
-    def _empty(self, found: set[str]) -> None:
-        """Remove a run's own files, the recipe first: what is left half-way is not a run.
-
-        `environment.json` goes last, so that the rest can still be told for a run's.
-        """
-        self.remove_temporary_files()
-        order = ("recipe.toml", *sorted(FILES - {"recipe.toml", "environment.json"}))
-        for name in (*order, "environment.json"):
-            entry = self.path / name
-            if name in found:
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _become_latest(self) -> None:
         """Point `latest`, beside the run, at it."""

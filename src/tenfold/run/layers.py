@@ -7,7 +7,9 @@ from msgspec import Meta, Struct
 
 from tenfold.errors import TenfoldError
 
-Count = Annotated[int, Meta(ge=1)]
+MAX_THREADS = 1024  # 100,000 of them take 16 GB before anything is computed
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]

@@ -13,7 +13,16 @@ from msgspec import Meta, Struct
 
 from tenfold.errors import TenfoldError
 from tenfold.run.augmentation import Augmentation, Negatives
-from tenfold.run.layers import AnyLayer, Count, NotNegative, Positive, Share, check_network, doc
+from tenfold.run.layers import (
+    MAX_THREADS,
+    AnyLayer,
+    Count,
+    NotNegative,
+    Positive,
+    Share,
+    check_network,
+    doc,
+)
 from tenfold.run.recipes import recipe_names as recipe_names
 from tenfold.run.recipes import recipe_text
 
@@ -73,6 +82,7 @@ class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", 
     warmup: Annotated[Share, doc("fraction of all steps spent in the warm-up")] = 0.1
 
 
+MAX_NETWORKS = 1000  # each is trained, and each is in the model file
 AnyOptimiser = RMSprop | SGD | AdamW | Muon
 AnySchedule = Constant | Plateau | Linear
 
@@ -83,7 +93,9 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: Annotated[str, doc("name of the recipe; new run folders are named after it")]
     description: Annotated[str, doc("one line for the reader")] = ""
     epochs: Annotated[Count, doc("passes over the training set")]
-    steps: Annotated[int, Meta(ge=0), doc("optimiser steps; 0: as many as `epochs` need")] = 0
+    steps: Annotated[
+        int, Meta(ge=0, le=1_000_000_000), doc("optimiser steps; 0: as many as `epochs` need")
+    ] = 0
     batch_size: Annotated[Count, doc("images per optimiser step")]
     val_fraction: Annotated[Share, doc("fraction of the source held back for validation")] = 0.0
     split: Annotated[
@@ -94,13 +106,19 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = "stratified"
     folds: Annotated[
-        int, Meta(ge=0), doc("cross-validation: number of networks, each trained without one fold")
+        int,
+        Meta(ge=0, le=MAX_NETWORKS),
+        doc("cross-validation: number of networks, each trained without one fold"),
     ] = 0
     members: Annotated[
-        int, Meta(ge=1), doc("ensemble: number of networks trained on all images and averaged")
+        int,
+        Meta(ge=1, le=MAX_NETWORKS),
+        doc("ensemble: number of networks trained on all images and averaged"),
     ] = 1
     parallel_members: Annotated[
-        int, Meta(ge=0), doc("members trained in one step; 0: all on a GPU, one on a CPU")
+        int,
+        Meta(ge=0, le=MAX_NETWORKS),
+        doc("members trained in one step; 0: all on a GPU, one on a CPU"),
     ] = 0
     label_smoothing: Annotated[Share, doc("label smoothing of the cross-entropy")] = 0.0
     initialisation: Annotated[
@@ -122,7 +140,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], doc("precision of the forward and backward pass")
     ] = "auto"
-    threads: Annotated[int, Meta(ge=0), doc("CPU threads; 0: every core")] = 0
+    threads: Annotated[int, Meta(ge=0, le=MAX_THREADS), doc("CPU threads; 0: every core")] = 0
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], doc("device; auto: a GPU where there is one")
     ] = "auto"
@@ -188,7 +206,7 @@ def parse_recipe(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
     """Do as `load_recipe` does with the text of a recipe; `where` names it in errors."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise TenfoldError(f"{where}: is not valid TOML: {error}") from None
     for setting in settings:
         _set(table, setting)

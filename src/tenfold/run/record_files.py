@@ -7,8 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from tenfold.data.atomic import atomic_write
+from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
 from tenfold.run.records import FORMAT, Environment, Metrics
+
+MAX_RECORD = 2**26  # bytes: the confusion of 1,000 classes has 5 MB
 
 Record = TypeVar("Record", Environment, Metrics)
 
@@ -33,6 +36,13 @@ def write_record(file: Path, record: Environment | Metrics) -> None:
     """Write a record, whole or not at all. Raises ValueError where a number is NaN."""
     # not msgspec's own encoder: it writes NaN as null
     text = json.dumps(msgspec.to_builtins(record), indent=1, allow_nan=False)
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:  # lone surrogates: bytes of a name that are no UTF-8
+        raise TenfoldError(
+            f"{file}: cannot be written: a name in it is not valid Unicode; rename the "
+            "file or folder"
+        ) from None
     with atomic_write(file) as stream:
         stream.write(f"{text}\n".encode())
 
@@ -56,15 +66,15 @@ def made_by(environment_file: Path) -> str | None:
     if not environment_file.is_file():
         return None
     versions = _read_json(environment_file).get("versions")
-    return versions.get("tenfold") if isinstance(versions, dict) else None
+    found = versions.get("tenfold") if isinstance(versions, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        value = msgspec.json.decode(file.read_bytes())  # unlike json, it refuses NaN
-    except OSError as error:
-        raise TenfoldError(f"{file}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+        # unlike json, it refuses NaN
+        value = msgspec.json.decode(read_file(file, "the record", MAX_RECORD))
+    except (ValueError, RecursionError) as error:
         raise TenfoldError(f"{file}: is cut or damaged, not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise TenfoldError(f"{file}: must hold an object. Received: {type(value).__name__}")

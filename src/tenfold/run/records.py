@@ -1,9 +1,17 @@
 """What a run records: `environment.json`, `metrics.json` and the rows of `history.csv`."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from tenfold.data.escape import MAX_CLASSES, MAX_NAME
+
+Number = Annotated[int, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
+Names = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_CLASSES)]
 
 FORMAT = 1  # of the run folder; a run that says a higher one was made by a newer Tenfold
 
@@ -49,8 +57,8 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     in_memory: tuple[str, ...] = ()
     submission: str | None = None
     report: bool = True
-    errors: int = 6
-    track: str | None = None
+    errors: Annotated[int, Meta(ge=0, le=1_000_000)] = 6
+    track: Literal["tensorboard", "mlflow"] | None = None
     ink: bool = False
 
 
@@ -97,12 +105,12 @@ class Environment(Struct, frozen=True, kw_only=True):
     device: str
     versions: dict[str, str]
     source: str
-    fingerprint: str
-    images: int
-    classes: tuple[str, ...]
+    fingerprint: Sha256
+    images: Number
+    classes: Names
     test_source: str | None
-    test_fingerprint: str | None
-    leaked: int
+    test_fingerprint: Sha256 | None
+    leaked: Number
     request: RunRequest
     resumed: tuple[Resumption, ...] = ()
     finished: str | None = None
@@ -181,10 +189,10 @@ class ClassScores(Struct, frozen=True):
     """Images, precision, recall and F1 (0-1) of one class."""
 
     name: str
-    n: int
-    precision: float
-    recall: float
-    f1: float
+    n: Number
+    precision: Fraction
+    recall: Fraction
+    f1: Fraction
 
 
 class ConfusedPair(Struct, frozen=True):
@@ -228,11 +236,11 @@ class SplitScores(Struct, frozen=True):
         calibration: expected calibration error and bins.
     """
 
-    n: int
-    correct: int
-    errors: int
-    accuracy: float
-    interval: tuple[float, float]
+    n: Number
+    correct: Number
+    errors: Number
+    accuracy: Fraction
+    interval: tuple[Fraction, Fraction]
     loss: float
     brier: float
     classes: tuple[str, ...]

@@ -1,6 +1,7 @@
 """The tables of a run: `history.csv`, `predictions.parquet` and `label_issues.csv`."""
 
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,12 +9,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tenfold.data.atomic import atomic_write
+from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
 from tenfold.run.records import EpochRecord
 
 if TYPE_CHECKING:
     import polars as pl
 
+PROBABILITY = re.compile(r"p\d{1,4}")
+SLACK = 1e-3  # of a probability in float32
 PREDICTION_COLUMNS = {"id", "split", "label", "prediction", "p0"}  # every prediction table has them
 
 
@@ -45,15 +49,46 @@ def read_predictions(file: Path) -> "pl.DataFrame":
     """Read the predictions, a row an image.
 
     Raises:
-        TenfoldError: where the file is cut or damaged, or a column is missing.
+        TenfoldError: where the file is cut or damaged, a column is missing or of another type, or
+            a value is out of its range.
     """
     import polars as pl
 
+    content = read_file(file, "the predictions")
     try:
-        table = pl.read_parquet(file)
+        table = pl.read_parquet(content)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _damaged(file, error) from None
-    return _with_columns(file, table, PREDICTION_COLUMNS)
+    _with_columns(file, table, PREDICTION_COLUMNS)
+    _check_predictions(file, table)
+    return table
+
+
+def _check_predictions(file: Path, table: "pl.DataFrame") -> None:
+    """Raise TenfoldError where a column is not of the type and in the range of what is written."""
+    import polars as pl
+
+    names = [name for name in table.columns if PROBABILITY.fullmatch(name)]
+    last = len(names) - 1
+    ranges = {"id": 2**63 - 1, "label": last, "prediction": last} | dict.fromkeys(names, 1 + SLACK)
+    for name in ("split", *ranges):
+        kind = pl.Float32 if name in names else pl.String if name == "split" else pl.Int64
+        column = table[name]
+        if column.dtype != kind:
+            raise _out_of_form(file, f"column {name!r} holds {column.dtype}, not {kind}")
+        if name != "label" and column.null_count():
+            raise _out_of_form(file, f"column {name!r} has an empty cell")
+        values = column.drop_nulls().to_numpy()
+        # NaN is not within the range either
+        if name in ranges and not ((values >= 0) & (values <= ranges[name])).all():
+            least, most = values.min(), values.max()
+            raise _out_of_form(file, f"column {name!r} goes from {least} to {most}")
+
+
+def _out_of_form(file: Path, what: str) -> TenfoldError:
+    return TenfoldError(
+        f"{file}: is not a table of a run: {what}; copy the run again, or train anew"
+    )
 
 
 def write_parquet(file: Path, table: "pl.DataFrame") -> None:
@@ -80,7 +115,7 @@ def _read_csv(file: Path, types: "Mapping[str, type[pl.DataType]]") -> "pl.DataF
     import polars as pl
 
     try:
-        return pl.read_csv(file, schema_overrides=types)
+        return pl.read_csv(read_file(file, "the table"), schema_overrides=types)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _damaged(file, error) from None
 

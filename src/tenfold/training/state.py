@@ -4,15 +4,18 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from tenfold.data.atomic import atomic_write
+from tenfold.data.files import check_regular
 from tenfold.errors import TenfoldError
+from tenfold.run.layers import NotNegative
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import EpochRecord
 from tenfold.training.optimisers import Optimiser
@@ -38,9 +41,9 @@ class Progress(Struct, kw_only=True):
 
     recipe: Recipe
     fingerprint: str
-    step: int = 0
-    seconds: float = 0.0
-    capture_seconds: float = 0.0
+    step: Annotated[int, Meta(ge=0)] = 0
+    seconds: NotNegative = 0.0
+    capture_seconds: NotNegative = 0.0
     history: list[EpochRecord]
     plateau: PlateauState | None = None
 
@@ -79,7 +82,8 @@ class Checkpoint:
             for name, values in optimiser.state.items():
                 for weight, value in enumerate(values):
                     key = f"optimiser.{which}.{weight}.{name}"
-                    if key not in self.tensors:
+                    saved = self.tensors.get(key)
+                    if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
                         raise TenfoldError(f"{self.path}: does not fit its recipe: no {key}")
                     value.copy_(self.tensors[key])
 
@@ -141,6 +145,7 @@ def load(path: Path) -> Checkpoint:
     Raises:
         TenfoldError: where the file cannot be read, is damaged, or a newer Tenfold wrote it.
     """
+    check_regular(path, "the checkpoint")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -155,7 +160,7 @@ def load(path: Path) -> Checkpoint:
         raise _damaged(path, "its bytes are not those that were written")
     try:
         return Checkpoint(path, tensors, msgspec.json.decode(text, type=Progress))
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise TenfoldError(
             f"{path}: was written by another version of Tenfold ({error}); resume with that one, "
             "or remove it to train from the beginning"

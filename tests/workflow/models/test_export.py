@@ -46,6 +46,22 @@ def test_int8_needs_the_training_images(trained_run: RunFolder, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+def test_int8_takes_the_training_images_where_they_are_now(
+    trained_run: RunFolder, train_set: Dataset, test_set: Dataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "model.onnx"
+    with pytest.raises(TenfoldError, match=r"no longer the set.*--source"):
+        export(trained_run.path, out, int8=True, source=test_set)
+    assert export(trained_run.path, out, int8=True, source=train_set).compared == 1000
+
+
+def test_the_runs_own_model_is_not_written_over(trained_run: RunFolder) -> None:
+    before = trained_run.model_file.read_bytes()
+    with pytest.raises(TenfoldError, match="is what is read here"):
+        export(trained_run.path, trained_run.model_file, overwrite=True)
+    assert trained_run.model_file.read_bytes() == before
+
+
 def test_bench_times_every_batch_size_and_a_first_prediction(trained_run: RunFolder) -> None:
     measured = bench(trained_run.path, threads=1)
     assert [timing.batch_size for timing in measured.timings] == list(BATCH_SIZES)

@@ -94,12 +94,39 @@ def test_a_run_is_finished_from_another_folder(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     submission = interrupted[0].path.parent / "submission.csv"
-    assert main(["resume", str(run.path)]) == 0
-    assert run.submission_file.read_bytes() == submission.read_bytes()
+    expected = submission.read_bytes()
+    submission.unlink()
+    assert main(["resume", str(run.path), "--submission", "mine.csv"]) == 0
+    assert Path("mine.csv").read_bytes() == run.submission_file.read_bytes() == expected
+    assert not submission.exists()  # named by the run, and not by this command
     run.submission_file.unlink()
     assert differences(run, interrupted[1]) == []
     assert not run.report_file.exists()  # --no-report
-    submission.unlink()
+
+
+def test_a_run_from_elsewhere_writes_nothing_outside_its_folder(
+    run: RunFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    environment = run.environment()
+    request = msgspec.structs.replace(environment.request, submission=str(precious))
+    run.write_environment(msgspec.structs.replace(environment, request=request))
+    assert main(["resume", str(run.path)]) == 0
+    assert precious.read_text() == "mine"
+    assert "--submission" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("inner", ["plots", "folds", "members/1"])
+def test_a_folder_of_a_run_that_leads_elsewhere_is_refused(
+    inner: str, run: RunFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (run.path / inner).parent.mkdir(exist_ok=True)
+    (run.path / inner).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(TenfoldError, match=f"{inner}: is a link to another place"):
+        resume(run.path)
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_finished_run_is_left_as_it_is(
@@ -182,7 +209,7 @@ def test_images_from_memory_must_be_given_again(
     environment = run.environment()
     request = msgspec.structs.replace(environment.request, in_memory=("source",))
     run.write_environment(msgspec.structs.replace(environment, source="memory", request=request))
-    with pytest.raises(TenfoldError, match=r"in memory.*resume\(run, source="):
+    with pytest.raises(TenfoldError, match=r"in memory.*source="):
         resume(run.path)
     done = resume(run.path, source=train_set.subset(np.arange(300)), progress=False)
     done.folder.submission_file.unlink()

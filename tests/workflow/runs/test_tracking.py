@@ -77,7 +77,7 @@ def test_tensorboard_gets_curves_scores_recipe_and_where_the_run_is(
     assert str(run.folder.path).encode() in text.tensor_proto.string_val[0]
     assert b"`metrics.json`" in text.tensor_proto.string_val[0]
     RunFolder.create(run.folder.path, overwrite=True)  # a run's own file, so nothing foreign
-    assert list(run.folder.path.iterdir()) == []
+    assert [path.name for path in run.folder.path.iterdir()] == [".written"]
 
 
 def test_each_network_of_a_run_of_folds_has_curves_of_its_own(

@@ -18,6 +18,7 @@ from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.train import train
 
 FILES = {
+    ".written",
     "recipe.toml",
     "environment.json",
     "history.csv",

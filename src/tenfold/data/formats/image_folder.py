@@ -2,15 +2,15 @@
 
 import io
 import re
-import secrets
-import shutil
 import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from tenfold.data import ownership
 from tenfold.data.archives import MAX_IMAGE_BYTES, BoundedReader
+from tenfold.data.atomic import temporary_folder
 from tenfold.data.dataset import SIDE, Dataset, Images
 from tenfold.data.formats.format import Format, PartFiles, lost_classes, one_file_per_part
 from tenfold.data.pixels import COLOUR_NOTE, named_labels, other_classes
@@ -203,36 +203,30 @@ def _loss(dataset: Dataset) -> str:
 def _write_images(folder: Path, dataset: Dataset) -> None:
     """Write each image as `CLASS/NUMBER.png`, all or nothing; without labels as `NUMBER.png`.
 
-    An existing folder of such images is replaced.
+    A folder that was written so, and not changed since, is replaced.
 
     Raises:
-        TenfoldError: where it cannot be written, or the folder holds a file that is no PNG.
+        TenfoldError: where it cannot be written, or the folder holds anything else.
     """
     from PIL import Image
 
-    if folder.exists():
-        others = [p for p in folder.rglob("*") if p.suffix != ".png" and not p.is_dir()]
-        if others or not folder.is_dir():
-            found = f"holds {others[0].name}, which is" if others else "is"
-            raise TenfoldError(f"{folder}: {found} not an exported image; move it away first")
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     digits = len(str(len(dataset)))
     labels = None if dataset.labels is None else dataset.labels.tolist()
     try:
-        temporary.mkdir()
-        used = set() if labels is None else {dataset.classes[label] for label in labels}
-        for name in used:
-            (temporary / name).mkdir()
-        for index, image in enumerate(dataset.images):
-            place = temporary if labels is None else temporary / dataset.classes[labels[index]]
-            Image.fromarray(image).save(place / f"{index:0{digits}}.png")
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
+        with temporary_folder(folder) as temporary:
+            used = set() if labels is None else {dataset.classes[label] for label in labels}
+            for name in used:
+                (temporary / name).mkdir()
+            for index, image in enumerate(dataset.images):
+                place = temporary if labels is None else temporary / dataset.classes[labels[index]]
+                Image.fromarray(image).save(place / f"{index:0{digits}}.png")
+            ownership.record(temporary)
+            if folder.exists():
+                ownership.empty(folder)
+                folder.rmdir()
+            temporary.rename(folder)
     except OSError as error:
         raise TenfoldError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 FORMAT = Format(

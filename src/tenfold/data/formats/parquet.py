@@ -145,8 +145,10 @@ def _write_parquet(path: Path, dataset: Dataset) -> None:
         whole = all(map(is_whole, names))
         column = [int(names[label]) if whole else names[label] for label in labels]
         columns["label"] = pl.Series(column)
+    content = io.BytesIO()  # straight to a full disk, polars would fail in words of its own
+    pl.DataFrame(columns).write_parquet(content)
     with atomic_write(path) as out:
-        pl.DataFrame(columns).write_parquet(out)
+        out.write(content.getvalue())
 
 
 FORMAT = Format(

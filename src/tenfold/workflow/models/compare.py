@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import AnySource, Dataset, Images
 from tenfold.data.display import listed
-from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
 from tenfold.extras import missing_extra_named
@@ -20,6 +19,7 @@ from tenfold.model.file import open_model
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import differ_only_in_seed, parse_recipe
 from tenfold.run.records import Environment
+from tenfold.workflow.load import load
 from tenfold.workflow.models.evaluate import refuse_leak
 from tenfold.workflow.runs.plan import reload_source
 
@@ -40,6 +40,7 @@ def compare(
     overwrite: bool = False,
     allow_leak: bool = False,
     threads: int | None = None,
+    ink: bool = False,
 ) -> Comparison:
     """Test whether two models differ significantly, and list the images on which they differ.
 
@@ -52,18 +53,20 @@ def compare(
         overwrite: replace `out` where it is there already.
         allow_leak: compare even where one was trained on some of the images; it is marked.
         threads: CPU threads; by default every core.
+        ink: `source` is a folder of drawings or photos, one digit each (see `tenfold.load`).
 
     Raises:
         TenfoldError: where there are no images that both have predicted, the classes differ, one
             was trained on some of the images, or the page cannot be drawn.
     """
     if out is not None:
-        check_destination(out, overwrite)
+        inputs = [a, b, *([source] if isinstance(source, str | Path) else [])]
+        check_destination(out, overwrite, inputs)
     names = fspath(a), fspath(b)
     if source is None:
         comparison = _from_predictions(names, draw=out is not None)
     else:
-        comparison = _from_models(names, load(source), threads)
+        comparison = _from_models(names, load(source, ink), threads)
     if comparison.labels is not None and not allow_leak:
         for name, leaked in zip(names, comparison.leaked, strict=True):
             refuse_leak(leaked, f"{len(comparison):,} {comparison.compared_on}", name)

@@ -13,7 +13,7 @@ from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import change
-from tenfold.workflow.runs.plan import PARITY_IMAGES, reload_source
+from tenfold.workflow.runs.plan import PARITY_IMAGES, reload_named
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,11 @@ class Ensemble:
 
 @missing_extra_named("ensemble")
 def ensemble(
-    runs: Sequence[str | PathLike[str]], out: str | Path, *, overwrite: bool = False
+    runs: Sequence[str | PathLike[str]],
+    out: str | Path,
+    *,
+    overwrite: bool = False,
+    source: str | Path | Dataset | None = None,
 ) -> Ensemble:
     """Write one model file that predicts with the mean of all networks of the runs.
 
@@ -46,6 +50,7 @@ def ensemble(
         runs: finished runs or their folders, at least two; folds and members count one each.
         out: the file to write.
         overwrite: replace `out` where it is there already.
+        source: the training set of all runs, where it was in memory or has moved.
 
     Raises:
         TenfoldError: where a run is not finished, its images are gone, the classes differ, or
@@ -54,11 +59,11 @@ def ensemble(
     from tenfold.training.fit import load_networks
     from tenfold.training.onnx_export import export_onnx
 
-    check_destination(out, overwrite)
+    check_destination(out, overwrite, [Path(run) / "model.onnx" for run in runs])
     if len(runs) < 2:
         raise TenfoldError(f"an ensemble needs two runs or more. Received: {len(runs)}")
     folders = [RunFolder.open(Path(run)) for run in runs]
-    sets = [_train_set(folder) for folder in folders]
+    sets = [_train_set(folder, source) for folder in folders]
     for folder, dataset in zip(folders, sets, strict=True):
         if dataset.classes != sets[0].classes:
             raise TenfoldError(
@@ -77,11 +82,11 @@ def ensemble(
     return Ensemble(Path(out), len(networks), len(exported.content))
 
 
-def _train_set(folder: RunFolder) -> Dataset:
+def _train_set(folder: RunFolder, given: str | Path | Dataset | None) -> Dataset:
     """Load the training source of a run, which must be finished."""
     environment = folder.environment()
     if not environment.finished:
         raise TenfoldError(
             f"{folder.path}: is not finished; `tenfold resume {folder.path}` resumes it"
         )
-    return reload_source(environment)
+    return reload_named(environment, "source", given)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.atomic import atomic_write, check_destination
+from tenfold.data.dataset import Dataset
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model, open_model
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.runs.plan import reload_source
+from tenfold.workflow.runs.plan import reload_named
 
 CALIBRATION_IMAGES = 1000  # of the training set, taken evenly
 
@@ -44,7 +45,12 @@ class Exported:
 
 @missing_extra_named("export")
 def export(
-    run: str | PathLike[str], out: str | Path, *, int8: bool = False, overwrite: bool = False
+    run: str | PathLike[str],
+    out: str | Path,
+    *,
+    int8: bool = False,
+    overwrite: bool = False,
+    source: str | Path | Dataset | None = None,
 ) -> Exported:
     """Write a run's model to a file.
 
@@ -53,19 +59,20 @@ def export(
         out: the file to write.
         int8: quantise the convolutions to 8 bits, calibrated on training images.
         overwrite: replace `out` where it is there already.
+        source: the training set, to calibrate on, where it was in memory or has moved.
 
     Raises:
         TenfoldError: where the run has no model, its images are gone, or the file cannot be
             written.
     """
-    check_destination(out, overwrite)
     folder = RunFolder.open(Path(run))
+    check_destination(out, overwrite, [folder.model_file])
     model = open_model(folder.path)
     content, same, compared = model.content, 0, 0
     if int8:
         from tenfold.training.quantise import quantise
 
-        images = reload_source(folder.environment()).images
+        images = reload_named(folder.environment(), "source", source).images
         places = np.linspace(0, len(images) - 1, min(CALIBRATION_IMAGES, len(images))).astype(
             np.int64
         )

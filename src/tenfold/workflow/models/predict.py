@@ -10,6 +10,7 @@ import numpy as np
 
 from tenfold.data.atomic import atomic_write, check_destination
 from tenfold.data.dataset import AnySource
+from tenfold.data.escape import csv_cell
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Predictions, open_model
 from tenfold.workflow.load import load
@@ -43,7 +44,8 @@ def predict(
         TenfoldError: where the model or the source cannot be read, or `out` cannot be written.
     """
     if out is not None:
-        check_destination(out, overwrite)
+        inputs = [model, *([source] if isinstance(source, str | Path) else [])]
+        check_destination(out, overwrite, inputs)
     opened = open_model(model, threads)
     dataset = opened.matched(load(source, ink))
     predictions = replace(
@@ -75,9 +77,10 @@ def write_submission(
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     header = ["ImageId", "Label"]
+    names = [csv_cell(name) for name in classes]
     table.writerow([*header, *(f"p_{name}" for name in classes)] if probabilities else header)
     for number, label in enumerate(predictions.labels.tolist(), 1):
         row = predictions.probabilities[number - 1].tolist() if probabilities else []
-        table.writerow([number, classes[label], *(f"{p:.6g}" for p in row)])
+        table.writerow([number, names[label], *(f"{p:.6g}" for p in row)])
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

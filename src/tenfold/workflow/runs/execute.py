@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from tenfold.data.atomic import atomic_write, remove_temporary_files
+from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import Dataset, Images
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
@@ -49,6 +49,7 @@ class Execution:
         profiler: what finds out where the time goes.
         callbacks: told how training goes.
         progress: show progress on stderr.
+        submission: where to write the submission outside the run's folder, too; None for nowhere.
     """
 
     folder: RunFolder
@@ -57,6 +58,7 @@ class Execution:
     profiler: Profiler
     callbacks: "Sequence[Callback]" = ()
     progress: bool = True
+    submission: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,10 +190,9 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
         folder.write_metrics(metrics)
     profiler.stage("predictions and scores")
     if plan.request.submission is not None and test_predictions is not None:
-        outside = Path(plan.request.submission)
-        remove_temporary_files(outside.parent, outside.name)
-        for path in (folder.submission_file, outside):
-            write_submission(path, test_predictions, plan.train_set.classes)
+        for path in (folder.submission_file, execution.submission):
+            if path is not None:
+                write_submission(path, test_predictions, plan.train_set.classes)
     if plan.request.report:
         from tenfold.report.report_data import make_report_data
         from tenfold.workflow.runs.report import draw

@@ -137,6 +137,18 @@ def request_for(
     )
 
 
+def reload_named(
+    environment: Environment, which: str, given: str | Path | Dataset | None
+) -> Dataset:
+    """Do as `reload_source` does; an error says how to name the images of a run that moved."""
+    try:
+        return reload_source(environment, which, given)
+    except TenfoldError as error:
+        raise TenfoldError(
+            f"{error}; name the images with --{which}, or in Python with {which}=..."
+        ) from None
+
+
 def reload_source(
     environment: Environment, which: str = "source", given: AnySource | None = None
 ) -> Dataset:

@@ -3,21 +3,30 @@
 from os import PathLike
 from pathlib import Path
 
+from tenfold.data.dataset import Dataset
 from tenfold.extras import missing_extra_named
 from tenfold.report.report_data import ReportData, read_report_data
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.runs.plan import reload_source
+from tenfold.workflow.runs.plan import reload_named
 
 EXAMPLES, VERSIONS = 5, 8  # images, and augmented versions of each, in the preview of augmentation
 
 
 @missing_extra_named("report")
-def write_report(run: str | PathLike[str], errors: int = 6) -> Path:
+def write_report(
+    run: str | PathLike[str],
+    errors: int = 6,
+    *,
+    source: str | Path | Dataset | None = None,
+    test: str | Path | Dataset | None = None,
+) -> Path:
     """Write `report.html`, the plots and the model card of a run anew.
 
     Args:
         run: the run or its folder.
         errors: how many of the top errors to draw.
+        source: the training set, where it was in memory or has moved.
+        test: the test set, likewise.
 
     Returns:
         The path of the report.
@@ -27,8 +36,8 @@ def write_report(run: str | PathLike[str], errors: int = 6) -> Path:
     """
     folder = RunFolder.open(Path(run))
     environment = folder.environment()
-    train_set = reload_source(environment)
-    test_set = reload_source(environment, "test") if environment.test_source else None
+    train_set = reload_named(environment, "source", source)
+    test_set = reload_named(environment, "test", test) if environment.test_source else None
     return draw(read_report_data(folder, train_set, test_set), errors)
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import Dataset
-from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import differences, now
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change
 from tenfold.run.records import Environment, Resumption
 from tenfold.workflow.runs.execute import Execution, execute
-from tenfold.workflow.runs.plan import Plan, reload_source
+from tenfold.workflow.runs.plan import Plan, reload_named
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.progress import notice
 from tenfold.workflow.runs.result import Run
@@ -33,6 +33,7 @@ def resume(
     test: str | Path | Dataset | None = None,
     threads: int | None = None,
     device: Literal["auto", "cpu", "cuda", "mps"] | None = None,
+    submission: str | Path | None = None,
     callbacks: "Sequence[Callback]" = (),
     progress: bool = True,
 ) -> Run:
@@ -48,6 +49,8 @@ def resume(
         test: the test set, likewise.
         threads: another number of threads.
         device: another device.
+        submission: where to write the submission beside the one in the run's folder. The place that
+            `train` was given is not used: a run from elsewhere would write wherever it says.
         callbacks: told how training goes (see `tenfold.Callback`).
         progress: show progress on stderr.
 
@@ -64,32 +67,26 @@ def resume(
 
     check_callbacks(callbacks)
     tracking = Tracking(environment.request.track)
+    if submission is not None:
+        check_destination(submission, overwrite=True)
+    elif environment.request.submission is not None:
+        notice(
+            f"{folder.path}: the submission goes to {folder.submission_file}; to write it to "
+            "another place too, name that with --submission"
+        )
     with folder.lock():
         folder.remove_temporary_files()
-        train_set = _reload(folder, environment, "source", source)
+        train_set = reload_named(environment, "source", source)
         test_set = None
         if environment.test_source:
-            test_set = _reload(folder, environment, "test", test)
+            test_set = reload_named(environment, "test", test)
         recipe, environment = _resolve_here(folder, environment, threads, device)
         plan = Plan(recipe, train_set, test_set, environment.request)
-        return execute(
-            plan, Execution(folder, environment, tracking, Profiler(), callbacks, progress)
+        outside = None if submission is None else Path(submission).absolute()
+        execution = Execution(
+            folder, environment, tracking, Profiler(), callbacks, progress, outside
         )
-
-
-def _reload(
-    folder: RunFolder,
-    environment: Environment,
-    which: str,
-    given: str | Path | Dataset | None,
-) -> Dataset:
-    try:
-        return reload_source(environment, which, given)
-    except TenfoldError as error:
-        raise TenfoldError(
-            f"{error}; to resume {folder.path}, name its images with --{which}, or in Python as "
-            f"tenfold.resume(run, {which}=...)"
-        ) from None
+        return execute(plan, execution)
 
 
 def _resolve_here(

@@ -110,7 +110,8 @@ def train(
     if submission is not None:
         if test_set is None:
             raise TenfoldError("--submission needs test images to predict; name them with --test")
-        check_destination(submission, overwrite)
+        inputs = [one for one in (source, test) if isinstance(one, str | Path)]
+        check_destination(submission, overwrite, inputs)
     profiler.stage("reading the images")
     named = {
         "epochs": epochs,
@@ -149,9 +150,9 @@ def train(
         # The recipe comes last: where it is, everything is that `resume` needs.
         folder.write_environment(environment)
         folder.write_recipe(plan.recipe)
-        return execute(
-            plan, Execution(folder, environment, tracking, profiler, callbacks, progress)
-        )
+        outside = None if submission is None else Path(submission).absolute()
+        execution = Execution(folder, environment, tracking, profiler, callbacks, progress, outside)
+        return execute(plan, execution)
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:
