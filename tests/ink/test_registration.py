@@ -7,6 +7,7 @@ from benchmarks.reading.synthetic_forms import FIELDS, SIZE, empty_form, filled_
 from tenfold.data.dataset import Dataset
 from tenfold.ink.image import Luminance, decode
 from tenfold.ink.registration import Alignment, Reference
+from tenfold.model.forms import MIN_FIT_NEAR
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +51,11 @@ def test_another_form_does_not_fit(reference: Reference) -> None:
     assert alignment.fit_near(region_of("reference")) > 0.9
 
 
-def test_a_page_full_of_ink_does_not_fit_by_chance(reference: Reference) -> None:
+@pytest.mark.parametrize("step", [12, 40])
+def test_a_page_full_of_ink_does_not_fit_by_chance(step: int, reference: Reference) -> None:
     page = empty_form().astype(np.float32)
     page[280:1500] = 255  # the fields, and what is printed between them, are gone
-    page[280:1500, ::12] = 20
-    page[280:1500:12] = 20
+    page[280:1500, ::step] = 20
+    page[280:1500:step] = 20
     alignment = align(reference, page)
-    assert alignment.fit_near(region_of("customer")) < 0.5
+    assert alignment.fit_near(region_of("customer")) < MIN_FIT_NEAR
