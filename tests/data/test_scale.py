@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 from tenfold.data.bundled import bundled
-from tenfold.data.pixels import to_images
+from tenfold.data.pixels import CLIPPED_NOTE, to_images
 from tenfold.data.rescaling import rescaled
 from tenfold.data.scale import PixelScale, find_scale
 from tenfold.errors import TenfoldError
@@ -60,6 +60,22 @@ def test_a_value_beyond_the_scale_of_the_others_is_named(
     array[7, 2, 3] = value
     with pytest.raises(TenfoldError, match=r"a: image 7, pixel \[2, 3\] must lie in 0-255"):
         to_images(array, "a")
+
+
+def test_overshoot_of_resampling_is_clipped_and_said(images: NDArray[np.uint8]) -> None:
+    converted, notes = to_images(images / 255 * 1.06 - 0.03, "a")
+    assert np.abs(converted.astype(int) - images).max() <= 8
+    assert CLIPPED_NOTE in notes
+
+
+def test_whole_numbers_never_overshoot(images: NDArray[np.uint8]) -> None:
+    for value in (256, -1):
+        array = images.astype(float)
+        array[7, 2, 3] = value
+        with pytest.raises(TenfoldError, match=rf"image 7, pixel \[2, 3\].* Received: {value}"):
+            to_images(array, "a")
+        with pytest.raises(TenfoldError, match=rf"image 7, pixel \[59\].* Received: {value}"):
+            rescaled(array.reshape(300, 784), PixelScale(), "a")
 
 
 def test_two_scales_in_one_set_are_rejected(images: NDArray[np.uint8]) -> None:

@@ -20,6 +20,7 @@ from tenfold.errors import TenfoldError
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 BOOLEAN_NOTE = "the pixels are booleans and were converted to 255 or 0"
+CLIPPED_NOTE = "values a little beyond the scale, as resampling leaves them, were clipped"
 COLOUR_NOTE = "the images are in colour and were converted to luminance"
 
 
@@ -107,9 +108,16 @@ def check_numbers(array: NDArray[Any], where: str) -> NDArray[Any]:
 
 def scale_notes(scale: PixelScale, array: NDArray[Any]) -> tuple[str, ...]:
     """Say how the pixels of an array were converted, where anything was changed."""
-    if scale.is_bytes:
-        return (FLOAT_NOTE,) if np.issubdtype(array.dtype, np.floating) else ()
-    return (scale.describe(),)
+    described = scale.describe()
+    if scale.is_bytes and np.issubdtype(array.dtype, np.floating):
+        described = FLOAT_NOTE
+    notes = (described,) if described else ()
+    if isinstance(scale.background, float) and isinstance(scale.ink, float):
+        low, high = sorted((scale.background, scale.ink))
+        slack = 1e-6 * (high - low)
+        if array.min() < low - slack or array.max() > high + slack:
+            return (*notes, CLIPPED_NOTE)
+    return notes
 
 
 def labels_of(array: NDArray[Any], count: int, where: str) -> tuple[Labels, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from tenfold.data.scale import (
     OVERSHOOT,
     WAY_OUT,
     PixelScale,
+    are_whole,
     find_scale,
     outside_error,
     sample_rows,
@@ -80,8 +81,9 @@ def _clipped(array: NDArray[Any], scale: PixelScale, where: str) -> NDArray[np.u
     if isinstance(scale.background, np.ndarray) or isinstance(scale.ink, np.ndarray):
         return scale.to_uint8(array)
     low, high = sorted(map(float, (scale.background, scale.ink)))
-    is_bytes = np.issubdtype(array.dtype, np.integer) or scale.is_bytes
-    slack = (high - low) * (0 if np.issubdtype(array.dtype, np.integer) else OVERSHOOT)
+    whole = np.issubdtype(array.dtype, np.integer) or (scale.is_bytes and are_whole(array))
+    is_bytes = whole or scale.is_bytes
+    slack = (high - low) * (0 if whole else OVERSHOOT)
     slack = slack if is_bytes else 255 * (high - low)
     outside = (array < low - slack) | (array > high + slack)
     if outside.any():

@@ -119,7 +119,7 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
             names the image and the pixel.
     """
     low, high = float(array.min()), float(array.max())
-    whole = np.issubdtype(array.dtype, np.integer)
+    whole = are_whole(array)  # such do not overshoot by resampling
     if whole and low >= 0 and MAX_OTHER_SCALE < high <= 255:
         return PixelScale()
     sample = _sample(array)
@@ -171,6 +171,11 @@ def outside_error(
     if isinstance(scale.ink, float) and scale.ink not in (1.0, 255.0):
         bounds = f"{scale.background:g} to {scale.ink:g} as the others, or all in {bounds}"
     return PixelError(where, at, bounds, array[at])
+
+
+def are_whole(array: NDArray[Any]) -> bool:
+    """Return whether all values are whole numbers, of whichever dtype."""
+    return np.issubdtype(array.dtype, np.integer) or bool((array == np.rint(array)).all())
 
 
 def first_index(found: NDArray[np.bool_]) -> tuple[int, ...]:

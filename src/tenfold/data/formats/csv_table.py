@@ -37,7 +37,7 @@ from tenfold.data.numbers import (
     whole_text,
 )
 from tenfold.data.pixels import named_labels, other_classes, to_images
-from tenfold.data.scale import FLOAT_NOTE, PixelError
+from tenfold.data.scale import PixelError
 from tenfold.errors import TenfoldError
 
 # Of blocks of 64 kB to 2 MB those of 512 kB to 1 MB were fastest: Kaggle's in 0.12 s, not 0.26.
@@ -97,23 +97,14 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
         table, note = rows.decide(table)
         notes = (*notes, note)
     try:
-        images, converted = to_images(_whole(table), stream.source)
+        images, converted = to_images(table, stream.source)
     except PixelError as error:
         raise rows.pixel_error(error) from None
-    if rows.has_decimals and not converted:
-        converted = (FLOAT_NOTE,)
     notes = (*notes, *converted, *rows.notes())
     if rows.label is None:
         return Dataset(images, None, source=source, notes=notes)
     labels, classes = named_labels(rows.labels)
     return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
-
-
-def _whole(table: Table) -> NDArray[np.generic]:
-    """Return a table of whole numbers as integers: what is beyond 255 is then no overshoot."""
-    if table.dtype == np.uint8 or (table != np.rint(table)).any():
-        return table
-    return table.astype(np.int64)
 
 
 def _blocks(stream: ByteStream) -> Iterator[bytes]:
