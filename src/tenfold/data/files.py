@@ -33,9 +33,8 @@ def read_file(path: str | Path, what: str, max_bytes: int = MAX_BYTES) -> bytes:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise TenfoldError(f"{path}: cannot read {what}: it is a pipe or a device")
-            # No more than it has: Python takes the memory for all that is asked for.
-            whole = status.st_size <= max_bytes
-            content = file.read(status.st_size + 1) if whole else None
+            # A read reserves what it may return: 2 GiB, more than a process with a limit may have.
+            content = file.read(status.st_size + 1) if status.st_size <= max_bytes else None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise TenfoldError(f"{path}: cannot read {what}: {reason}") from None

@@ -16,13 +16,13 @@ from tenfold.data.matching import matched
 from tenfold.errors import TenfoldError
 from tenfold.model.metadata import FORMAT, read_metadata, shorten_hashes
 from tenfold.model.onnx_check import check_onnx
+from tenfold.model.session import session_options
 from tenfold.run.environment import thread_count
 from tenfold.run.folder import RunFolder
 
 if TYPE_CHECKING:
     import onnxruntime
 
-SPIN_MICROSECONDS = 20
 INPUT, OUTPUTS = "image", ("probabilities", "label", "accepted")
 SLACK = 1e-3  # of a sum of float32 probabilities, over up to a thousand classes
 
@@ -183,15 +183,7 @@ class Model:
     def _session(self) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        # its default is the cores of the machine, not those that this process may use
-        options.intra_op_num_threads = self._threads
-        # Its threads spin while they wait. A digit by two threads, on a machine with other work:
-        # 0.9 ms of the processor and 42 ms with this, 2.1 and 120 without; 0.6 and 27 by one.
-        options.add_session_config_entry(
-            "session.intra_op.spin_duration_us", str(SPIN_MICROSECONDS)
-        )
-        options.log_severity_level = 3
+        options = session_options(self._threads)
         try:
             return onnxruntime.InferenceSession(
                 self.content, options, providers=["CPUExecutionProvider"]

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.run.environment import default_threads
+from tenfold.model.session import session_options
 
 SHIPPED_PAGE_NETWORK = Path(__file__).parent / "assets" / "page.onnx"
 # What the network tells apart: digits, marks, and `other`: something written that is neither.
@@ -111,11 +111,8 @@ class PageNetwork:
     def __init__(self, file: Path = SHIPPED_PAGE_NETWORK, threads: int | None = None) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or default_threads()
-        options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            file.read_bytes(), options, providers=["CPUExecutionProvider"]
+            file.read_bytes(), session_options(threads), providers=["CPUExecutionProvider"]
         )
 
     def find(self, grey: NDArray[np.float32]) -> Characters:
