@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def request_for(
     submission: str | Path | None,
     report: bool,
     errors: int,
-    track: str | None,
+    track: Literal["tensorboard", "mlflow"] | None,
     ink: bool,
 ) -> RunRequest:
     """Record what was asked of a run, with paths that hold from any folder.
