@@ -1,6 +1,7 @@
 """Find the characters of a whole page: the page network at every scale, each place once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -121,7 +122,9 @@ def _near(marks: Characters, characters: Characters) -> Characters:
 
 
 def keep_once(found: Characters, margin: float = 0.0) -> Characters:
-    """Of those that are one, keep the surest.
+    """Of those that are one, keep the surest, with the mean probabilities of all.
+
+    The same character at another scale is a second look at it.
 
     Args:
         found: characters or marks.
@@ -133,6 +136,7 @@ def keep_once(found: Characters, margin: float = 0.0) -> Characters:
     boxes = found.boxes[order] + np.array([-margin, -margin, margin, margin], np.float32)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
+    probabilities = found.probabilities.copy()
     gone = np.zeros(len(order), np.bool_)
     for place in range(len(order)):
         if gone[place]:
@@ -143,8 +147,13 @@ def keep_once(found: Characters, margin: float = 0.0) -> Characters:
         inner = np.prod(np.maximum(high - low, 0), axis=1)
         union = areas + areas[place] - inner
         small = np.minimum(areas, areas[place])
-        gone |= (inner > SAME * union) | (inner > INSIDE * small)
-    return found[np.array(kept, np.int64)]
+        same = (inner > SAME * union) & ~gone
+        looks = order[same]
+        probabilities[order[place]] = np.average(
+            found.probabilities[looks], axis=0, weights=found.scores[looks] ** 3
+        )
+        gone |= same | (inner > INSIDE * small)
+    return replace(found, probabilities=probabilities)[np.array(kept, np.int64)]
 
 
 def is_digit(found: Characters) -> NDArray[np.bool_]:

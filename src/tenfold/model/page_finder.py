@@ -31,7 +31,8 @@ TELLING = (2, 3, 4, 5)  # others are digits upside down as well, or on their sid
 MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
 ALONE = 0.6  # intersection over union of what was found and of all ink: they are one
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
-MAX_MARK_DIGIT = 0.3  # what may be a digit with more than this probability is no mark
+SMALL = 0.6  # of the height of a row's digits: an unclear character that is smaller is none
+MAX_MARK_DIGIT = 0.15  # what may be a digit with more than this probability is no mark
 MARK_MARGIN = 0.12  # of a digit's height: marks that are nearer are one
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
 
@@ -199,7 +200,7 @@ def _page(
         notes = (*notes, f"rotated by {-angle:.0f} degrees")
     rows, unread = _readable(characters, sort_rows(characters, angle))
     if unread:
-        notes = (*notes, f"rows without a clear digit: {unread} characters not read")
+        notes = (*notes, f"no clear digits: {unread} characters not read")
     placed = attach_marks(characters, rows, marks, angle)
     if placed:
         notes = (*notes, f"marks beside digits: {len(placed)}")
@@ -239,11 +240,18 @@ def _page(
 def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[int]], int]:
     """Return the rows with a clear digit, or else the best row; and how many characters are left.
 
-    Letters, the grain of the paper and the edges of things make rows without any.
+    Letters, the grain of the paper and the edges of things make rows without any; and unclear
+    characters much smaller than the digits of their row, which are its paper's.
     """
-    digit = _digit_probability(characters)
+    digit, tall = _digit_probability(characters), characters.heights
     best = max(rows, key=lambda row: float(digit[row].max()), default=None)
-    kept = [row for row in rows if row is best or digit[row].max() >= CLEAR]
+    kept = []
+    for row in rows:
+        if row is best or digit[row].max() >= CLEAR:
+            weight = digit[row] >= min(CLEAR, float(digit[row].max()))
+            usual = float(np.median(tall[row][weight]))
+            clear = (digit[row] >= CLEAR) | (tall[row] >= SMALL * usual)
+            kept.append([index for index, keep in zip(row, clear, strict=True) if keep])
     return kept, sum(map(len, rows)) - sum(map(len, kept))
 
 

@@ -32,7 +32,7 @@ ALTERNATIVES = 3
 DIGIT_NAMES = tuple("0123456789")
 # Where the page network and the classifier judge one digit (`benchmarks.reading.page_confidence`):
 # the share of the page network, the temperature of both together, and how sure they must be.
-PAGE_SHARE, PAGE_TEMPERATURE, MIN_COMBINED = 0.7, 1.0, 0.75
+PAGE_SHARE, PAGE_TEMPERATURE, MIN_COMBINED = 0.9, 0.7, 0.75
 # How probably something that the classifier accepts, or rejects, is no digit.
 NO_DIGIT_ACCEPTED, NO_DIGIT_REJECTED = 0.1, 0.6
 
