@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.core.store import log
 from benchmarks.reading import renderings, unipen
-from benchmarks.reading.handwriting import OPTDIGITS, SEMEION, SEMEION_TEST, find_file
-from benchmarks.reading.renderings import Ink, Random
+from benchmarks.reading.handwriting import OPTDIGITS, SEMEION, SEMEION_TEST, Ink, find_file
+from benchmarks.reading.renderings import Random
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import SIDE, Dataset, Images, concatenate
 from tenfold.data.split import Indices

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.reading import renderings, training_set, unipen
-from benchmarks.reading.handwriting import ROOT
-from benchmarks.reading.renderings import Ink
+from benchmarks.reading.handwriting import ROOT, Ink
 
 from tenfold.data.bundled import bundled
 
