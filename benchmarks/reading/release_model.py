@@ -25,6 +25,7 @@ from tenfold.data.source import load
 from tenfold.data.split import split
 from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import load_recipe
 from tenfold.training.fit import load_networks
 from tenfold.training.onnx_export import export_onnx
 from tenfold.workflow.runs.resume import resume
@@ -52,7 +53,7 @@ It learned from
   Machine Learning Repository, CC BY 4.0);
 - images that show no digit: the other characters of those UNIPEN writers, except those that look
   like a digit ({twins}); two digits in one place, parts of digits and heaps of characters, made of
-  the same ink; scribbles, letters, shapes and noise that are drawn at random.
+  the same ink; noise; scribbles, letters, shapes and noise that are drawn at random.
 
 What is not MNIST's own image was drawn or rendered at many sizes, with many pens, and went through
 `tenfold.ink`, as all that the model reads. The other halves of UNIPEN, optdigits and semeion, by
@@ -61,9 +62,9 @@ writers, or of optdigits samples, that it has not learned from, are measured bel
 {figures}
 
 Images are varied as pens, hands and cameras might vary them, and some digits of MNIST rewritten as
-they are elsewhere: 1 with flag and foot, 7 with a bar, 9 with a curl, 4 with a short stem. It
-rejects what training taught it to be unsure of; other things that are not digits may be accepted,
-and a digit written in an unusual way may be rejected.
+they are elsewhere: slashed 0, 1 with flag and foot, 7 with a bar, 9 with a curl, 4 with a short
+stem. It rejects what training taught it to be unsure of; other things that are not digits may be
+accepted, and a digit written in an unusual way may be rejected.
 """
 
 
@@ -143,7 +144,15 @@ def train_or_resume(train_set: Dataset, run: Path, threads: int) -> RunFolder:
     """
     if (run / "recipe.toml").exists():
         return resume(run, source=train_set).folder
-    return train(train_set, recipe="reader", out=run, threads=threads or None, report=False).folder
+    recipe = load_recipe("reader")
+    return train(
+        train_set,
+        recipe=recipe,
+        val_fraction=recipe.val_fraction,  # without a test set `train` would hold back a tenth
+        out=run,
+        threads=threads or None,
+        report=False,
+    ).folder
 
 
 def export_run(folder: RunFolder, train_set: Dataset) -> bytes:

@@ -19,6 +19,9 @@ OVERSAMPLING = 6  # the outline is found and moved on a grid this much finer tha
 MIN_PEN_WIDTH, MAX_PEN_WIDTH, MEAN_PEN_WIDTH = 1.6, 4.2, 2.6
 MAX_STROKE_WIDTH = 10.0  # pixels of 20: nothing wider is a pen's, and thinned, a coat would be a 1
 BLUR_SIGMA = 0.12  # pixels: then as many pixels are full ink as in MNIST (36 in 100 of the inked)
+# Pixels; and softer than that, since the corners of coarse bitmaps and of other pens are no sign of
+# another digit: of 4,674 validation images 55 were misread sharp, 46 so.
+SOFTNESS = 0.5
 MIN_STRENGTH = 0.2  # of a digit's darkest ink; what is lighter is no part of it
 
 
@@ -130,4 +133,4 @@ def _centred(distance: NDArray[np.float32]) -> Images:
     left = int(np.clip(round(SIDE / 2 - x), 0, SIDE - width))
     top = int(np.clip(round(SIDE / 2 - y), 0, SIDE - height))
     image[top : top + height, left : left + width] = np.rint(small * 255)
-    return image
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), SOFTNESS), np.uint8)

@@ -154,8 +154,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     writing_styles: Annotated[
         Share,
         doc(
-            "fraction of the 1, 4, 7 and 9 redrawn in other writing styles: 1 with flag and foot, "
-            "crossed 7, curled 9, short-stemmed 4"
+            "fraction of the 0, 1, 4, 7 and 9 redrawn in other writing styles: slashed 0, 1 with "
+            "flag and foot, crossed 7, curled 9, short-stemmed 4"
         ),
     ] = 0.0
     negatives: Annotated[Negatives, doc("non-digits, to learn to reject")] = Negatives()

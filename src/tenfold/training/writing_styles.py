@@ -1,7 +1,8 @@
 """Write digits as many people do and MNIST's American writers seldom: from MNIST's own ink.
 
-A 1 gets a flag, a foot or both; a 7 a bar; a 9 a foot that curls to the left; a 4 loses the upper
-end of its stem, leans, and its stem's lower end may be short. A digit stays what it is.
+A 0 may be struck through; a 1 gets a flag, a foot or both; a 7 a bar; a 9 a foot that curls to the
+left; a 4 loses the upper end of its stem, leans, and its stem's lower end may be short. A digit
+stays what it is.
 """
 
 import torch
@@ -19,7 +20,7 @@ HEIGHT = 20  # pixels of the longer side, of MNIST's 28
 def vary_writing_style(
     images: Tensor, labels: Tensor, fraction: float, generator: torch.Generator
 ) -> Tensor:
-    """Rewrite a fraction of the 1, 4, 7 and 9 in a style that is common outside America.
+    """Rewrite a fraction of the 0, 1, 4, 7 and 9 in a style that is common outside America.
 
     Args:
         images: float [n, 1, 28, 28] in 0-1.
@@ -32,11 +33,22 @@ def vary_writing_style(
     """
     chosen = uniform(generator, len(images)) < fraction
     images = images.clone()
-    for label, change in ((1, _one), (4, _four), (7, _seven), (9, _nine)):
+    for label, change in ((0, _zero), (1, _one), (4, _four), (7, _seven), (9, _nine)):
         which = torch.nonzero(chosen & (labels == label)).flatten()
         if len(which):
             images[which] = _fitted(change(images[which], generator))
     return images
+
+
+def _zero(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Strike half of them through, from the lower left to the upper right, within and beyond."""
+    count, (top, bottom) = len(images), _ends(images)
+    angle = _between(0.6, 1.3, count, generator)
+    step = _between(0.25, 0.55, count, generator) * _extent(images)
+    step = step * torch.cat([angle.cos(), -angle.sin()], 1)
+    middle = (top + bottom) / 2
+    struck = _curve(images, middle - step, middle, middle + step, generator)
+    return torch.maximum(images, struck * (uniform(generator, count, 1, 1, 1) < 0.5))
 
 
 def _one(images: Tensor, generator: torch.Generator) -> Tensor:
