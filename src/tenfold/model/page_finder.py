@@ -26,12 +26,13 @@ from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_ro
 
 TURNED = ("", "turned by 90 degrees", "turned upside down", "turned by 270 degrees")
 CLEAR = 0.6  # a digit of at least this probability says which way up the page is
+POOR = 0.3  # where no row has a clear digit, the best has one of this probability at least
 MIN_CLEAR = 0.5  # of the characters: with fewer, the page may lie on its side
 TELLING = (2, 3, 4, 5)  # others are digits upside down as well, or on their side
 MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
 ALONE = 0.6  # intersection over union of what was found and of all ink: they are one
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
-SMALL = 0.6  # of the height of a row's digits: an unclear character that is smaller is none
+SMALL = 0.48  # of the height of a row's digits: an unclear character that is smaller is none
 MAX_MARK_DIGIT = 0.15  # what may be a digit with more than this probability is no mark
 MARK_MARGIN = 0.12  # of a digit's height: marks that are nearer are one
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
@@ -148,10 +149,10 @@ def _or_alone(page: Page, single: Page) -> Page:
 
 
 def _may_be_alone(page: Page) -> bool:
-    """Return whether no more than one digit was clearly found, and no mark beside it."""
+    """Return whether one digit was found, or none clearly, and no mark beside it."""
     evidence = [digit.evidence[:-1].max() for digit in page.digits if digit.evidence is not None]
     signs = any(mark.label != " " for mark in page.marks)
-    return sum(sure >= CLEAR for sure in evidence) <= 1 and not signs
+    return not signs and (len(evidence) <= 1 or max(evidence) < CLEAR)
 
 
 def _look(
@@ -247,7 +248,7 @@ def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[
     best = max(rows, key=lambda row: float(digit[row].max()), default=None)
     kept = []
     for row in rows:
-        if row is best or digit[row].max() >= CLEAR:
+        if digit[row].max() >= (POOR if row is best else CLEAR):
             weight = digit[row] >= min(CLEAR, float(digit[row].max()))
             usual = float(np.median(tall[row][weight]))
             clear = (digit[row] >= CLEAR) | (tall[row] >= SMALL * usual)
