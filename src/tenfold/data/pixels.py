@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, SIDE, Images, Labels, class_indices
+from tenfold.data.sizes import squared, to_28x28
 from tenfold.errors import TenfoldError
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -17,7 +18,9 @@ BOOLEAN_NOTE = "the pixels are booleans and were converted to 255 or 0"
 COLOUR_NOTE = "the images are in colour and were converted to luminance"
 
 
-def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
+def to_images(
+    array: NDArray[Any], where: str, any_size: bool = False
+) -> tuple[Images, tuple[str, ...]]:
     """Convert an array of images to uint8 [n, 28, 28].
 
     Integers must lie in 0-255. Floats that all lie in 0-1 are taken for fractions and multiplied
@@ -26,6 +29,7 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
     Args:
         array: [n, 28, 28], [n, 784], [n, 28, 28, 1 or 3] or [n, 1, 28, 28], of numbers.
         where: the source, and which array of it, for errors.
+        any_size: scale squares of other sizes to 28x28.
 
     Returns:
         The images, and what was done to them, a sentence each.
@@ -33,6 +37,13 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
     Raises:
         TenfoldError: where the shape, the dtype or a value is invalid.
     """
+    if any_size:
+        array = squared(array, where)
+        pixels, notes = _to_uint8(array, where)
+        if pixels.ndim == 4:
+            pixels, notes = luminance(pixels), (*notes, COLOUR_NOTE)
+        fitted, sizes = to_28x28(pixels)
+        return fitted, (*notes, *sizes)
     shape = array.shape
     if shape[1:] in ((PIXELS,), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         array = array.reshape(-1, SIDE, SIDE)
@@ -52,7 +63,7 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
 
 
 def luminance(pixels: NDArray[np.uint8]) -> Images:
-    """Convert RGB, uint8 [n, 28, 28, 3], to luminance, as ITU-R 601 and Pillow do."""
+    """Convert RGB, uint8 [n, side, side, 3], to luminance, as ITU-R 601 and Pillow do."""
     weights = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587, 0.114 of 65,536
     out = np.empty(pixels.shape[:3], np.uint8)
     for first in range(0, len(pixels), 4096):  # in words of 4 bytes, so in batches

@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.formats.csv_layout import MAX_EVIDENCE_ROWS, Layout, find_layout, split_line
 from tenfold.data.pixels import named_labels, other_classes, to_images
+from tenfold.data.source_name import AS_IT_IS, ReadOptions
 from tenfold.errors import TenfoldError
 
 # Of blocks of 64 kB to 2 MB those of 512 kB to 1 MB were fastest: Kaggle's in 0.12 s, not 0.26.
@@ -43,7 +45,7 @@ class ByteStream(Protocol):
         """Read at most `size` bytes."""
 
 
-def read_csv(stream: ByteStream, source: str) -> Dataset:
+def read_csv(stream: ByteStream, source: str, options: ReadOptions = AS_IT_IS) -> Dataset:
     """Read a table of images, a row each, checking every value.
 
     NumPy converts whole blocks of text to pixels by arithmetic on bytes, a few blocks at once; a
@@ -66,7 +68,7 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
     blocks = _blocks(stream)
     first = next(blocks, b"")
     sample = next(blocks, b"")
-    layout = _layout(first, sample, stream.source)
+    layout = _layout(first, sample, stream.source, options)
     rows = _RowReader(stream.source, layout)
     start = [sample] if layout.header else [first, sample]
     pixels = list(rows.read(block for block in itertools.chain(start, blocks) if block))
@@ -76,10 +78,14 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
         )
     images, notes = to_images(np.concatenate(pixels), stream.source)
     notes = (*layout.notes, *notes)
+    dataset = Dataset(images, None, source=source, notes=notes)
+    if layout.id is not None:
+        name = layout.names[layout.id] if layout.header else "id"
+        dataset = replace(dataset, ids=np.array(rows.ids, np.str_), id_name=name)
     if layout.label is None:
-        return Dataset(images, None, source=source, notes=notes)
+        return dataset
     labels, classes = named_labels(rows.labels)
-    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
+    return replace(dataset, labels=labels, classes=classes, notes=(*notes, *other_classes(classes)))
 
 
 def _blocks(stream: ByteStream) -> Iterator[bytes]:
@@ -103,7 +109,7 @@ def _blocks(stream: ByteStream) -> Iterator[bytes]:
         yield rest + b"\n"
 
 
-def _layout(first: bytes, sample: bytes, source: str) -> Layout:
+def _layout(first: bytes, sample: bytes, source: str, options: ReadOptions) -> Layout:
     """Detect the table's layout from its first line and the block after it."""
     if not first.strip():
         raise TenfoldError(
@@ -123,7 +129,7 @@ def _layout(first: bytes, sample: bytes, source: str) -> Layout:
             rows.append(split_line(line))
         except (ValueError, csv.Error):
             break  # its error names the row when it is read
-    return find_layout(cells, [row for row in rows if row != [""]], source)
+    return find_layout(cells, [row for row in rows if row != [""]], source, options)
 
 
 class _RowReader:
@@ -132,13 +138,19 @@ class _RowReader:
     def __init__(self, source: str, layout: Layout) -> None:
         self.source = source
         self.label = layout.label
+        self.id = layout.id
+        self.others = layout.others  # the columns that are no pixels
         self.names = layout.names
         self.decimal = layout.decimal
         self.count = 0
         self.lines = int(layout.header)
         self.labels: list[str] = []
+        self.ids: list[str] = []
         self._plain_labels: dict[bytes, str] = {}
-        self._only_numbers = True  # so far: labels that are names are taken from their lines
+        self._only_numbers = self.others in (
+            [],
+            [self.label],
+        )  # so far: labels that are names are taken from their lines
 
     def read(self, blocks: Iterable[bytes]) -> Iterator[Table]:
         """Read blocks of whole lines into pixels, [rows, 784] each, and keep their labels."""
@@ -178,21 +190,28 @@ class _RowReader:
 
     def _parse_named(self, lines: list[bytes]) -> NDArray[np.uint8] | None:
         """Parse lines with nothing unusual in them but their labels; None where there may be."""
-        if self.label is None:
+        if not self.others:
             return None
-        if self.label == 0:
-            pairs = [line.partition(b",")[::2] for line in lines]
-        else:
-            rows = [line.split(b",") for line in lines]
-            if any(len(row) != PIXELS + 1 for row in rows):
-                return None
-            pairs = [(row.pop(self.label), b",".join(row)) for row in rows]
-        names = [self._plain_label(label) for label, _ in pairs]
-        if None in names:
+        count = len(self.others)
+        at_start = self.others == list(range(count))
+        rows = [line.split(b",", count if at_start else -1) for line in lines]
+        cells = count + 1 if at_start else len(self.names)
+        if any(len(row) != cells for row in rows):
             return None
-        table = _parse_plain(b"\n".join([*(cells for _, cells in pairs), b""]), PIXELS)
+        taken: dict[int | None, list[bytes]]
+        taken = {index: [row[index] for row in rows] for index in self.others}
+        labels = [self._plain_label(label) for label in taken.get(self.label, [])]
+        ids = [_plain_id(name) for name in taken.get(self.id, [])]
+        if None in labels or None in ids:
+            return None
+        pixels = [row[-1] for row in rows]
+        if not at_start:
+            kept = [index for index in range(cells) if index not in taken]
+            pixels = [b",".join([row[index] for index in kept]) for row in rows]
+        table = _parse_plain(b"\n".join([*pixels, b""]), PIXELS)
         if table is not None:
-            self.labels.extend(name for name in names if name is not None)
+            self.labels.extend(name for name in labels if name is not None)
+            self.ids.extend(name for name in ids if name is not None)
         return table
 
     def _plain_label(self, label: bytes) -> str | None:
@@ -223,9 +242,11 @@ class _RowReader:
                 [
                     parse(cell, name, where)
                     for index, (cell, name) in enumerate(zip(cells, self.names, strict=True))
-                    if index != self.label
+                    if index not in self.others
                 ]
             )
+            if self.id is not None:
+                self.ids.append(cells[self.id])
             if self.label is not None:
                 self._keep_label(cells[self.label], f"{where}, column {self.names[self.label]}")
         if self.decimal:
@@ -283,6 +304,11 @@ def _parse_plain(block: bytes, cells: int) -> NDArray[np.uint8] | None:
     # value's shortest form: 256-299 became 0-43, and longer cells lost their first digits.
     digits = table.size + np.count_nonzero(table > 9) + np.count_nonzero(table > 99)
     return table if digits + len(ends) == len(text) else None
+
+
+def _plain_id(name: bytes) -> str | None:
+    text = name.decode("utf-8", "replace")
+    return None if '"' in text or "\ufffd" in text or text != text.strip() else text
 
 
 def _split_strictly(line: bytes, where: str) -> list[str]:

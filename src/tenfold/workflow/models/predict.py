@@ -29,7 +29,8 @@ def predict(
     Args:
         model: a run, its folder or a model file.
         source: the images; labels are not looked at.
-        out: a CSV to write, `ImageId,Label` with ids from 1; None for none.
+        out: a CSV to write, `ImageId,Label` with ids from 1, or with the ids that the images have
+            in their source, such as `file,label` for a folder of image files; None for none.
         probabilities: add a column `p_<class>` for each class to the CSV.
         overwrite: replace `out` where it is there already.
         threads: CPU threads; by default every core.
@@ -48,7 +49,7 @@ def predict(
         opened.predict(dataset.images), n_seen_in_training=len(opened.training_overlap(dataset))
     )
     if out is not None:
-        write_submission(out, predictions, opened.classes, probabilities)
+        write_submission(out, predictions, opened.classes, dataset, probabilities)
     return predictions
 
 
@@ -56,9 +57,13 @@ def write_submission(
     path: str | Path,
     predictions: Predictions,
     classes: tuple[str, ...],
+    dataset: Dataset,
     probabilities: bool = False,
 ) -> None:
-    """Write `ImageId,Label`, a row an image, ids from 1; checked before it takes its name.
+    """Write a row an image, its id and its label; checked before it takes its name.
+
+    The header is `ImageId,Label` and ids are counted from 1, as Kaggle's Digit Recognizer has
+    them; where the images have ids of their own it is the name of those and `label`.
 
     Raises:
         TenfoldError: where a probability is NaN, or the file cannot be written.
@@ -71,9 +76,14 @@ def write_submission(
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     header = ["ImageId", "Label"]
+    ids: list[int] | list[str] = list(range(1, len(predictions) + 1))
+    if dataset.ids is not None:
+        ids = dataset.ids.tolist()
+        if dataset.id_name != header[0]:
+            header = [dataset.id_name, "label"]
     table.writerow([*header, *(f"p_{name}" for name in classes)] if probabilities else header)
-    for number, label in enumerate(predictions.labels.tolist(), 1):
-        row = predictions.probabilities[number - 1].tolist() if probabilities else []
-        table.writerow([number, classes[label], *(f"{p:.6g}" for p in row)])
+    for row, (name, label) in enumerate(zip(ids, predictions.labels.tolist(), strict=True)):
+        shares = predictions.probabilities[row].tolist() if probabilities else []
+        table.writerow([name, classes[label], *(f"{p:.6g}" for p in shares)])
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

@@ -186,11 +186,12 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
         folder.write_metrics(metrics)
     profiler.stage("predictions and scores")
     save_label_issues(folder, scores.predictions, plan.train_set.classes)
-    if plan.request.submission is not None and test_predictions is not None:
+    test_set = plan.test_set
+    if plan.request.submission and test_predictions is not None and test_set is not None:
         outside = Path(plan.request.submission)
         remove_temporary_files(outside.parent, outside.name)
         for path in (folder.submission_file, outside):
-            write_submission(path, test_predictions, plan.train_set.classes)
+            write_submission(path, test_predictions, plan.train_set.classes, test_set)
     if plan.request.report:
         from tenfold.report.report_data import make_report_data
         from tenfold.workflow.runs.report import draw
