@@ -21,6 +21,8 @@ MAX_IMAGE_BYTES = 16 << 20
 
 GZIP_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+# The first member of PyTorch's and of Office's files, which are zips too.
+TORCH_MEMBER, OFFICE_MEMBER = b"/data.pkl", b"[Content_Types].xml"
 # A bz2 member of a zip reports damage by a bare OSError or ValueError.
 _DAMAGE = (
     EOFError,

@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from tenfold.data.archives import BoundedReader
+from tenfold.data.archives import OFFICE_MEMBER, TORCH_MEMBER, ZIP_MAGICS, BoundedReader
 from tenfold.data.formats.format import HEAD_BYTES
 from tenfold.errors import TenfoldError
 
 _PICKLE_LINES = (
-    "import gzip, pickle, numpy as np; d = pickle.load({open}, encoding='latin1')",
+    "import gzip, pickle, numpy as np, pathlib; d = pickle.loads({open}, encoding='latin1')",
     "np.savez({out!r}, **(d if isinstance(d, dict) else {{f'{{k}}_{{p}}': a for p, xy in "
     "zip(('train', 'val', 'test') if len(d) > 2 else ('train', 'test'), d) "
     "for k, a in zip('xy', xy)}}))",
@@ -18,10 +18,10 @@ _TORCH_LINES = (
     "np.savez({out!r}, x=x.numpy(), y=y.numpy())",
 )
 _OPENERS = {
-    "": "open({!r}, 'rb')",
-    "gzip": "gzip.open({!r})",
-    "bzip2": "__import__('bz2').open({!r})",
-    "xz": "__import__('lzma').open({!r})",
+    "": "pathlib.Path({!r}).read_bytes()",
+    "gzip": "gzip.decompress(pathlib.Path({!r}).read_bytes())",
+    "bzip2": "__import__('bz2').decompress(pathlib.Path({!r}).read_bytes())",
+    "xz": "__import__('lzma').decompress(pathlib.Path({!r}).read_bytes())",
 }
 _UNPICKLED = (
     "it can run any code and is never unpickled; if you trust it, these two lines of Python "
@@ -29,7 +29,7 @@ _UNPICKLED = (
 )
 # Protocol 2 and above begin with its number; 0 and 1 with what is built first.
 _PICKLE = re.compile(
-    rb"\x80[\x01-\x05]|\((?:[ld]p?[0-9]*\n|c[a-z_.]+\n|[IF][0-9]|S')|c[a-z_.]+\n[A-Za-z_]+\n|"
+    rb"\x80[\x01-\x05]|\(+(?:[ld]p?[0-9]*\n|c[a-z_.]+\n|[IF][0-9]|S')|c[a-z_.]+\n[A-Za-z_]+\n|"
     rb"[(\]}]q\x00"
 )
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -89,13 +89,13 @@ def describe(head: bytes, name: str, compression: str = "") -> Unknown | None:
     """
     if not head:
         return Unknown("is an empty file", "copy or download it again")
-    if head.startswith(_OLD_TORCH) or (head.startswith(b"PK\x03\x04") and b"/data.pkl" in head):
+    if head.startswith(_OLD_TORCH) or (head.startswith(ZIP_MAGICS) and TORCH_MEMBER in head):
         return Unknown("is a PyTorch file, a Python pickle", _converted(_TORCH_LINES, "", name))
     if _PICKLE.match(head):
         how = _OPENERS[compression].format(name)
         packed = f"a {compression} of " if compression else ""
         return Unknown(f"is {packed}a Python pickle", _converted(_PICKLE_LINES, how, name))
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) and b"[Content_Types].xml" in head:
+    if head.startswith(ZIP_MAGICS) and OFFICE_MEMBER in head:
         return Unknown("is an Excel or Office file", "save its table as CSV")
     if _PAGE.match(head):
         return Unknown("is a web page, perhaps where a download failed", "download the file itself")

@@ -144,9 +144,8 @@ def test_a_column_of_ids_is_kept(
 ) -> None:
     names = ["id", *["label"] * labelled, *header("pixel{i}")]
     rows = rows_of(small_set, 0)
-    rows = [
-        [f"img {n}" if text else str(n + 500), *row[1 - labelled :]] for n, row in enumerate(rows)
-    ]
+    ids = [f"img {n}" if text else str(n + 500) for n in range(len(rows))]
+    rows = [[name, *row[1 - labelled :]] for name, row in zip(ids, rows, strict=True)]
     dataset = load(write([names, *rows]))
     assert dataset.ids is not None
     assert dataset.ids.tolist() == ids

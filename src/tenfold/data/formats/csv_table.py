@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.formats.csv_layout import MAX_EVIDENCE_ROWS, Layout, find_layout, split_line
+from tenfold.data.formats.csv_plain import parse_plain
 from tenfold.data.pixels import named_labels, other_classes, to_images
 from tenfold.data.source_name import AS_IT_IS, ReadOptions
 from tenfold.errors import TenfoldError
@@ -30,7 +31,6 @@ _DECIMAL = re.compile(
     r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(\.[0-9]*)?e[+-]?[0-9]+|nan|inf)", re.IGNORECASE
 )
 _WHOLE_DECIMAL = re.compile(r"[0-9]{1,18}\.0*")
-_COMMA, _LINE_FEED, _RETURN, _ZERO = (np.uint8(code) for code in b",\n\r0")
 _NUMBERS = [str(number) for number in range(256)]
 
 Table = NDArray[np.uint8] | NDArray[np.float32]
@@ -167,7 +167,7 @@ class _RowReader:
     def _parse_numbers(self, block: bytes) -> NDArray[np.uint8] | None:
         """Parse a block in which every cell is an integer 0-255, the labels too; else None."""
         usual = self._only_numbers and not self.decimal
-        return _parse_plain(block, len(self.names)) if usual else None
+        return parse_plain(block, len(self.names)) if usual else None
 
     def _append(self, block: bytes, parsed: Future[NDArray[np.uint8] | None]) -> Table:
         """Count a block's rows and keep their labels: this happens in the file's order."""
@@ -208,7 +208,7 @@ class _RowReader:
         if not at_start:
             kept = [index for index in range(cells) if index not in taken]
             pixels = [b",".join([row[index] for index in kept]) for row in rows]
-        table = _parse_plain(b"\n".join([*pixels, b""]), PIXELS)
+        table = parse_plain(b"\n".join([*pixels, b""]), PIXELS)
         if table is not None:
             self.labels.extend(name for name in labels if name is not None)
             self.ids.extend(name for name in ids if name is not None)
@@ -259,51 +259,6 @@ class _RowReader:
         if fault := label_fault(label):
             raise TenfoldError(f"{where}: {fault}. Received: {quote(label)}")
         self.labels.append(label)
-
-
-def _parse_plain(block: bytes, cells: int) -> NDArray[np.uint8] | None:
-    """Parse lines of `cells` cells, each an integer 0-255 in its shortest form, into uint8.
-
-    Anything else makes it None: another character, an empty cell, leading zeros, a value above
-    255, another number of cells, mixed LF and CRLF.
-
-    Returns:
-        uint8 [lines, cells], or None.
-    """
-    text = np.frombuffer(block, np.uint8)
-    end_length = 2 if block[-2:] == b"\r\n" else 1  # characters that end a line
-    stops = cells - 1 + end_length  # a line's characters that are no digits
-    digit = text - _ZERO
-    is_digit = digit < 10
-    ends = np.flatnonzero(digit > 9)
-    lines = len(ends) // stops
-    adjacent = lines * (end_length - 1)
-    if (
-        len(ends) != lines * stops
-        or np.count_nonzero(text == _COMMA) != lines * (cells - 1)
-        or (text[ends[stops - 1 :: stops]] != _LINE_FEED).any()
-        or (end_length == 2 and (text[ends[stops - 2 :: stops]] != _RETURN).any())
-        or not is_digit[0]
-        # A digit precedes every other one of them: only those of CRLF are adjacent.
-        or np.count_nonzero(is_digit[1:] | is_digit[:-1]) != len(text) - 1 - adjacent
-    ):
-        return None
-    # Each cell has a digit from here on. Its value is put at the index of its separator, from the
-    # digits 1, 2 and 3 before; modulo 256, since bytes are several times faster than words.
-    one = is_digit.view(np.uint8)
-    digit *= one
-    hundreds = digit[:-3] * one[1:-2]
-    if len(hundreds) and (hundreds * one[2:-1]).max() > 2:
-        return None
-    value = np.zeros_like(text)
-    value[1:] = digit[:-1]
-    value[2:] += digit[:-2] * np.uint8(10)
-    value[3:] += hundreds * np.uint8(100)
-    table = value[ends].reshape(lines, stops)[:, :cells]
-    # The shortest forms of these values are as long in all as the text only if every cell was its
-    # value's shortest form: 256-299 became 0-43, and longer cells lost their first digits.
-    digits = table.size + np.count_nonzero(table > 9) + np.count_nonzero(table > 99)
-    return table if digits + len(ends) == len(text) else None
 
 
 def _plain_id(name: bytes) -> str | None:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.archives import ZIP_MAGICS, BoundedReader, open_zip
+from tenfold.data.archives import (
+    OFFICE_MEMBER,
+    TORCH_MEMBER,
+    ZIP_MAGICS,
+    BoundedReader,
+    open_zip,
+)
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import Dataset
 from tenfold.data.formats.format import (
@@ -97,10 +103,15 @@ def _suffix(part: str) -> str:
     return "" if part == "data" else f"_{part}"
 
 
+def _is_zip(head: bytes) -> bool:
+    foreign = TORCH_MEMBER in head or OFFICE_MEMBER in head
+    return head.startswith(ZIP_MAGICS) and not foreign
+
+
 FORMAT = Format(
     name="npz",
     title="npz",
-    recognises=lambda head: head.startswith(ZIP_MAGICS),  # within a folder or an archive
+    recognises=_is_zip,  # within a folder or an archive
     read=ArraysReader(_open_npz),
     writer=Writer(lambda sets: [_FILE_NAME], _write_npz),
 )
