@@ -50,6 +50,8 @@ def use_core(env: Environment) -> None:
     assert "pip install 'tenfold[serve]'" in env.refusal("serve")
     Image.open(env.folder / page).save(env.folder / "page.pdf")
     assert "pip install 'tenfold[pdf]'" in env.refusal("read", "page.pdf")
+    (env.folder / "digits.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(200, b" "))
+    assert "pip install 'tenfold[formats]'" in env.refusal("data", "show", "digits.mat")
     assert env.python(MISSING).count("pip install 'tenfold[train]'") == 2
 
 
@@ -80,6 +82,16 @@ def use_track(env: Environment) -> None:
     assert (env.folder / "mlruns").is_dir() or (env.folder / "mlflow.db").is_file()
 
 
+def use_formats(env: Environment) -> None:
+    """Read what the libraries of the extra write."""
+    digits = tenfold.load("mnist:test").subset(np.arange(20))
+    np.savez(env.folder / "digits.npz", x=digits.images, y=digits.require_labels())
+    env.python(WRITE_FORMATS)
+    for name in ("digits.mat", "digits.h5"):
+        shown = json.loads(env.tenfold("data", "show", name, "--json"))
+        assert shown["fingerprint"] == digits.fingerprint, name
+
+
 def use_pdf(env: Environment) -> None:
     """Read a page of a PDF."""
     page = draw_page(env.folder / "page.png")
@@ -106,10 +118,19 @@ def use_serve(env: Environment) -> None:
             server.terminate()
 
 
+WRITE_FORMATS = """
+import h5py, numpy, scipy.io
+arrays = dict(numpy.load("digits.npz"))
+scipy.io.savemat("digits.mat", arrays)
+with h5py.File("digits.h5", "w") as file:
+    for name, array in arrays.items():
+        file[name] = array
+"""
 USES: dict[tuple[str, ...], Callable[[Environment], None]] = {
     (): use_core,
     ("train",): use_train,
     ("train", "track"): use_track,
+    ("formats",): use_formats,
     ("pdf",): use_pdf,
     ("serve",): use_serve,
 }

@@ -34,6 +34,7 @@ def test_every_library_that_the_code_imports_is_of_the_core_or_of_an_extra() -> 
 
 def test_extras_are_those_of_the_package() -> None:
     extras = {"torch": "train", "pypdfium2": "pdf", "uvicorn": "serve", "tensorboard": "track"}
+    extras |= {"h5py": "formats", "scipy": "formats"}
     assert {name: extra_of(name) for name in extras} == extras
     assert extra_of("pytest") is None  # of `dev`, which is nobody's but a developer's
     assert extra_of("numpy") is None

@@ -1,8 +1,12 @@
 """Valid files of every kind that Tenfold reads, to be corrupted on purpose."""
 
+import bz2
 import gzip
 import io
+import lzma
+import pickle
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -10,11 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import polars as pl
 from PIL import Image
+from scipy.io import savemat
+from sklearn.datasets import dump_svmlight_file
 
 from tenfold.data.bundled import bundled
+from tenfold.data.dataset import Dataset
 from tenfold.data.dataset_export import export_dataset
 
 Pack = Callable[[bytes], bytes]
@@ -57,6 +65,7 @@ def source_samples(folder: Path) -> dict[str, Sample]:
     pl.DataFrame(columns).write_parquet(flat)
     small = Image.fromarray(dataset.images[0])
     png, jpeg = _encoded(small, "PNG"), _encoded(small, "JPEG")
+    square, labels_text = _small_files(dataset)
     of_labels, of_images = "a-labels-idx1-ubyte", "a-images-idx3-ubyte"
     return {
         "csv": Sample(table, "a.csv"),
@@ -75,8 +84,85 @@ def source_samples(folder: Path) -> dict[str, Sample]:
         "png": Sample(png, "c/3/a.png", "c", beside=(("c/4/b.png", png),)),
         "png with valid checksums": Sample(png, "c/3/a.png", "c", pack=_repair_checksums),
         "jpeg": Sample(jpeg, "c/3/a.jpg", "c", beside=(("c/4/b.png", png),)),
+        **_other_formats(dataset, folder),
+        "csv in bzip2": Sample(bz2.compress(table), "a.csv.bz2"),
+        "csv in xz": Sample(lzma.compress(table), "a.csv.xz"),
+        "csv of ids": Sample(_with_ids(table), "a.csv"),
+        "table with spaces": Sample(table.partition(b"\n")[2].replace(b",", b" "), "a.txt"),
+        "table of 8x8": Sample(square, "optdigits.tra"),
+        "table of labels": Sample(
+            labels_text, "labels.csv", ".", beside=(("i/0.png", png), ("i/1.png", png))
+        ),
+        "labels as JSON": Sample(
+            b'{"0.png": 3, "1.png": "four"}', "y.json", ".", beside=(("0.png", png), ("1.png", png))
+        ),
+        "tar": Sample(_tar({"3/a.png": png, "4/b.png": png}), "a.tar"),
+        "tar in gzip": Sample(_tar({"3/a.png": png, "4/b.png": png}), "a.tgz", pack=gzip.compress),
+        **{
+            form: Sample(_encoded(small, form), f"c/3/a.{form}", "c", beside=(("c/4/b.png", png),))
+            for form in ("bmp", "tiff", "webp", "gif")
+        },
+        "pickle": Sample(pickle.dumps([dataset.images]), "a.pkl"),
         "png inside zip": Sample(png, "a.zip", pack=lambda b: _zip({"3/a.png": b, "4/b.png": png})),
     }
+
+
+def _other_formats(dataset: Dataset, folder: Path) -> dict[str, Sample]:
+    """Make files with the libraries that people make them with."""
+    flat, labels = dataset.images.reshape(len(dataset), -1), dataset.require_labels()
+    mat, hdf5, sparse, lists = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
+    savemat(mat, {"data": flat.T, "label": labels[None], "s": {"a": np.ones(3)}})
+    with h5py.File(hdf5, "w") as file:
+        file["train/data"] = flat
+        file.create_dataset("train/target", data=labels, chunks=True, compression="gzip")
+    dump_svmlight_file(flat.astype(float), labels, sparse, zero_based=False)
+    pl.DataFrame({"image": flat.tolist(), "label": labels}).write_parquet(lists)
+    names = "".join(f"@attribute pixel{index} numeric\n" for index in range(flat.shape[1]))
+    rows = io.StringIO()
+    np.savetxt(rows, np.column_stack([flat, labels]), "%d", ",")
+    arff = f"@relation m\n{names}@attribute class {{0,1}}\n@data\n{rows.getvalue()}"
+    packed = io.BytesIO()
+    savemat(packed, {"x": dataset.images, "y": labels}, do_compression=True)
+    return {
+        "mat": Sample(mat.getvalue(), "a.mat"),
+        "mat, compressed": Sample(packed.getvalue(), "a.mat"),
+        "hdf5": Sample(hdf5.getvalue(), "a.h5"),
+        "libsvm": Sample(sparse.getvalue(), "a.svm"),
+        "parquet of lists": Sample(lists.getvalue(), "a.parquet"),
+        "arff": Sample(arff.encode(), "a.arff"),
+        "npz in npz's folder": Sample(_npz(dataset), "d/a.npz", "d"),
+    }
+
+
+def _small_files(dataset: Dataset) -> tuple[bytes, bytes]:
+    """Make a table of 8x8 images with labels, and a table of file names and labels."""
+    blocks = dataset.images[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3).mean(axis=(2, 4)) // 16
+    table = io.StringIO()
+    rows = np.column_stack([blocks.reshape(len(dataset), -1), dataset.require_labels()])
+    np.savetxt(table, rows, "%d", ",")
+    return table.getvalue().encode(), b"file,label\n0.png,7\n1.png,2\n"
+
+
+def _with_ids(table: bytes) -> bytes:
+    header, *rows = table.split(b"\r\n")
+    lines = [b"id," + header, *(b"%d,%b" % pair for pair in enumerate(rows) if pair[1])]
+    return b"\n".join([*lines, b""])
+
+
+def _npz(dataset: Dataset) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, x_train=dataset.images, y_train=dataset.require_labels())
+    return file.getvalue()
+
+
+def _tar(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
 
 
 def image_samples() -> dict[str, Sample]:

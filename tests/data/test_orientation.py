@@ -75,11 +75,11 @@ def test_a_part_can_be_transposed_too(tmp_path: Path) -> None:
     transposed, labels = dataset.images.transpose(0, 2, 1), dataset.require_labels()
     np.savez(path, x_train=transposed, y_train=labels, x_test=transposed, y_test=labels)
     read = load(f"{path}:transposed")
-    assert read.test_source == f"{path}:transposed:test"
+    assert read.test_source == f"{path}:test:transposed"
     for name in (read.test_source, f"{path}:test:transposed"):
         test = load(name)
         assert np.array_equal(test.images, dataset.images)
-        assert test.source == f"{path}:transposed:test"
+        assert test.source == f"{path}:test:transposed"
 
 
 def test_the_means_are_mnists() -> None:

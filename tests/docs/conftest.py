@@ -32,6 +32,14 @@ def write_csv(path: Path, dataset: Dataset, labelled: bool, header: bool = True)
     path.write_text("\n".join([*([",".join(names)] if header else []), *lines, ""]))
 
 
+def write_ids(path: Path, dataset: Dataset) -> None:
+    """Write images with an id each, as Kannada-MNIST's test.csv has them."""
+    lines = [",".join(["id", *(f"pixel{number}" for number in range(PIXELS))])]
+    rows = dataset.images.reshape(-1, PIXELS).tolist()
+    lines += [",".join(map(str, [number, *row])) for number, row in enumerate(rows, 500)]
+    path.write_text("\n".join([*lines, ""]))
+
+
 def write_page(path: Path, draw_digits: DrawDigits) -> None:
     """Draw two rows of digits of MNIST's test set, and a star that is no digit."""
     places = [(60 + 150 * column, 60 + 180 * row) for row in (0, 1) for column in range(6)]
@@ -54,14 +62,16 @@ def workshop(
     """A folder with the files that the pages name, each of a few real digits.
 
     `train.csv`, `test.csv` and the labelled `holdout.csv` in Kaggle's layout, `emnist-train.csv`
-    with rows and columns exchanged, `page.jpg` with two rows of digits and a star, `forms/` and
-    `form.pdf` with the same, the empty form `form.png` and `scans/` of it, filled in but for a
-    broken one, `drawings/` with a folder a digit, and the run `runs/quick-mnist-1`.
+    with rows and columns exchanged, `ids.csv` with an id column, `page.jpg` with two rows of
+    digits and a star, `forms/` and `form.pdf` with the same, the empty form `form.png` and
+    `scans/` of it, filled in but for a broken one, `drawings/` with a folder a digit, and the run
+    `runs/quick-mnist-1`.
     """
     folder = tmp_path_factory.mktemp("workshop")
     write_csv(folder / "train.csv", train_set.subset(np.arange(600)), labelled=True)
     write_csv(folder / "test.csv", test_set.subset(np.arange(200)), labelled=False)
     write_csv(folder / "holdout.csv", test_set.subset(np.arange(200, 500)), labelled=True)
+    write_ids(folder / "ids.csv", test_set.subset(np.arange(20)))
     turned = Dataset(
         train_set.images.transpose(0, 2, 1).copy(), train_set.labels, train_set.classes, "emnist"
     )

@@ -63,6 +63,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
     for action in (show, check, export):
         options.add_ink(action)
+        options.add_reading(action)
     for action in (listing, show, check):
         action.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -82,7 +83,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     from tenfold.errors import TenfoldError
     from tenfold.workflow.load import load
 
-    dataset = load(arguments.source, arguments.ink)
+    dataset = load(options.source_name(arguments, arguments.source), arguments.ink)
     index = arguments.picture
     if not 0 <= index < len(dataset):
         raise TenfoldError(f"--picture must be 0-{len(dataset) - 1}. Received: {index}")
@@ -97,6 +98,7 @@ def run_show(arguments: argparse.Namespace) -> int:
         "writers": None if dataset.writers is None else len(set(dataset.writers.tolist())),
         "fingerprint": dataset.fingerprint,
         "notes": dataset.notes,
+        "skipped": dataset.skipped,
     }
     if arguments.json:
         return _print_json(summary)
@@ -120,7 +122,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.load import load
 
     against = None if arguments.against is None else load(arguments.against, arguments.ink)
-    found = audit(load(arguments.source, arguments.ink), against)
+    found = audit(load(options.source_name(arguments, arguments.source), arguments.ink), against)
     if arguments.json:
         _print_json(found.to_dict())
         return 1 if found.problems else 0
@@ -134,7 +136,7 @@ def run_export(arguments: argparse.Namespace) -> int:
 
     print(f"writing {arguments.source} to {arguments.folder}", file=sys.stderr)
     paths = export_dataset(
-        arguments.source,
+        options.source_name(arguments, arguments.source),
         arguments.folder,
         arguments.overwrite,
         arguments.format,

@@ -25,6 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="score on images of the training set too (the score is marked)",
     )
     options.add_ink(parser)
+    options.add_reading(parser)
     options.add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print every score as JSON")
     parser.set_defaults(run=run)
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     result = evaluate(
         arguments.model,
-        arguments.source,
+        options.source_name(arguments, arguments.source),
         allow_leak=arguments.allow_leak,
         errors=arguments.errors,
         threads=arguments.threads,

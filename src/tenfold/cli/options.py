@@ -61,6 +61,44 @@ def add_ink(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_reading(parser: argparse.ArgumentParser, labels: bool = True) -> None:
+    """Add what says how SOURCE is read: `--labels`, `--label-column` and others."""
+    if labels:
+        parser.add_argument(
+            "--labels",
+            metavar="FILE",
+            help="the labels of SOURCE: a table of file names and labels, a list, or an array",
+        )
+    parser.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="the column of the labels in a table: its name, or its number from 1",
+    )
+    parser.add_argument(
+        "--id-column",
+        metavar="NAME",
+        help="the column of the images' ids or file names in a table, likewise",
+    )
+    parser.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out image files that cannot be read, and list them",
+    )
+
+
+def source_name(arguments: argparse.Namespace, source: str, labels: bool = True) -> str:
+    """Add what `add_reading`'s options ask for to the name of a source."""
+    from tenfold.data.source_name import ReadOptions, with_options
+
+    options = ReadOptions(
+        labels=arguments.labels if labels and "labels" in arguments else None,
+        label_column=arguments.label_column,
+        id_column=arguments.id_column,
+        skip_broken=arguments.skip_broken,
+    )
+    return with_options(source, options)
+
+
 def add_reader(parser: argparse.ArgumentParser) -> None:
     """Add `--model` and `--min-confidence`, for commands that read pictures."""
     parser.add_argument(

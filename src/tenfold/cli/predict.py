@@ -11,7 +11,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "predict",
         help="predict labels and write a Kaggle submission",
         description="Predict the label of every image of SOURCE and write a CSV of "
-        "`ImageId,Label`, the format of a Kaggle submission.",
+        "`ImageId,Label`, the format of a Kaggle submission; where the images have ids or are "
+        "files of their own, it has these.",
     )
     parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
     parser.add_argument(
@@ -29,6 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--probabilities", action="store_true", help="add a column of probabilities per class"
     )
     options.add_ink(parser)
+    options.add_reading(parser, labels=False)
     options.add_threads(parser)
     parser.set_defaults(run=run)
 
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     predictions = predict(
         arguments.model,
-        arguments.source,
+        options.source_name(arguments, arguments.source),
         arguments.out,
         arguments.probabilities,
         arguments.overwrite,

@@ -90,6 +90,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     options.add_device(parser)
     options.add_ink(parser)
+    options.add_reading(parser)
     options.add_threads(parser)
     parser.add_argument(
         "--allow-leak",
@@ -123,9 +124,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.runs.train import train
 
+    test = arguments.test
     result = train(
-        arguments.source,
-        test=arguments.test,
+        options.source_name(arguments, arguments.source),
+        test=test if test is None else options.source_name(arguments, test, labels=False),
         recipe=arguments.recipe,
         settings=arguments.settings,
         val_fraction=arguments.val,

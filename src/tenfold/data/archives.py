@@ -1,10 +1,11 @@
 """Read bytes, plain or compressed: decompressed sizes are bounded, and damage is one line."""
 
+import bz2
 import gzip
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Protocol
 
@@ -18,8 +19,10 @@ RATIO_COUNTS_FROM = 64 << 20
 # A 28x28 image has under 4 kB; a photo, which is rejected by its size, may have megabytes.
 MAX_IMAGE_BYTES = 16 << 20
 
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC, BZIP2_MAGIC, XZ_MAGIC = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0"
 ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")
+# The first member of PyTorch's and of Office's files, which are zips too.
+TORCH_MEMBER, OFFICE_MEMBER = b"/data.pkl", b"[Content_Types].xml"
 # A bz2 member of a zip reports damage by a bare OSError or ValueError.
 _DAMAGE = (
     EOFError,
@@ -30,6 +33,7 @@ _DAMAGE = (
     zipfile.BadZipFile,
 )
 _CHUNK = 1 << 20
+_MAX_XZ_MEMORY = 256 << 20  # `xz -9` needs 65 MiB; a header may ask for 4 GiB
 
 
 class Readable(Protocol):
@@ -73,9 +77,13 @@ class BoundedReader:
         stream: the decompressed bytes.
         budget: how many of them may be read.
         source: the name used in errors.
+        compression: what the bytes were decompressed from, "gzip", "bzip2", "xz" or "".
     """
 
-    def __init__(self, stream: Readable, budget: DecompressionBudget, source: str) -> None:
+    def __init__(
+        self, stream: Readable, budget: DecompressionBudget, source: str, compression: str = ""
+    ) -> None:
+        self.compression = compression
         self._stream = stream
         self._budget = budget
         self._peeked = b""
@@ -164,17 +172,26 @@ def open_zip(file: IO[bytes], source: str) -> Iterator[zipfile.ZipFile]:
         ) from error
     with archive:
         for name in archive.namelist():
-            parts = name.replace("\\", "/").split("/")
-            if not name.isprintable():
-                raise TenfoldError(
-                    f"{source}: the name of the member {name[:80]!r} is not printable; rename it"
-                )
-            if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
-                raise TenfoldError(
-                    f"{source}: the path of the member {name!r} leads out of the zip, so the zip "
-                    "is rejected; download it from a source you trust"
-                )
+            check_member_name(name, source)
         yield archive
+
+
+def check_member_name(name: str, source: str) -> None:
+    """Check that a member's name can be shown, and stays within its archive.
+
+    Raises:
+        TenfoldError: where it is not printable, absolute, or escapes by `..`.
+    """
+    parts = name.replace("\\", "/").split("/")
+    if not name.isprintable():
+        raise TenfoldError(
+            f"{source}: the name of the member {name[:80]!r} is not printable; rename it"
+        )
+    if ".." in parts or parts[0] == "" or parts[0].endswith(":"):
+        raise TenfoldError(
+            f"{source}: the path of the member {name[:200]!r} leads out of the archive, which is "
+            "rejected; download it from a source you trust"
+        )
 
 
 @contextmanager
@@ -197,20 +214,65 @@ def open_member(
 
 @contextmanager
 def decompressed(file: IO[bytes], size: int, source: str) -> Iterator[BoundedReader]:
-    """Read an open file of `size` bytes, decompressed where it is a gzip.
+    """Read an open file of `size` bytes, decompressed where it is a gzip, bzip2 or xz.
 
     It may be a pipe, since it is read once; a pipe has size 0, so only the bound on bytes holds.
     """
     plain = BoundedReader(file, DecompressionBudget(None, source), source)
-    with gunzipped(plain, DecompressionBudget(size or MAX_BYTES, source)) as stream:
+    with expanded(plain, DecompressionBudget(size or MAX_BYTES, source)) as stream:
         yield stream
 
 
 @contextmanager
-def gunzipped(stream: BoundedReader, budget: DecompressionBudget) -> Iterator[BoundedReader]:
-    """Decompress a stream that may be a gzip; any other stays as it is."""
-    if not stream.peek(2).startswith(GZIP_MAGIC):
+def expanded(stream: BoundedReader, budget: DecompressionBudget) -> Iterator[BoundedReader]:
+    """Decompress a stream that may be a gzip, bzip2 or xz; any other stays as it is."""
+    head = stream.peek(len(XZ_MAGIC))
+    if head.startswith(GZIP_MAGIC):
+        with gzip.GzipFile(fileobj=stream) as unzipped:  # type: ignore[call-overload]
+            yield BoundedReader(unzipped, budget, stream.source, "gzip")
+    elif head.startswith(BZIP2_MAGIC):
+        bzip2 = _Decompressor(stream, bz2.BZ2Decompressor)
+        yield BoundedReader(bzip2, budget, stream.source, "bzip2")
+    elif head.startswith(XZ_MAGIC):
+        xz = _Decompressor(stream, _xz_decompressor)
+        yield BoundedReader(xz, budget, stream.source, "xz")
+    else:
         yield stream
-        return
-    with gzip.GzipFile(fileobj=stream) as expanded:  # type: ignore[call-overload]
-        yield BoundedReader(expanded, budget, stream.source)
+
+
+def _xz_decompressor() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(memlimit=_MAX_XZ_MEMORY)
+
+
+class _Decompressor:
+    """Reads the streams of a bzip2 or xz, one after another.
+
+    The library's own file objects seek, which a pipe cannot, and do not bound xz's memory.
+    """
+
+    def __init__(
+        self,
+        stream: BoundedReader,
+        make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
+    ) -> None:
+        self._stream = stream
+        self._make = make
+        self._current = make()
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most `size` decompressed bytes; none at the end."""
+        while size:
+            rest = b""
+            if self._current.eof:
+                rest = self._current.unused_data.lstrip(b"\0")  # xz pads its streams
+                if not rest and not (rest := self._stream.read(_CHUNK)):
+                    return b""
+                self._current = self._make()
+            elif self._current.needs_input:
+                rest = self._stream.read(_CHUNK)
+                if not rest:
+                    raise EOFError("its end is missing")
+            found = self._current.decompress(rest, size)
+            if found:
+                return found
+        return b""

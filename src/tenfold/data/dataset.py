@@ -34,6 +34,10 @@ class Dataset:
         test_source: the source of the test set that came with it, if one did.
         negatives: uint8 [m, 28, 28], images that show none of the classes, to learn to reject, or
             None; every subset keeps them all.
+        ids: text [n], what each image is called where it comes from, such as its file's name, if
+            it has an id there.
+        id_name: of the ids, as the column's that they are from.
+        skipped: the images that could not be read and were left out, a line each.
 
     Raises:
         TenfoldError: where shapes, dtypes or labels do not fit together, or a class name is too
@@ -48,6 +52,9 @@ class Dataset:
     notes: tuple[str, ...] = ()
     test_source: str | None = None
     negatives: Images | None = None
+    ids: NDArray[np.str_] | None = None
+    id_name: str = "id"
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_names(self.classes, self.source)
@@ -66,6 +73,10 @@ class Dataset:
                     f"{self.source}: {name} must be int64 [{shape[0]}]. "
                     f"Received: {column.dtype} {list(column.shape)}"
                 )
+        if self.ids is not None and self.ids.shape != shape[:1]:
+            raise TenfoldError(
+                f"{self.source}: ids must be [{shape[0]}]. Received: {list(self.ids.shape)}"
+            )
         if self.labels is not None and len(self.labels):
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.classes):
@@ -120,6 +131,7 @@ class Dataset:
             images=self.images[indices],
             labels=None if self.labels is None else self.labels[indices],
             writers=None if self.writers is None else self.writers[indices],
+            ids=None if self.ids is None else self.ids[indices],
         )
 
     def remap_classes(self, classes: tuple[str, ...]) -> Self:

@@ -1,7 +1,9 @@
-"""Labels, and names of classes, in files beside that of the images, as MNIST is distributed."""
+"""Find and read the labels of images in a file beside them, or in one that was named."""
 
-import json
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,79 +11,214 @@ from numpy.typing import NDArray
 
 from tenfold.data.archives import BoundedReader
 from tenfold.data.dataset import Dataset
-from tenfold.data.pixels import labels_of, other_classes, to_images
-from tenfold.data.tree import Tree
+from tenfold.data.label_arrays import attach_array
+from tenfold.data.label_table import (
+    LabelTable,
+    label_index,
+    labels_by_name,
+    name_column,
+    parse_table,
+)
+from tenfold.data.names import name_parts
+from tenfold.data.pairing import labels_for
+from tenfold.data.pixels import labels_of, other_classes
+from tenfold.data.source_name import ReadOptions
+from tenfold.data.tree import Folder, Tree, name_list
 from tenfold.errors import TenfoldError
 
-# How the name of a file of images becomes that of its labels.
-_SPELLINGS = (("images", "labels"), ("imgs", "labels"), ("x_", "y_"), ("X_", "y_"))
+MAX_TABLE_BYTES = 256 << 20
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".dat", ".lst")
+_MAX_TABLES = 50  # of a tree, that are looked into
+
+# Reads a file that is an array, or has one of labels; None where it is another file.
+ReadArray = Callable[[BoundedReader], NDArray[Any] | None]
 
 
-def dataset_with_labels(
-    array: NDArray[Any],
-    where: str,
-    tree: Tree,
-    name: str,
-    source: str,
-    read_labels: Callable[[BoundedReader], NDArray[Any]],
-) -> Dataset:
-    """Make a Dataset of an array of images and the labels in the file beside it, if there is one.
+@dataclass(frozen=True)
+class LabelSource:
+    """The contents of a file of labels: a table, or an array.
 
     Args:
-        array: of images, as `to_images` takes it.
-        where: the file of the images, for errors.
-        tree: where that file is. Beside `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` is
-            looked for, with or without `.gz`, and `train-classes.json`, a list of names; beside
-            `x_train.npy`, `y_train.npy`.
-        name: the file's name in the tree.
-        source: the name of the set.
-        read_labels: reads the file of the labels.
+        where: its name, for errors and notes.
+        content: what it holds.
+        options: how it is read.
+    """
+
+    where: str
+    content: LabelTable | NDArray[Any]
+    options: ReadOptions
+
+    def columns(self, names: Sequence[str]) -> tuple[int, int] | None:
+        """Return the columns of images' names and of labels, where this is a table of both."""
+        table = self.content
+        if not isinstance(table, LabelTable):
+            return None
+        key = name_column(table, names, self.options.id_column)
+        if key is None:
+            return None
+        return key, label_index(table, key, self.options.label_column)
+
+    def of_names(self, names: Sequence[str]) -> dict[str, str] | None:
+        """Return the label of each image file that is listed; None where none is, by name."""
+        columns = self.columns(names)
+        if columns is None:
+            return None
+        assert isinstance(self.content, LabelTable)
+        labels = labels_by_name(self.content, *columns, names)
+        return {name: label for name, label in zip(names, labels, strict=True) if label is not None}
+
+    def attach(self, dataset: Dataset) -> Dataset:
+        """Return a set with these labels, by its images' ids or else in order.
+
+        Raises:
+            TenfoldError: where they do not fit the images.
+        """
+        if not isinstance(self.content, LabelTable):
+            return attach_array(dataset, self.content, self.where)
+        table, texts = self.content, None
+        if dataset.ids is not None:
+            names = dataset.ids.tolist()
+            found = self.of_names(names)
+            if found is not None:
+                missing = [name for name in names if name not in found]
+                if missing:
+                    raise TenfoldError(
+                        f"{self.where}: has no label for {len(missing):,} of the {len(names):,} "
+                        f"images: {name_list(missing)}"
+                    )
+                texts = [found[name] for name in names]
+        if texts is None:
+            texts = self._in_order(table, len(dataset))
+        return with_label_texts(dataset, texts, self.where)
+
+    def _in_order(self, table: LabelTable, count: int) -> list[str]:
+        if len(table.rows) != count:
+            raise TenfoldError(
+                f"{self.where}: there must be as many labels as images. "
+                f"Received: {len(table.rows):,} labels, {count:,} images"
+            )
+        columns = list(zip(*table.rows, strict=True))
+        numbers = next((i for i, c in enumerate(columns[:1]) if _counts_up(c)), None)
+        if len(columns) > 2 and (one_hot := _one_hot(columns[numbers is not None :])):
+            return one_hot
+        return list(columns[label_index(table, numbers, self.options.label_column)])
+
+
+def with_label_texts(dataset: Dataset, texts: Sequence[str], where: str) -> Dataset:
+    """Return a set with labels that are text, one an image.
 
     Raises:
-        TenfoldError: where the array is one of labels, or the labels do not fit the images.
+        TenfoldError: where one is empty.
     """
-    if array.ndim == 1:
-        raise TenfoldError(
-            f"{where}: holds one value an image, as labels are; name the file of the images, such "
-            "as train-images-idx3-ubyte or x_train.npy"
-        )
-    images, notes = to_images(array, where)
-    labels_name = label_file(tree, name)
-    if labels_name is None:
-        notes = (*notes, "no file of labels was found beside the images")
-        return Dataset(images, None, source=source, notes=notes)
-    with tree.open(labels_name) as stream:
-        given = read_labels(stream)
-        labels, classes = labels_of(given, len(images), stream.source)
-    classes_name = _with_or_without_gz(tree, name.partition("images")[0] + "classes.json")
-    if classes_name is not None:
-        labels, classes = given.reshape(-1).astype(np.int64), _read_classes(tree, classes_name)
-    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
+    labels, classes = labels_of(np.array(texts, object), len(dataset), where)
+    notes = (*dataset.notes, *other_classes(classes))
+    return replace(dataset, labels=labels, classes=classes, notes=notes)
 
 
-def label_file(tree: Tree, name: str) -> str | None:
-    """Return the name of the file of labels that belongs to a file of images, if there is one."""
-    folder, slash, last = name.rpartition("/")
-    for images, labels in _SPELLINGS:
-        if images in last:
-            wanted = last.replace(images, labels).replace("idx3", "idx1")
-            found = _with_or_without_gz(tree, folder + slash + wanted)
-            if found is not None:
-                return found
-    return None
+def read_labels(tree: Tree, name: str, read_array: ReadArray, options: ReadOptions) -> LabelSource:
+    """Read a file of labels, which may be an array or a table.
 
-
-def _with_or_without_gz(tree: Tree, name: str) -> str | None:
-    plain = name.removesuffix(".gz")
-    return next((known for known in (name, plain, f"{plain}.gz") if tree.has(known)), None)
-
-
-def _read_classes(tree: Tree, name: str) -> tuple[str, ...]:
+    Raises:
+        TenfoldError: where it is neither.
+    """
     with tree.open(name) as stream:
+        array = read_array(stream)
+        content = array if array is not None else _read_table(stream)
+        return LabelSource(stream.source, content, options)
+
+
+def read_named_labels(path: str, read_array: ReadArray, options: ReadOptions) -> LabelSource:
+    """Read the file that `--labels` names. Raises TenfoldError where it is no file of labels."""
+    file = Path(path)
+    return read_labels(Folder(file.parent, str(file.parent)), file.name, read_array, options)
+
+
+def _read_table(stream: BoundedReader) -> LabelTable:
+    return parse_table(stream.read_all(MAX_TABLE_BYTES), stream.source)
+
+
+def labels_beside(tree: Tree, images: str, is_folder: bool = False) -> str | None:
+    """Find the file of labels that belongs to a file, or folder, of images, by their names.
+
+    It is looked for in the same folder, in a folder of labels beside that, as `labels/train.npy`
+    beside `images/train.npy`, and within a folder of images.
+
+    Args:
+        tree: where the images are.
+        images: their name in it; "" for the tree itself.
+        is_folder: whether that is a folder.
+
+    Raises:
+        TenfoldError: where several files fit.
+    """
+    folder = posixpath.dirname(images) if images else ".."
+    places = [folder, images] if is_folder else [folder]
+    found = [
+        posixpath.join(place, file)
+        for place in dict.fromkeys(places)
+        for file in tree.list_folder(place)[0]
+        if name_parts(file).kind == "labels"
+    ]
+    above = posixpath.normpath(posixpath.join(folder, ".."))
+    in_images = name_parts(posixpath.basename(_full_name(tree, folder))).kind == "images"
+    for sibling in tree.list_folder(above)[1] if in_images and not is_folder else []:
+        if name_parts(sibling).kind == "labels":
+            place = posixpath.normpath(posixpath.join(above, sibling))
+            found += [posixpath.join(place, file) for file in tree.list_folder(place)[0]]
+    # The folder's own name counts too.
+    said = {_full_name(tree, name): name for name in found if name != images}
+    fitting = labels_for(_full_name(tree, images), said)
+    if len(fitting) > 1:
+        raise TenfoldError(
+            f"{tree.source}: several files may be the labels of {images or tree.name}, "
+            f"{name_list([said[name] for name in fitting])}; name one with --labels"
+        )
+    return said[fitting[0]] if fitting else None
+
+
+def _full_name(tree: Tree, name: str) -> str:
+    """Return a name in a tree as it is from the folder that the tree is in."""
+    return posixpath.normpath(posixpath.join(tree.name, name))
+
+
+def find_tables(
+    tree: Tree, names: Sequence[str], read_array: ReadArray, options: ReadOptions
+) -> dict[str, tuple[LabelSource, dict[str, str]]]:
+    """Find the tables of a tree, or beside it, that list its image files with a label.
+
+    Returns:
+        By its name, each table and the labels of the files that it lists.
+    """
+    others = set(tree.names) - set(names)
+    candidates = [name for name in sorted(others) if name.lower().endswith(_TABLE_SUFFIXES)]
+    if not candidates:
+        candidates = [f"../{name}" for name in tree.list_folder("..")[0]]
+        candidates = [name for name in candidates if name.lower().endswith(_TABLE_SUFFIXES)]
+    found = {}
+    for name in candidates[:_MAX_TABLES]:
         try:
-            names = json.loads(stream.read_all())
-        except (ValueError, RecursionError) as error:
-            raise TenfoldError(f"{stream.source}: is not a JSON list of names ({error})") from error
-        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-            raise TenfoldError(f"{stream.source}: must be a JSON list of the classes' names")
-        return tuple(names)
+            source = read_labels(tree, name, read_array, options)
+            labels = source.of_names(names)
+        except TenfoldError:
+            continue  # it is no table of labels
+        if labels:
+            found[name] = (source, labels)
+    return found
+
+
+def _counts_up(column: Sequence[str]) -> bool:
+    """Return whether a column numbers its rows, from 0 or 1."""
+    if not column[0].isdecimal() or int(column[0]) > 1 or len(column) < 2:
+        return False
+    first = int(column[0])
+    return all(cell == str(first + index) for index, cell in enumerate(column))
+
+
+def _one_hot(columns: Sequence[Sequence[str]]) -> list[str] | None:
+    try:
+        table = np.array(columns, np.float64).T
+    except ValueError:
+        return None
+    if table.shape[1] < 3 or set(np.unique(table)) != {0.0, 1.0} or (table.sum(1) != 1).any():
+        return None
+    return [str(index) for index in table.argmax(axis=1).tolist()]

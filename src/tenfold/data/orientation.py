@@ -35,8 +35,8 @@ def transposed_evidence(dataset: Dataset) -> str | None:
         # At random, not every nth: MNIST alternates two sources, of which one is 11 points harder.
         indices = np.random.default_rng(0).choice(indices, _MAX_IMAGES, replace=False)
     images, labels = dataset.images[indices], digits[dataset.labels[indices]]
-    as_given = float((_nearest_digit(images) == labels).mean())
-    swapped = float((_nearest_digit(images.transpose(0, 2, 1)) == labels).mean())
+    as_given = float((nearest_digit(images) == labels).mean())
+    swapped = float((nearest_digit(images.transpose(0, 2, 1)) == labels).mean())
     if swapped < MIN_TRANSPOSED or swapped - as_given < MIN_GAIN:
         return None
     remedy = f"name the source {dataset.source}:transposed to transpose it"
@@ -56,7 +56,7 @@ def transposed(dataset: Dataset) -> Dataset:
     return replace(dataset, images=images, notes=notes)
 
 
-def _nearest_digit(images: Images) -> NDArray[np.int64]:
+def nearest_digit(images: Images) -> NDArray[np.int64]:
     """Return the digit whose mean image is nearest to each image, int64 [n]."""
     means = _means()
     # In integers: floats would wake BLAS, whose buffers take 10 MB.

@@ -15,6 +15,7 @@ from tenfold.data.scale import (
     first_index,
     pixel_name,
 )
+from tenfold.data.sizes import squared, to_28x28
 from tenfold.errors import TenfoldError
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
@@ -24,7 +25,9 @@ CLIPPED_NOTE = "values a little beyond the scale, as resampling leaves them, wer
 COLOUR_NOTE = "the images are in colour and were converted to luminance"
 
 
-def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]:
+def to_images(
+    array: NDArray[Any], where: str, any_size: bool = False
+) -> tuple[Images, tuple[str, ...]]:
     """Convert an array of images to uint8 [n, 28, 28].
 
     The scale is found from the set as a whole (`scale.find_scale`): 0-255, 0-1 and others. Three
@@ -33,6 +36,7 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
     Args:
         array: [n, 28, 28], [n, 784], [n, 28, 28, 1 or 3] or [n, 1 or 3, 28, 28], of numbers.
         where: the source, and which array of it, for errors.
+        any_size: scale squares of other sizes to 28x28.
 
     Returns:
         The images, and what was done to them, a sentence each.
@@ -40,11 +44,12 @@ def to_images(array: NDArray[Any], where: str) -> tuple[Images, tuple[str, ...]]
     Raises:
         TenfoldError: where the shape, the dtype or a value is invalid.
     """
-    array = shaped(array, where)
+    array = squared(array, where) if any_size else shaped(array, where)
     pixels, notes = _to_uint8(array, where)
     if pixels.ndim == 4:
-        return luminance(pixels), (*notes, COLOUR_NOTE)
-    return pixels, notes
+        pixels, notes = luminance(pixels), (*notes, COLOUR_NOTE)
+    pixels, sizes = to_28x28(pixels)
+    return pixels, (*notes, *sizes)
 
 
 def shaped(array: NDArray[Any], where: str) -> NDArray[Any]:
@@ -71,7 +76,7 @@ def shaped(array: NDArray[Any], where: str) -> NDArray[Any]:
 
 
 def luminance(pixels: NDArray[np.uint8]) -> Images:
-    """Convert RGB, uint8 [n, 28, 28, 3], to luminance, as ITU-R 601 and Pillow do."""
+    """Convert RGB, uint8 [n, side, side, 3], to luminance, as ITU-R 601 and Pillow do."""
     weights = np.array([19595, 38470, 7471], np.uint32)  # 0.299, 0.587, 0.114 of 65,536
     out = np.empty(pixels.shape[:3], np.uint8)
     for first in range(0, len(pixels), 4096):  # in words of 4 bytes, so in batches

@@ -1,6 +1,7 @@
 """A folder or a zip as one thing: the names of its files, and the bytes of each."""
 
 import os
+import posixpath
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from tenfold.data.archives import (
     BoundedReader,
     DecompressionBudget,
     decompressed,
-    gunzipped,
+    expanded,
     open_member,
     unreadable_error,
 )
@@ -28,10 +29,12 @@ class Tree(ABC):
 
     Args:
         source: the name used in errors.
+        name: of the folder; "" for an archive.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, name: str = "") -> None:
         self.source = source
+        self.name = name
 
     @cached_property
     def names(self) -> list[str]:
@@ -42,19 +45,23 @@ class Tree(ABC):
     def _all_names(self) -> list[str]: ...
 
     @abstractmethod
-    def has(self, name: str) -> bool:
-        """Return whether there is a file of that name, without listing the rest."""
+    def list_folder(self, folder: str) -> tuple[list[str], list[str]]:
+        """List the files and the folders in one folder, "" for the tree itself, without the rest.
+
+        Returns:
+            The last part of each name, sorted; without hidden and system files.
+        """
 
     @abstractmethod
     def open(self, name: str) -> AbstractContextManager[BoundedReader]:
-        """Open one of the files; a gzip is decompressed."""
+        """Open one of the files; one that is compressed is decompressed."""
 
 
 class Folder(Tree):
     """The files below a folder on disk; links to folders are not followed."""
 
     def __init__(self, path: Path, source: str) -> None:
-        super().__init__(source)
+        super().__init__(source, path.absolute().name)
         self.path = path
 
     def _all_names(self) -> list[str]:
@@ -74,14 +81,24 @@ class Folder(Tree):
             ]
         return found
 
-    def has(self, name: str) -> bool:
-        """Return whether there is a file of that name, without listing the rest."""
-        return (self.path / name).exists()
+    def list_folder(self, folder: str) -> tuple[list[str], list[str]]:
+        """List the files and the folders in one folder; `..` is the folder that this one is in."""
+        files: list[str] = []
+        folders: list[str] = []
+        path = Path(os.path.normpath(self.path.absolute() / folder))
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if not _is_hidden(entry.name):
+                        (folders if entry.is_dir() else files).append(entry.name)
+        except OSError:
+            return [], []  # nothing is found there; what is named is reported when it is opened
+        return sorted(name for name in files if _is_regular_file(path / name)), sorted(folders)
 
     @contextmanager
     def open(self, name: str) -> Iterator[BoundedReader]:
-        """Open one of the files; a gzip is decompressed."""
-        path = self.path / name
+        """Open one of the files; one that is compressed is decompressed."""
+        path = Path(os.path.normpath(self.path / name))
         try:
             with (
                 path.open("rb") as file,
@@ -103,18 +120,29 @@ class Archive(Tree):
     def _all_names(self) -> list[str]:
         return list({e.filename for e in self._archive.infolist() if not e.is_dir()})
 
-    def has(self, name: str) -> bool:
-        """Return whether there is a file of that name."""
-        return name in self.names
+    def list_folder(self, folder: str) -> tuple[list[str], list[str]]:
+        """List the files and the folders in one folder of the archive."""
+        return list_names(self.names, folder)
 
     @contextmanager
     def open(self, name: str) -> Iterator[BoundedReader]:
-        """Open one of the members; a gzip is decompressed."""
+        """Open one of the members; one that is compressed is decompressed."""
         with (
             open_member(self._archive, name, self._budget, self.source) as stream,
-            gunzipped(stream, self._budget) as expanded,
+            expanded(stream, self._budget) as content,
         ):
-            yield expanded
+            yield content
+
+
+def list_names(names: list[str], folder: str) -> tuple[list[str], list[str]]:
+    """List the files and the folders in one folder, given the names of all files."""
+    folder = posixpath.normpath(folder) if folder else ""
+    if folder.startswith(".."):
+        return [], []
+    prefix = f"{folder}/" if folder not in ("", ".") else ""
+    inside = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
+    files = [name for name in inside if "/" not in name]
+    return files, sorted({name.partition("/")[0] for name in inside if "/" in name})
 
 
 def name_list(names: list[str]) -> str:
@@ -123,14 +151,12 @@ def name_list(names: list[str]) -> str:
     return first if len(names) <= 8 else f"{first} and {len(names) - 8} more"
 
 
-def not_found_error(tree: Tree, name: str, parts: list[str]) -> TenfoldError:
-    """Make the error for a name that is neither a file nor a part of a tree; it names others."""
-    known = [*(part for part in parts if part != "data"), *tree.names]
+def not_found_error(source: str, name: str, parts: list[str], names: list[str]) -> TenfoldError:
+    """Make the error for a name that is neither a part nor a file of a source; it names others."""
+    known = [*(part for part in parts if part != "data"), *names]
     near = get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return TenfoldError(
-        f"{tree.source}: has no {name!r}, but {name_list(known) or 'nothing'}{hint}"
-    )
+    return TenfoldError(f"{source}: has no {name!r}, but {name_list(known) or 'nothing'}{hint}")
 
 
 def _is_regular_file(path: Path) -> bool:

@@ -169,11 +169,48 @@ def test_rejects_an_empty_label_without_header(
     load_error(write(rows), "row 4 (line 4), column 1: is empty")
 
 
-def test_rejects_a_column_of_row_numbers(
-    small_set: Dataset, write: Write, load_error: LoadError
+@pytest.mark.parametrize("labelled", [0, 1])
+@pytest.mark.parametrize("text", [False, True])
+def test_a_column_of_ids_is_kept(
+    small_set: Dataset, write: Write, labelled: int, text: bool
 ) -> None:
-    names = ["id", *header("pixel{i}")]
-    load_error(write([names, *rows_of(small_set, 0)]), "column 1, 'id'", "leave it out")
+    names = ["id", *["label"] * labelled, *header("pixel{i}")]
+    rows = rows_of(small_set, 0)
+    ids = [f"img {n}" if text else str(n + 500) for n in range(len(rows))]
+    rows = [[name, *row[1 - labelled :]] for name, row in zip(ids, rows, strict=True)]
+    dataset = load(write([names, *rows]))
+    assert dataset.ids is not None
+    assert dataset.ids.tolist() == ids
+    assert (dataset.labels is not None) == bool(labelled)
+    assert (dataset.images == small_set.images).all()
+
+
+def test_named_columns_of_label_and_id(small_set: Dataset, write: Write) -> None:
+    names = [*header("pixel{i}"), "Truth", "Serial"]
+    rows = rows_of(small_set, 0)
+    rows = [[*row[1:], row[0], f"s{n}"] for n, row in enumerate(rows)]
+    path = write([names, *rows])
+    dataset = load(f"{path}:label-column=truth:id-column=Serial")
+    assert dataset.fingerprint == small_set.fingerprint
+    assert dataset.ids is not None
+    assert (dataset.ids[3], dataset.id_name) == ("s3", "Serial")
+    by_number = load(f"{path}:label-column=785:id-column=786")
+    assert by_number.fingerprint == small_set.fingerprint
+
+
+def test_extra_columns_are_named(small_set: Dataset, write: Write, load_error: LoadError) -> None:
+    names = ["label", *header("pixel{i}"), "usage"]
+    path = write([names, *([*row, "Training"] for row in rows_of(small_set, 0))])
+    load_error(path, "'usage' (786)", "--label-column", "--id-column")
+    load_error(f"{path}:id-column=user", "'user'", "--id-column")
+
+
+def test_pandas_row_numbers_are_left_out(small_set: Dataset, write: Write) -> None:
+    names = ["Unnamed: 0", "label", *header("pixel{i}")]
+    dataset = load(write([names, *([str(n), *row] for n, row in enumerate(rows_of(small_set, 0)))]))
+    assert dataset.fingerprint == small_set.fingerprint
+    assert dataset.ids is None
+    assert "column 1, 'Unnamed: 0', numbers the rows: left out" in dataset.notes
 
 
 @pytest.mark.parametrize("labelled", [0, 1])

@@ -9,6 +9,7 @@ import pytest
 
 from tenfold.data import archives
 from tenfold.data.dataset import Dataset
+from tenfold.data.label_arrays import ONE_HOT_NOTE
 from tenfold.data.pixels import COLOUR_NOTE
 from tenfold.data.scale import FLOAT_NOTE, FRACTION_NOTE
 from tenfold.data.source import load
@@ -122,10 +123,16 @@ def test_rejects_a_missing_label(
     load_error(save(x=small_set.images, y=labels), "y.npy: ", "image 4 ", "Received: 2.5")
 
 
-def test_rejects_one_hot_labels(
+def test_one_hot_labels_become_classes(save: Callable[..., Path], small_set: Dataset) -> None:
+    dataset = load(save(x=small_set.images, y=np.eye(10)[small_set.labels]))
+    assert dataset.fingerprint == small_set.fingerprint
+    assert dataset.notes == (ONE_HOT_NOTE,)
+
+
+def test_rejects_labels_that_are_several_an_image(
     save: Callable[..., Path], small_set: Dataset, load_error: LoadError
 ) -> None:
-    path = save(x=small_set.images, y=np.eye(10)[small_set.labels])
+    path = save(x=small_set.images, y=np.ones((20, 10)))
     load_error(path, "y.npy: ", "argmax", "Received: [20, 10]")
 
 
@@ -137,7 +144,7 @@ def test_rejects_a_part_that_is_not_there(
     save: Callable[..., Path], small_set: Dataset, load_error: LoadError
 ) -> None:
     path = save(x_train=small_set.images, y_train=small_set.labels)
-    load_error(f"{path}:tests", "'tests'", "train, x_train.npy")
+    load_error(f"{path}:tests", "'tests'", "train, x_train")
 
 
 def test_rejects_an_array_whose_header_declares_more_bytes(

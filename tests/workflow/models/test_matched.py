@@ -76,9 +76,11 @@ def test_models_with_the_same_classes_in_another_order_are_compared(
     trained_run: RunFolder, test_set: Dataset, tmp_path: Path
 ) -> None:
     model = onnx.load(trained_run.path / "model.onnx")
-    for entry in model.metadata_props:
-        if entry.key == "tenfold.classes":
-            entry.value = json.dumps(list("9876543210"))
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    del entries["tenfold.digest"]
+    entries["tenfold.classes"] = json.dumps(list("9876543210"))
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, entries)
     onnx.save(model, tmp_path / "reversed.onnx")
     found = tenfold.compare(trained_run.path, tmp_path / "reversed.onnx", test_set)
     first, second = found.predictions

@@ -1,5 +1,6 @@
 """A table in memory, column by column: which are pixels, which the label, and their numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,16 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.formats.csv_layout import MAX_EVIDENCE_ROWS, find_layout
-from tenfold.data.numbers import is_missing, parse_column
+from tenfold.data.numbers import is_missing, label_text, parse_column
 from tenfold.data.pixels import labels_of, other_classes, to_images
+from tenfold.data.source_name import AS_IT_IS, ReadOptions
 from tenfold.errors import TenfoldError
 
 
-def from_columns(columns: dict[str, NDArray[Any]], where: str, source: str) -> Dataset:
-    """Make a Dataset of columns of pixels and at most one of labels, as a table of pixels has them.
+def from_columns(
+    columns: dict[str, NDArray[Any]], where: str, source: str, options: ReadOptions = AS_IT_IS
+) -> Dataset:
+    """Make a Dataset of columns of pixels, and at most one of labels and one of ids.
 
     Rows in which every cell is empty are left out, with a note.
 
@@ -21,6 +25,7 @@ def from_columns(columns: dict[str, NDArray[Any]], where: str, source: str) -> D
         columns: the values of each column, [rows], numbers or text.
         where: the table, for errors.
         source: the name of the set.
+        options: which columns have the label and the id, where they were named.
 
     Raises:
         TenfoldError: where the columns are no such ones, or a cell is empty or no number; the
@@ -32,9 +37,10 @@ def from_columns(columns: dict[str, NDArray[Any]], where: str, source: str) -> D
     if rows > MAX_EVIDENCE_ROWS:
         chosen = np.sort(np.random.default_rng(0).choice(rows, MAX_EVIDENCE_ROWS, replace=False))
     evidence = [[] for _ in chosen] if len(names) != PIXELS + 1 else _cells(columns, chosen)
-    layout = find_layout(names, evidence, where)
+    layout = find_layout(names, evidence, where, options)
     label = None if layout.label is None else names[layout.label]
-    pixels = {name: columns[name] for name in names if name != label}
+    others = {names[index] for index in layout.others}
+    pixels = {name: columns[name] for name in names if name not in others}
     numbers = {name: _numbers(column, name, where) for name, column in pixels.items()}
     kept, notes = _filled_rows(numbers, None if label is None else columns[label])
     table = np.column_stack([column[kept] for column in numbers.values()])
@@ -46,11 +52,15 @@ def from_columns(columns: dict[str, NDArray[Any]], where: str, source: str) -> D
         )
     images, converted = to_images(table, where)
     notes = (*layout.notes, *notes, *converted)
+    dataset = Dataset(images, None, source=source, notes=notes)
+    if layout.id is not None:
+        ids = [label_text(value) for value in columns[names[layout.id]][kept]]
+        dataset = replace(dataset, ids=np.array(ids, np.str_), id_name=names[layout.id])
     if label is None:
-        return Dataset(images, None, source=source, notes=notes)
+        return dataset
     given = columns[label][kept]
     labels, classes = labels_of(given, len(images), f"{where}: column {label!r}")
-    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
+    return replace(dataset, labels=labels, classes=classes, notes=(*notes, *other_classes(classes)))
 
 
 def _cells(columns: dict[str, NDArray[Any]], rows: NDArray[np.int64]) -> list[list[str]]:

@@ -10,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, SIDE
+from tenfold.data.label_table import column_index
 from tenfold.data.numbers import is_missing, parse_number
+from tenfold.data.source_name import AS_IT_IS, ReadOptions
 from tenfold.errors import TenfoldError
 
 LABEL_NAMES = {"label", "labels", "class", "classes", "y", "target", "digit", "category"}
-_ROW_NUMBER_NAMES = {"", "id", "index", "imageid", "unnamed: 0"}
+ID_NAMES = {"id", "imageid", "image_id", "filename", "file_name", "file", "path"}
+_ROW_NUMBER_NAMES = {"", "index", "unnamed: 0"}  # pandas' index, which names no image
 
 _DECIMAL = re.compile(r"[+-]?([0-9]*\.[0-9]|[0-9.]+e|nan|inf).*", re.IGNORECASE)
 # On 30 and more rows of MNIST and Fashion-MNIST the label explains 1.2 times as much as the next
@@ -38,6 +41,8 @@ class Layout:
         decimal: whether the first row's pixels are written as decimal numbers.
         undecided: whether one of 785 columns of numbers is the label, which all rows must tell.
         notes: what was detected and by which evidence, a sentence each.
+        id: the index of the column with the images' ids, or None where there is none.
+        dropped: the index of a column of row numbers, which is not read, or None.
     """
 
     names: tuple[str, ...]
@@ -46,10 +51,21 @@ class Layout:
     decimal: bool
     undecided: bool
     notes: tuple[str, ...] = ()
+    id: int | None = None
+    dropped: int | None = None
+
+    @property
+    def others(self) -> list[int]:
+        """The indices of the columns that are no pixels, in order."""
+        return sorted({i for i in (self.label, self.id, self.dropped) if i is not None})
 
 
 def find_layout(
-    first: list[str], rows: list[list[str]], source: str, sampled: bool = True
+    first: list[str],
+    rows: list[list[str]],
+    source: str,
+    options: ReadOptions = AS_IT_IS,
+    sampled: bool = True,
 ) -> Layout:
     """Detect the layout of a table from its first line and some rows after it.
 
@@ -57,11 +73,13 @@ def find_layout(
         first: the cells of the first line.
         rows: the cells of rows that follow, for evidence.
         source: the name used in errors.
+        options: which columns have the label and the id, where they were named.
         sampled: whether the rows are from all over the table; where they are its first, values
             among numbers do not decide: a table may be sorted by its labels.
 
     Raises:
-        TenfoldError: where the columns are not 784 pixels and at most one label, or not in order.
+        TenfoldError: where the columns are not 784 pixels, at most one label and at most one id,
+            or not in order.
     """
     named = _is_header(first)
     # 0, 0.1, 0.2, ...: pandas took a row for a header, and made its names unique
@@ -75,15 +93,11 @@ def find_layout(
         rows = [first, *rows]
         notes = ("the table has no header",)
     decimal = bool(rows) and _count_decimals(rows[0]) > 1
-    label = label_column(names) if named else None
-    count = len(names) - (label is not None)
-    if named and names[0].lower() in _ROW_NUMBER_NAMES and count == PIXELS + 1:
-        raise TenfoldError(
-            f"{source}: column 1, {names[0]!r}, numbers the rows; leave it out, so that "
-            f"{PIXELS} pixels remain"
-        )
+    label, id_, dropped, said = _named_columns(names, named, options, source)
+    notes = (*notes, *said)
+    count = len(names) - len({label, id_, dropped} - {None})
     undecided = False
-    if label is None and count == PIXELS + 1:
+    if label is None and count == PIXELS + 1 and id_ is None and dropped is None:
         label, evidence = _text_column(rows), "it is the only one with text"
         undecided = label is None and not sampled
         if label is None and sampled:
@@ -91,19 +105,59 @@ def find_layout(
         if label is not None:
             notes = (*notes, f"column {label + 1} is used as the label: {evidence}")
     elif count != PIXELS:
-        raise _count_error(count, names, named, source)
+        raise _count_error(count, names, named, source, {label, id_, dropped})
     if named and not undecided:
-        pixels = [name for index, name in enumerate(names) if index != label]
-        fault = order_fault(pixels)
+        kept = [index for index in range(len(names)) if index not in (label, id_, dropped)]
+        fault = order_fault([names[index] for index in kept])
         if fault is not None:
-            column = fault[0] + (label is not None and label <= fault[0])
+            column = kept[fault[0]]
             raise TenfoldError(
                 f"{source}: header, column {column + 1} must be {fault[1]}; put the columns in "
                 f"order. Received: {names[column][:40]!r}"
             )
-        if label is not None and label > 0 and not notes:
+        if label is not None and label > (id_ == 0) and not notes:
             notes = (f"the label is column {label + 1}, {names[label][:40]!r}",)
-    return Layout(names, label, named or mangled, decimal, undecided, notes)
+    return Layout(names, label, named or mangled, decimal, undecided, notes, id_, dropped)
+
+
+def _named_columns(
+    names: tuple[str, ...], named: bool, options: ReadOptions, source: str
+) -> tuple[int | None, int | None, int | None, tuple[str, ...]]:
+    """Find the columns of label, id and row numbers by their names; return notes too.
+
+    A column that was asked for may be absent where exactly the pixels are left: a test set has no
+    labels.
+    """
+    header = names if named else ()
+    found: list[int | None] = []
+    notes: tuple[str, ...] = ()
+    for wanted, what in ((options.label_column, "label"), (options.id_column, "id")):
+        try:
+            index = None
+            if wanted is not None:
+                index = column_index(wanted, header, len(names), source, what)
+        except TenfoldError:
+            if len(names) > PIXELS + 1:
+                raise
+            notes = (*notes, f"there is no column {wanted!r} ({what})")
+        found.append(index)
+    label, id_ = found
+    if not named:
+        return label, id_, None, notes
+    lower = [name.lower() for name in names]
+    surplus = len(names) - PIXELS - sum(index is not None for index in found)
+    if id_ is None and surplus > 0:
+        ids = [index for index, name in enumerate(lower) if name in ID_NAMES and index != label]
+        id_ = ids[0] if len(ids) == 1 else None
+    numbers = [i for i, name in enumerate(lower) if name in _ROW_NUMBER_NAMES and i not in found]
+    dropped = numbers[0] if len(numbers) == 1 and surplus > 0 and numbers[0] != id_ else None
+    if dropped is not None:
+        notes = (*notes, f"column {dropped + 1}, {names[dropped]!r}, numbers the rows: left out")
+    if label is None and options.label_column is None:
+        rest = [index for index in range(len(names)) if index not in (id_, dropped)]
+        of_rest = label_column(tuple(names[index] for index in rest))
+        label = None if of_rest is None else rest[of_rest]
+    return label, id_, dropped, notes
 
 
 def label_column(names: tuple[str, ...]) -> int | None:
@@ -115,8 +169,7 @@ def label_column(names: tuple[str, ...]) -> int | None:
         stems = [re.sub(r"[0-9]+", "0", name) for name in names]
         common = Counter(stems).most_common(1)[0]
         others = [index for index, stem in enumerate(stems) if stem != common[0]]
-        is_row_number = len(others) == 1 and names[others[0]].lower() in _ROW_NUMBER_NAMES
-        if len(others) == 1 and others[0] in (0, PIXELS) and not is_row_number:
+        if len(others) == 1 and others[0] in (0, PIXELS):
             return others[0]
     return None
 
@@ -167,7 +220,9 @@ def _count_decimals(cells: list[str]) -> int:
     return sum(_DECIMAL.fullmatch(cell) is not None for cell in cells)
 
 
-def _count_error(count: int, names: tuple[str, ...], header: bool, source: str) -> TenfoldError:
+def _count_error(
+    count: int, names: tuple[str, ...], header: bool, source: str, known: set[int | None]
+) -> TenfoldError:
     if count in (3 * PIXELS, 3 * PIXELS + 1):
         return TenfoldError(
             f"{source}: has {count:,} columns, three for each pixel of 28x28 in colour; convert "
@@ -179,6 +234,16 @@ def _count_error(count: int, names: tuple[str, ...], header: bool, source: str) 
             f"row of {PIXELS} pixels, with a label or without. Received: {count} columns, "
             f"{','.join(names)[:40]!r}"
         )
+    if header and count > PIXELS:
+        stems = [re.sub(r"[0-9]+", "0", name) for name in names]
+        common = Counter(stems).most_common(1)[0][0]
+        extra = [i for i, stem in enumerate(stems) if stem != common and i not in known]
+        if 0 < len(extra) <= count - PIXELS:
+            columns = ", ".join(f"{names[i][:40]!r} ({i + 1})" for i in extra[:8])
+            return TenfoldError(
+                f"{source}: has columns that are neither pixels nor label nor id: {columns}; leave "
+                "them out, or name them with --label-column or --id-column"
+            )
     which = f", pixel0-pixel{PIXELS - 1} ({SIDE} x {SIDE})" if header else " and at most one label"
     return TenfoldError(f"{source}: needs {PIXELS} pixel columns{which}. Received: {count:,}")
 
@@ -204,7 +269,7 @@ def label_by_evidence(table: NDArray[np.float64]) -> tuple[int, str]:
         table: [rows, 785], of rows from all over the table.
     """
     if len(table) >= MIN_EVIDENCE_ROWS:
-        explained = _explained_variance(table)
+        explained = explained_variance(table)
         best, second = np.argsort(-explained)[:2]
         lead = explained[best] / max(explained[second], 1e-9)
         if explained[best] > 0 and lead >= (MIN_LEAD if best in (0, PIXELS) else MIN_LEAD_INSIDE):
@@ -226,7 +291,7 @@ def _is_number(cell: str) -> bool:
     return is_missing(cell) or parse_number(cell) is not None
 
 
-def _explained_variance(table: NDArray[np.float64]) -> NDArray[np.float64]:
+def explained_variance(table: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return, for each column, what share of the others' variance its values explain (epsilon^2).
 
     Images of one class are alike, so grouping by the label explains much; adjusted for how many

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from tenfold.data.numbers import (
 )
 from tenfold.data.pixels import named_labels, other_classes, to_images
 from tenfold.data.scale import PixelError
+from tenfold.data.source_name import AS_IT_IS, ReadOptions
 from tenfold.errors import TenfoldError
 
 # Of blocks of 64 kB to 2 MB those of 512 kB to 1 MB were fastest: Kaggle's in 0.12 s, not 0.26.
@@ -51,7 +53,7 @@ _NUMBERS = [str(number) for number in range(256)]
 Table = NDArray[np.uint8] | NDArray[np.float32]
 
 
-def read_csv(stream: ByteStream, source: str) -> Dataset:
+def read_csv(stream: ByteStream, source: str, options: ReadOptions = AS_IT_IS) -> Dataset:
     """Read a table of images, a row each, checking every value.
 
     NumPy converts whole blocks of text to pixels by arithmetic on bytes, a few blocks at once; a
@@ -67,6 +69,7 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
             separated by commas, semicolons or tabs; with or without a header and a column of
             labels.
         source: the name of the set.
+        options: which columns have the label and the id, where they were named.
 
     Returns:
         A Dataset; `labels` is None where the table has no label column. Integer labels within
@@ -79,7 +82,7 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
     blocks = _blocks(stream)
     first = next(blocks, b"")
     sample = next(blocks, b"")
-    layout = _layout(first, sample, stream.source)
+    layout = _layout(first, sample, stream.source, options)
     rows = _RowReader(stream.source, layout)
     start = [sample] if layout.header else [first, sample]
     blocks_read: list[Any] = list(
@@ -101,10 +104,14 @@ def read_csv(stream: ByteStream, source: str) -> Dataset:
     except PixelError as error:
         raise rows.pixel_error(error) from None
     notes = (*notes, *converted, *rows.notes())
+    dataset = Dataset(images, None, source=source, notes=notes)
+    if layout.id is not None:
+        name = layout.names[layout.id] if layout.header else "id"
+        dataset = replace(dataset, ids=np.array(rows.ids, np.str_), id_name=name)
     if rows.label is None:
-        return Dataset(images, None, source=source, notes=notes)
+        return dataset
     labels, classes = named_labels(rows.labels)
-    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
+    return replace(dataset, labels=labels, classes=classes, notes=(*notes, *other_classes(classes)))
 
 
 def _blocks(stream: ByteStream) -> Iterator[bytes]:
@@ -120,7 +127,7 @@ def _blocks(stream: ByteStream) -> Iterator[bytes]:
         yield with_commas(block, separator)
 
 
-def _layout(first: bytes, sample: bytes, source: str) -> Layout:
+def _layout(first: bytes, sample: bytes, source: str, options: ReadOptions) -> Layout:
     """Detect the table's layout from its first line and the block after it."""
     if not first.strip():
         raise TenfoldError(
@@ -140,22 +147,26 @@ def _layout(first: bytes, sample: bytes, source: str) -> Layout:
             rows.append(split_line(line))
         except (ValueError, csv.Error):
             break  # its error names the row when it is read
-    return find_layout(cells, [row for row in rows if any(row)], source, sampled=False)
+    return find_layout(cells, [row for row in rows if any(row)], source, options, sampled=False)
 
 
 class _RowReader:
-    """Reads rows in order; keeps their count, their labels, and the count of the file's lines."""
+    """Reads rows in order; keeps their count, labels and ids, and the count of the file's lines."""
 
     def __init__(self, source: str, layout: Layout) -> None:
         self.source = source
         self.label = layout.label
+        self.id = layout.id
+        self.others = layout.others  # the columns that are no pixels
         self.names = layout.names
         self.decimal = layout.decimal
         self.count = 0
         self.lines = int(layout.header)
         self.labels: list[str] = []
+        self.ids: list[str] = []
         self._plain_labels: dict[bytes, str] = {}
-        self._only_numbers = True  # so far: labels that are names are taken from their lines
+        # So far: labels that are names, and ids, are taken from their lines.
+        self._only_numbers = self.others in ([], [self.label])
         self.has_decimals = False
         self._n_empty = 0
         self._places: list[tuple[int, int]] = [(0, self.lines)]  # rows, and lines before them
@@ -200,21 +211,28 @@ class _RowReader:
 
     def _parse_named(self, lines: list[bytes]) -> NDArray[np.uint8] | None:
         """Parse lines with nothing unusual in them but their labels; None where there may be."""
-        if self.label is None:
+        if not self.others:
             return None
-        if self.label == 0:
-            pairs = [line.partition(b",")[::2] for line in lines]
-        else:
-            rows = [line.split(b",") for line in lines]
-            if any(len(row) != PIXELS + 1 for row in rows):
-                return None
-            pairs = [(row.pop(self.label), b",".join(row)) for row in rows]
-        names = [self._plain_label(label) for label, _ in pairs]
-        if None in names:
+        count = len(self.others)
+        at_start = self.others == list(range(count))
+        rows = [line.split(b",", count if at_start else -1) for line in lines]
+        cells = count + 1 if at_start else len(self.names)
+        if any(len(row) != cells for row in rows):
             return None
-        table = parse_plain(b"\n".join([*(cells for _, cells in pairs), b""]), PIXELS)
+        taken: dict[int | None, list[bytes]]
+        taken = {index: [row[index] for row in rows] for index in self.others}
+        labels = [self._plain_label(label) for label in taken.get(self.label, [])]
+        ids = [_plain_id(name) for name in taken.get(self.id, [])]
+        if None in labels or None in ids:
+            return None
+        pixels = [row[-1] for row in rows]
+        if not at_start:
+            kept = [index for index in range(cells) if index not in taken]
+            pixels = [b",".join([row[index] for index in kept]) for row in rows]
+        table = parse_plain(b"\n".join([*pixels, b""]), PIXELS)
         if table is not None:
-            self.labels.extend(name for name in names if name is not None)
+            self.labels.extend(name for name in labels if name is not None)
+            self.ids.extend(name for name in ids if name is not None)
         return table
 
     def _plain_label(self, label: bytes) -> str | None:
@@ -246,15 +264,17 @@ class _RowReader:
                 )
             pixels: list[float] = []
             for index, cell in enumerate(cells):
-                if index == self.label:
+                if index in self.others:
                     continue
                 if not (cell.isascii() and cell.isdigit() and len(cell) < 10):
                     self._note_unusual(cell, row, len(pixels))
                 pixels.append(parse_pixel(cell, self.names[index], where))
             rows.append(pixels)
+            if self.id is not None:
+                self.ids.append(cells[self.id])
             if self.label is not None:
                 self._keep_label(cells[self.label], f"{where}, column {self.names[self.label]}")
-        width = len(self.names) - (self.label is not None)
+        width = len(self.names) - len(self.others)
         table = np.array(rows, np.float32).reshape(-1, width)
         fits = not self.has_decimals and (table >= 0).all() and (table <= 255).all()
         return table.astype(np.uint8) if fits else table
@@ -263,22 +283,38 @@ class _RowReader:
         """Parse lines of numbers alone, as decimals; None where anything is unusual."""
         if not any(lines):
             return None
+        ids: list[str | None] = []
+        if self.id is not None:
+            cells = [line.split(b",") for line in lines]
+            if any(b'"' in line for line in lines) or {len(row) for row in cells} != {
+                len(self.names)
+            }:
+                return None
+            ids = [_plain_id(row[self.id]) for row in cells]
+        used = [index for index in range(len(self.names)) if index != self.id]
         try:
             table = np.loadtxt(
-                [line.decode() for line in lines], np.float64, None, ",", ndmin=2, quotechar='"'
+                [line.decode() for line in lines],
+                np.float64,
+                None,
+                ",",
+                usecols=None if self.id is None else used,
+                ndmin=2,
+                quotechar='"',
             )
         except ValueError:
             return None
-        if table.shape != (len(lines), len(self.names)) or not np.isfinite(table).all():
+        if table.shape != (len(lines), len(used)) or not np.isfinite(table).all() or None in ids:
             return None
+        if self.label is not None:
+            labels = table[:, used.index(self.label)]
+            if (labels != np.rint(labels)).any() or (np.abs(labels) >= 1 << 53).any():
+                return None
+            self.labels += [str(int(label)) for label in labels.tolist()]
         self.has_decimals = True
-        if self.label is None:
-            return table.astype(np.float32)
-        labels = table[:, self.label]
-        if (labels != np.rint(labels)).any() or (np.abs(labels) >= 1 << 53).any():
-            return None
-        self.labels += [str(int(label)) for label in labels.tolist()]
-        return np.delete(table, self.label, axis=1).astype(np.float32)
+        self.ids.extend(name for name in ids if name is not None)
+        taken = [place for place, index in enumerate(used) if index in self.others]
+        return np.delete(table, taken, axis=1).astype(np.float32)
 
     def _note_unusual(self, cell: str, row: int, pixel: int) -> None:
         self.has_decimals |= parse_number(cell) is not None
@@ -307,6 +343,7 @@ class _RowReader:
                 f"name of a class. Received: {str(labels[row])!r}"
             )
         self.labels = [str(int(label)) for label in labels.tolist()]
+        self.others = [self.label]
         note = f"column {self.label + 1} is used as the label: {evidence}"
         return np.delete(table, self.label, axis=1), note
 
@@ -319,7 +356,7 @@ class _RowReader:
     def pixel_error(self, error: PixelError) -> TenfoldError:
         """Make the error for a pixel beyond the scale of the others, with its row and column."""
         row, pixel = error.at[0], error.at[1] * SIDE + error.at[2]
-        column = pixel + (self.label is not None and self.label <= pixel)
+        column = [index for index in range(len(self.names)) if index not in self.others][pixel]
         return TenfoldError(
             f"{self._row(row)}, column {self.names[column]}: must be an integer or decimal in "
             f"{error.bounds}. Received: '{error.value:.15g}'"
@@ -335,3 +372,8 @@ class _RowReader:
         if fault := label_fault(label):
             raise TenfoldError(f"{where}: {fault}. Received: {quote(label)}")
         self.labels.append(label)
+
+
+def _plain_id(name: bytes) -> str | None:
+    text = name.decode("utf-8", "replace")
+    return None if '"' in text or "\ufffd" in text or text != text.strip() else text

@@ -1,6 +1,8 @@
 """What loading and export need to know about a file format."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,17 @@ from numpy.typing import NDArray
 
 from tenfold.data.archives import BoundedReader
 from tenfold.data.dataset import Dataset, Images
+from tenfold.data.names import name_parts
 from tenfold.data.pixels import named_labels
+from tenfold.data.source_name import ReadOptions
 from tenfold.data.tree import Tree
+from tenfold.errors import TenfoldError
 
-HEAD_BYTES = 4096  # of a file, from which its format is detected
+CLASSES = "classes"  # what arrays and files with the names of classes are named
+UNKNOWN = "?"  # the kind of an array whose header cannot be read
+HEAD_BYTES = 1 << 15  # of a file, from which its format is detected; a row of decimals has 20 kB
 
-# From the bytes of an image file, its name for errors, and notes to add to, to uint8 [28, 28].
+# From the bytes of an image file, its name for errors, and notes to add to, to uint8 [side, side].
 DecodeImage = Callable[[bytes, str, set[str]], Images]
 
 
@@ -25,17 +32,27 @@ class PartFiles:
 
     Args:
         tree: the folder or archive.
-        part: "train", "test", "val", or "data" where there are no parts.
         names: of the files, in the tree.
         source: the name of the set.
         decode: turns the bytes of an image file into pixels.
+        options: how the set is read.
+        labelled: whether the folders that the files are in are their labels.
     """
 
     tree: Tree
-    part: str
     names: list[str]
     source: str
     decode: DecodeImage
+    options: ReadOptions
+    labelled: bool
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """An array that is not read yet: its shape, and its dtype's kind, a letter, or `UNKNOWN`."""
+
+    shape: tuple[int, ...]
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -44,9 +61,69 @@ class ArrayReader:
 
     Args:
         read: reads one such file.
+        info: what its first bytes say of it; None where they do not.
     """
 
     read: Callable[[BoundedReader], NDArray[Any]]
+    info: Callable[[bytes], ArrayInfo | None]
+
+
+class NamedArrays(ABC):
+    """The arrays of a file.
+
+    Args:
+        source: the file's name, for errors.
+        infos: what is known of each array, by its name; `/` divides groups.
+    """
+
+    def __init__(self, source: str, infos: dict[str, ArrayInfo]) -> None:
+        self.source = source
+        self.infos = infos
+
+    @abstractmethod
+    def read(self, name: str) -> NDArray[Any]:
+        """Read one array."""
+
+    def where(self, name: str) -> str:
+        """Return the name of an array for errors."""
+        return f"{self.source}:{name}"
+
+    def title(self, name: str) -> str:
+        """Return what an array is called in its file."""
+        return name
+
+    def hint(self, names: list[str]) -> str:
+        """Say what to do where several arrays may be the images."""
+        return "keep one of them, or name them x_train and x_test"
+
+    def class_names(self, labels: str) -> tuple[str, ...] | None:
+        """Read the names of the classes, which the labels are indices into, if there are any.
+
+        They are text [classes], in an array `classes` of the same part as the labels.
+        """
+        own = name_parts(labels)
+        for name in self.infos:
+            said = name_parts(name)
+            if CLASSES in said.key and said.part == own.part:
+                names = self.read(name)
+                if names.dtype.kind != "U" or names.ndim != 1:
+                    raise TenfoldError(
+                        f"{self.where(name)}: must be the names of the classes, text [classes]. "
+                        f"Received: {names.dtype} {list(names.shape)}"
+                    )
+                return tuple(names.tolist())
+        return None
+
+
+@dataclass(frozen=True)
+class ArraysReader:
+    """Reads files of several arrays, each with a name.
+
+    Args:
+        open: opens one such file.
+    """
+
+    open: Callable[[BoundedReader], AbstractContextManager[NamedArrays]]
 
 
 @dataclass(frozen=True)
@@ -64,10 +141,6 @@ class Writer:
     loss: Callable[[Dataset], str] = lambda dataset: ""
 
 
-def _all_one_part(tree: Tree, names: list[str]) -> dict[str, list[str]]:
-    return {"data": names}
-
-
 @dataclass(frozen=True)
 class Format:
     """A file format.
@@ -76,26 +149,24 @@ class Format:
         name: for `--format` and errors.
         title: for people.
         recognises: whether the first `HEAD_BYTES` bytes are those of such a file.
-        read: reads one file into a Dataset, which gets the source as its name, or into an array.
+        read: reads one file into a Dataset, which gets the source as its name, or into arrays.
         read_files: reads several files that are one set; None where a set is one file.
         has_name: whether a file's name is that of such a file. Where a set is many files, files
             of that name are not opened to detect their format.
-        holds_labels: whether the first bytes are those of a file of labels, which belongs to
-            another with the images.
-        is_whole_tree: whether all the names of an archive or folder say that it is of this format.
-        parts: sorts the names of such files in a tree into the parts of a set.
+        parts: sorts the names of such files in a tree into the parts of a set, where several files
+            are one set; returns notes too.
+        in_class_folders: whether the folders that files of one part are in are their classes.
         writer: how it is written; None where it is only read.
     """
 
     name: str
     title: str
     recognises: Callable[[bytes], bool]
-    read: Callable[[BoundedReader, str], Dataset] | ArrayReader
+    read: Callable[[BoundedReader, str, ReadOptions], Dataset] | ArrayReader | ArraysReader
     read_files: Callable[[PartFiles], Dataset] | None = None
     has_name: Callable[[str], bool] = lambda name: False
-    holds_labels: Callable[[bytes], bool] = lambda head: False
-    is_whole_tree: Callable[[list[str]], bool] = lambda names: False
-    parts: Callable[[Tree, list[str]], dict[str, list[str]]] = _all_one_part
+    parts: Callable[[Tree, list[str]], tuple[dict[str, list[str]], tuple[str, ...]]] | None = None
+    in_class_folders: Callable[[list[str]], bool] = lambda names: False
     writer: Writer | None = None
 
 

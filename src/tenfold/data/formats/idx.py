@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from tenfold.data.archives import MAX_BYTES, BoundedReader
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import Dataset
-from tenfold.data.formats.format import ArrayReader, Format, Writer
+from tenfold.data.formats.format import ArrayInfo, ArrayReader, Format, Writer
 from tenfold.data.pixels import other_classes
-from tenfold.data.tree import Tree
 from tenfold.errors import TenfoldError
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -27,22 +26,15 @@ def _is_idx(head: bytes) -> bool:
     return len(head) >= 4 and head[:2] == b"\0\0" and head[2] in _TYPES and 1 <= head[3] <= 4
 
 
-def _holds_labels(head: bytes) -> bool:
-    return _is_idx(head) and head[3] == 1
+def _info(head: bytes) -> ArrayInfo | None:
+    if len(head) < 4 + 4 * head[3]:
+        return None
+    kind = np.dtype(_TYPES[head[2]]).kind
+    return ArrayInfo(struct.unpack(f">{head[3]}I", head[4 : 4 + 4 * head[3]]), kind)
 
 
 def _has_idx_name(name: str) -> bool:
     return "idx" in name.lower() or "ubyte" in name.lower()
-
-
-def _parts(tree: Tree, names: list[str]) -> dict[str, list[str]]:
-    parts: dict[str, list[str]] = {}
-    for name in names:
-        last = name.rpartition("/")[2].lower()
-        is_test = "t10k" in last or "test" in last
-        part = "test" if is_test else "train" if "train" in last else "data"
-        parts.setdefault(part, []).append(name)
-    return parts
 
 
 def _read_idx_array(stream: BoundedReader) -> NDArray[Any]:
@@ -115,9 +107,7 @@ FORMAT = Format(
     name="idx",
     title="IDX",
     recognises=_is_idx,
-    read=ArrayReader(_read_idx_array),
+    read=ArrayReader(_read_idx_array, _info),
     has_name=_has_idx_name,
-    holds_labels=_holds_labels,
-    parts=_parts,
     writer=Writer(_file_names, _write_idx),
 )

@@ -1,8 +1,10 @@
-"""Read and write folders of PNG or JPEG: a folder for each class, or the images alone."""
+"""Read and write folders of image files: a folder for each class, or the images alone."""
 
 import io
 import re
 import warnings
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,74 +13,166 @@ import numpy as np
 from tenfold.data import ownership
 from tenfold.data.archives import MAX_IMAGE_BYTES, BoundedReader
 from tenfold.data.atomic import temporary_folder
+from tenfold.data.broken import BrokenImages
 from tenfold.data.dataset import SIDE, Dataset, Images
 from tenfold.data.formats.format import Format, PartFiles, lost_classes, one_file_per_part
+from tenfold.data.names import folder_part
+from tenfold.data.pairing import choose_set
 from tenfold.data.pixels import COLOUR_NOTE, named_labels, other_classes
-from tenfold.data.tree import Tree
+from tenfold.data.sizes import MIN_SIDE, to_28x28
+from tenfold.data.source_name import ReadOptions
+from tenfold.data.tree import Tree, name_list
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_PARTS = {"train": "train", "training": "train", "test": "test", "testing": "test", "val": "val"}
-
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-_SUFFIXES = (".png", ".jpg", ".jpeg")
+_SUFFIXES = (*(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"),)
+# What may lie among images: lists of labels, and papers.
+_PAPERS = (
+    *(".txt", ".csv", ".tsv", ".json", ".md", ".xml", ".npy", ".lst", ".dat", ".html", ".yaml"),
+    *(".yml", ".pdf", ".mat"),
+)
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+_MAGICS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
+_PNM = re.compile(rb"P[2356]\s")
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+_MAX_CLASS_NAME = 2  # of a folder alone
+_MAX_SIDE = 64  # of images that are scaled; larger ones are scans or photos
 _GREY_MODES = {"1", "L", "I;16", "I;16B", "I"}
 DEPTH_NOTE = "16-bit images were reduced to their upper 8 bits"
 
 
 def _is_image(head: bytes) -> bool:
-    return head.startswith((_PNG, _JPEG))
+    if head.startswith(_MAGICS) or _PNM.match(head):
+        return True
+    if head.startswith(b"BM"):
+        return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
-def _parts(tree: Tree, names: list[str]) -> dict[str, list[str]]:
-    """Sort images by `train/` and `test/`, where all of them are in such folders.
+def _parts(tree: Tree, names: list[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """Sort images by folders such as `train/` and `test/`, where all of them are in such folders.
 
-    Folders that hold everything are passed through. Where there are no such folders, all are one
-    part, "data".
+    Where there are none, all are one part, "data".
 
     Raises:
-        TenfoldError: where another file is in a folder of images.
+        TenfoldError: where another file is in a folder of images, or there are several sets.
     """
     _reject_other_files(tree, names)
+    tops = [_part_folder(name) for name in names]
+    if not all(tops):
+        tops = _size_folders(names)
+    if not all(tops):
+        return {"data": names}, ()
+    chosen = choose_set(set(tops))
+    if chosen is None or (many := next((f for f in chosen[0].values() if len(f) > 1), None)):
+        several = sorted(set(tops)) if chosen is None else many
+        raise TenfoldError(
+            f"{tree.source}: holds several sets, {name_list(several or [])}; name the folder of "
+            "one of them"
+        )
+    folders, left_out = chosen
+    parts = {
+        part: [name for name, top in zip(names, tops, strict=True) if top == folder]
+        for part, (folder,) in folders.items()
+    }
+    return parts, (f"left out: {name_list(left_out)}",) if left_out else ()
+
+
+def _part_folder(name: str) -> str:
+    """Return the path of the first folder that names a part; "" where none does."""
+    folders = PurePosixPath(name).parts[:-1]
+    for depth, folder in enumerate(folders, 1):
+        if folder_part(folder) is not None:
+            return "/".join(folders[:depth])
+    return ""
+
+
+def _size_folders(names: list[str]) -> list[str]:
+    """Return the folders as notMNIST's, `..._large` and `..._small`, with class folders in each."""
     paths = [PurePosixPath(name).parts for name in names]
     depth = 0
     while all(len(path) > depth + 2 for path in paths) and len({p[depth] for p in paths}) == 1:
         depth += 1
-    tops = [path[depth].lower() if len(path) > depth + 1 else "" for path in paths]
-    if not all(top in _PARTS for top in tops):
-        return {"data": names}
-    parts: dict[str, list[str]] = {}
-    for name, top in zip(names, tops, strict=True):
-        parts.setdefault(_PARTS[top], []).append(name)
-    return parts
+    if not all(len(path) > depth + 2 for path in paths):
+        return [""]
+    tops = ["/".join(path[: depth + 1]) for path in paths]
+    chosen = choose_set(set(tops))
+    return tops if chosen is not None and set(chosen[0]) == {"train", "test"} else [""]
 
 
 def _reject_other_files(tree: Tree, names: list[str]) -> None:
     """Reject a file that is no image in a folder of a class: it could be a damaged one."""
     folders = {name.rpartition("/")[0] for name in names} - {""}
     for name in sorted(set(tree.names) - set(names)):
-        if name.rpartition("/")[0] in folders:
+        if name.rpartition("/")[0] in folders and not name.lower().endswith(_PAPERS):
             raise TenfoldError(
-                f"{tree.source}: {name!r} is among images and is neither PNG nor JPEG; remove it, "
-                "or convert it"
+                f"{tree.source}: {name!r} is among images and is none; remove it, or convert it"
             )
 
 
+def _in_class_folders(names: list[str]) -> bool:
+    return len({PurePosixPath(name).parent for name in names}) > 1
+
+
 def _read_images(files: PartFiles) -> Dataset:
-    """Read images; the folder that each is in is its class.
+    """Read images; the folder that each is in is its class, if they are `labelled`.
 
     They are ordered by their file names, numbers as numbers, whatever their class, so that
     numbered images keep their order. Folders named by whole numbers are classes as integers are.
-    Without labels where no image is in a folder of a class.
+    Without labels where all are in one folder that is not named as a class.
 
     Raises:
-        TenfoldError: where an image cannot be decoded, or is outside the folders that others are
-            in.
+        TenfoldError: where images cannot be decoded, unless they are to be left out, or one is
+            outside the folders that others are in.
     """
     source = files.source
     names = sorted(files.names, key=_order)
+    classes = _class_folders(names, source) if files.labelled else None
+    images = BrokenImages(source, len(names), files.options.skip_broken)
+    decoded: list[Images] = []
+    kept: list[int] = []
+    notes: set[str] = set()
+    for index, name in enumerate(names):
+        with images.collected(name), files.tree.open(name) as stream:
+            content = stream.read_all(MAX_IMAGE_BYTES)
+            if not content:
+                raise TenfoldError(f"{stream.source}: is an empty file; copy it again")
+            decoded.append(files.decode(content, stream.source, notes))
+            kept.append(index)
+    sides = Counter(image.shape[0] for image in decoded).most_common(1)
+    for index, image in zip(kept, decoded, strict=True):
+        with images.collected(names[index]):
+            check_side(image, sides[0][0], f"{source}: {names[index]}")
+    images.check()
+    fitting = [image.shape[0] == sides[0][0] for image in decoded]
+    kept = [index for index, fits in zip(kept, fitting, strict=True) if fits]
+    stacked = np.stack([image for image, fits in zip(decoded, fitting, strict=True) if fits])
+    pixels, sizes = to_28x28(stacked)
+    dataset = Dataset(
+        pixels,
+        None,
+        source=source,
+        notes=(*sorted(notes), *sizes, *images.notes()),
+        ids=np.array([names[index] for index in kept], np.str_),
+        id_name="file",
+        skipped=images.lines(),
+    )
+    if classes is None:
+        return dataset
+    labels, found = named_labels([classes[index] for index in kept])
+    return replace(
+        dataset, labels=labels, classes=found, notes=(*dataset.notes, *other_classes(found))
+    )
+
+
+def _class_folders(names: list[str], source: str) -> list[str] | None:
+    """Return the class of each image, the folder that it is in; None where that is none.
+
+    Raises:
+        TenfoldError: where the images are not all in class folders of one folder.
+    """
     folders = [PurePosixPath(name).parent for name in names]
     depths = {len(folder.parts) for folder in folders}
     if len(depths) > 1:
@@ -87,23 +181,16 @@ def _read_images(files: PartFiles) -> Dataset:
             f"{source}: {deeper!r} is in a deeper folder than other images; put each image into "
             "the folder of its class, and nothing else"
         )
-    images = np.empty((len(names), SIDE, SIDE), np.uint8)
-    notes: set[str] = set()
-    for index, name in enumerate(names):
-        with files.tree.open(name) as stream:
-            content = stream.read_all(MAX_IMAGE_BYTES)
-            images[index] = files.decode(content, stream.source, notes)
     parents = {folder.parent for folder in folders}
     if len(parents) > 1:
         raise TenfoldError(
             f"{source}: class folders are in several folders, "
             f"{', '.join(sorted(map(str, parents))[:8])}; name one of them"
         )
-    in_part_folder = len(set(folders)) == 1 and folders[0].name.lower() in (*_PARTS, "data")
-    if depths == {0} or in_part_folder:
-        return Dataset(images, None, source=source, notes=tuple(sorted(notes)))
-    labels, classes = named_labels([folder.name for folder in folders])
-    return Dataset(images, labels, classes, source, notes=(*sorted(notes), *other_classes(classes)))
+    # One folder alone holds a class only where it is named as one: `7`, not `images`.
+    if depths == {0} or (len(set(folders)) == 1 and len(folders[0].name) > _MAX_CLASS_NAME):
+        return None
+    return [folder.name for folder in folders]
 
 
 def _order(name: str) -> tuple[list[tuple[int, str]], str]:
@@ -113,7 +200,7 @@ def _order(name: str) -> tuple[list[tuple[int, str]], str]:
 
 
 def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
-    """Decode a PNG or JPEG of 28x28 into uint8 [28, 28].
+    """Decode an image of 28x28, or another small square, into uint8 [side, side].
 
     Args:
         content: the whole file.
@@ -127,21 +214,22 @@ def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
 
     if not _is_image(content):
         raise TenfoldError(
-            f"{where}: is neither PNG nor JPEG; remove it, or convert it. "
-            f"Received: {content[:8]!r} at its start"
+            f"{where}: is no image in a known format ({', '.join(_FORMATS)}); remove it, or "
+            f"convert it. Received: {content[:8]!r} at its start"
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about sizes, which are checked here
-            with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
                 # The size is in the header: a bomb is rejected before it is decompressed.
-                if image.size != (SIDE, SIDE):
-                    width, height = image.size
+                width, height = image.size
+                if width != height or not MIN_SIDE <= width <= _MAX_SIDE:
                     raise TenfoldError(
-                        f"{where}: must be {SIDE}x{SIDE}; read a folder of drawings or photos "
-                        f"with --ink. Received: {width}x{height}"
+                        f"{where}: must be {SIDE}x{SIDE}, or another square of up to {_MAX_SIDE}; "
+                        f"read a folder of drawings or photos with --ink. Received: "
+                        f"{width}x{height}"
                     )
-                return _grey(image, notes)
+                return _grey(image, where, notes)
     except TenfoldError:
         raise
     except Image.DecompressionBombError as error:
@@ -154,9 +242,20 @@ def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
         ) from error
 
 
-def _grey(image: "Image.Image", notes: set[str]) -> Images:
+def check_side(image: Images, side: int, where: str) -> None:
+    """Check that an image is as large as others. Raises TenfoldError where it is not."""
+    if image.shape[0] != side:
+        raise TenfoldError(
+            f"{where}: must be {side}x{side}, as other images of the set. Received: "
+            f"{image.shape[1]}x{image.shape[0]}"
+        )
+
+
+def _grey(image: "Image.Image", where: str, notes: set[str]) -> Images:
     from PIL import Image
 
+    if image.mode == "F":
+        raise TenfoldError(f"{where}: holds floats; save it with 8 or 16 bits a pixel")
     if image.mode in ("I;16", "I;16B", "I"):
         values = np.asarray(image).astype(np.int64)
         if values.max() > 255:  # else 8 bits in 16
@@ -178,7 +277,7 @@ def _grey(image: "Image.Image", notes: set[str]) -> Images:
     return np.asarray(image.convert("L"))
 
 
-def _reject_single(stream: BoundedReader, source: str) -> NoReturn:
+def _reject_single(stream: BoundedReader, source: str, options: ReadOptions) -> NoReturn:
     raise TenfoldError(
         f"{stream.source}: is a single image; put 28x28 images into a folder for each class, and "
         "name the folder that holds these"
@@ -189,12 +288,11 @@ def _loss(dataset: Dataset) -> str:
     """Say which class cannot be the name of a folder, or is lost; "" if none."""
     if dataset.labels is None:
         return ""
-    reserved = {*_PARTS, "data"}
     for name in dataset.classes:
         if not re.fullmatch(r"[^\x00-\x1f/\\:*?\"<>|.][^\x00-\x1f/\\:*?\"<>|]{0,99}", name):
             return f"class {name[:40]!r} cannot be the name of a folder"
-        if name.lower() in reserved:
-            return f"class {name!r} is the name of a part"
+        if folder_part(name) is not None or len(dataset.classes) == 1:
+            return f"class {name!r} would be taken for a part, or for no class"
     if len({name.lower() for name in dataset.classes}) < len(dataset.classes):
         return "two classes differ only by case, which some file systems ignore"
     return lost_classes(dataset)
@@ -231,11 +329,12 @@ def _write_images(folder: Path, dataset: Dataset) -> None:
 
 FORMAT = Format(
     name="png",
-    title="PNG, JPEG",
+    title="PNG, JPEG and other images",
     recognises=_is_image,
     read=_reject_single,
     read_files=_read_images,
     has_name=lambda name: name.lower().endswith(_SUFFIXES),
     parts=_parts,
+    in_class_folders=_in_class_folders,
     writer=one_file_per_part("", _write_images, _loss),
 )

@@ -1,5 +1,6 @@
 """Read NumPy's `.npy`: one array a file; nothing is ever unpickled."""
 
+import io
 import math
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tenfold.data.archives import MAX_BYTES, BoundedReader
-from tenfold.data.formats.format import ArrayReader, Format
+from tenfold.data.formats.format import ArrayInfo, ArrayReader, Format
 from tenfold.errors import TenfoldError
 
 _MAGIC = b"\x93NUMPY"
@@ -21,10 +22,7 @@ def read_npy_array(stream: BoundedReader) -> NDArray[Any]:
         TenfoldError: where it is no `.npy`, holds objects, or is shorter than its header says.
     """
     try:
-        # NumPy bounds the header's length, and evaluates literals alone.
-        version = npy.read_magic(stream)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(stream)
+        shape, fortran_order, dtype = _read_header(stream)
     except TenfoldError:
         raise
     except Exception as error:  # a corrupted header fails in many ways, tokenizing among them
@@ -50,9 +48,25 @@ def read_npy_array(stream: BoundedReader) -> NDArray[Any]:
     return array.reshape(shape, order="F" if fortran_order else "C")
 
 
+def _read_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    # NumPy bounds the header's length, and evaluates literals alone.
+    version = npy.read_magic(stream)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    return read_header(stream)
+
+
+def npy_info(head: bytes) -> ArrayInfo | None:
+    """Return what the header says of the array; None where it is damaged, or says objects."""
+    try:
+        shape, _, dtype = _read_header(io.BytesIO(head))
+    except Exception:  # as when the array is read, where it is reported
+        return None
+    return None if dtype.hasobject else ArrayInfo(shape, dtype.kind)
+
+
 FORMAT = Format(
     name="npy",
     title="npy",
     recognises=lambda head: head.startswith(_MAGIC),
-    read=ArrayReader(read_npy_array),
+    read=ArrayReader(read_npy_array, npy_info),
 )

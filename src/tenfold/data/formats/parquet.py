@@ -4,19 +4,26 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.data.archives import MAX_BYTES, MAX_RATIO, RATIO_COUNTS_FROM, BoundedReader
 from tenfold.data.atomic import atomic_write
-from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
+from tenfold.data.broken import BrokenImages
+from tenfold.data.dataset import PIXELS, Dataset, Images
 from tenfold.data.formats.columns import from_columns
-from tenfold.data.formats.csv_layout import LABEL_NAMES
+from tenfold.data.formats.csv_layout import ID_NAMES, LABEL_NAMES
 from tenfold.data.formats.format import Format, lost_classes, one_file_per_part
-from tenfold.data.formats.image_folder import decode_image
-from tenfold.data.pixels import is_whole, labels_of, other_classes
+from tenfold.data.formats.image_folder import check_side, decode_image
+from tenfold.data.label_arrays import attach_array
+from tenfold.data.label_table import column_index
+from tenfold.data.pixels import is_whole, to_images
+from tenfold.data.sizes import to_28x28
+from tenfold.data.source_name import ReadOptions
 from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
@@ -25,25 +32,34 @@ if TYPE_CHECKING:
 _MAGIC = b"PAR1"
 
 
-def _read_parquet(stream: BoundedReader, source: str) -> Dataset:
-    """Read a table with 784 columns of pixels, or with one column of PNG or JPEG images.
+def _read_parquet(stream: BoundedReader, source: str, options: ReadOptions) -> Dataset:
+    """Read a table with 784 columns of pixels, or with one column of images.
 
-    The images' column is binary, or a struct with a binary field `bytes`, as Hugging Face has it.
-    The label is the column with a label's name, or among 785 columns the one that the values
-    indicate, as in a CSV.
+    The images' column is binary, or a struct with a binary field `bytes`, as Hugging Face has it;
+    or lists of the pixels, or of rows of them. The label is the column with a label's name, or
+    among 785 columns the one that the values indicate, as in a CSV.
 
     Raises:
         TenfoldError: where the file is damaged, has no such columns, or a value is invalid.
     """
     table = _table(stream.read_all(), stream.source)
-    encoded = _image_column(table)
-    if encoded is None:
+    encoded, lists = _image_column(table), _list_column(table)
+    if encoded is not None:
+        dataset = _decode_column(encoded, stream.source, options)
+        table = table[_kept(table, dataset)]
+    elif lists is not None:
+        images, notes = to_images(_stacked(lists, stream.source), stream.source, any_size=True)
+        dataset = Dataset(images, None, notes=notes)
+    else:
         columns = {column.name: column.to_numpy() for column in table}
-        return from_columns(columns, stream.source, source)
-    images, notes = _decode_column(encoded, stream.source)
-    label = next((n for n in table.columns if n.lower() in LABEL_NAMES), None)
+        return from_columns(columns, stream.source, source, options)
+    label, id_ = _label_and_id(table, options, stream.source)
+    dataset = replace(dataset, source=source, ids=None)
+    if id_ is not None:
+        ids = ["" if value is None else str(value) for value in table[id_]]
+        dataset = replace(dataset, ids=np.array(ids, np.str_), id_name=id_)
     if label is None:
-        return Dataset(images, None, source=source, notes=notes)
+        return dataset
     column = table[label]
     where = f"{stream.source}: column {label!r}"
     if column.null_count():
@@ -52,8 +68,21 @@ def _read_parquet(stream: BoundedReader, source: str) -> Dataset:
             f"{where}, row {row}: the label is missing; give every row its label, or leave the "
             "column out"
         )
-    labels, classes = labels_of(column.to_numpy(), len(images), where)
-    return Dataset(images, labels, classes, source, notes=(*notes, *other_classes(classes)))
+    return attach_array(dataset, column.to_numpy(), where)
+
+
+def _label_and_id(
+    table: "pl.DataFrame", options: ReadOptions, source: str
+) -> tuple[str | None, str | None]:
+    """Find the columns of label and id in a table with one column of images."""
+    names = table.columns
+    label = next((n for n in names if n.lower() in LABEL_NAMES), None)
+    id_ = next((n for n in names if n.lower() in ID_NAMES), None)
+    if options.label_column is not None:
+        label = names[column_index(options.label_column, names, len(names), source, "label")]
+    if options.id_column is not None:
+        id_ = names[column_index(options.id_column, names, len(names), source, "id")]
+    return label, id_
 
 
 def _table(content: bytes, source: str) -> "pl.DataFrame":
@@ -117,15 +146,62 @@ def _image_column(table: "pl.DataFrame") -> "pl.Series | None":
     return None
 
 
-def _decode_column(column: "pl.Series", source: str) -> tuple[Images, tuple[str, ...]]:
-    images = np.empty((len(column), SIDE, SIDE), np.uint8)
+def _decode_column(column: "pl.Series", source: str, options: ReadOptions) -> Dataset:
+    """Decode the images of a column; the ids are the numbers of the rows that remain."""
+    decoded: list[Images] = []
+    kept: list[str] = []
     notes: set[str] = set()
+    broken = BrokenImages(source, len(column), options.skip_broken)
     for row, content in enumerate(column):
         where = f"{source}: column {column.name!r}, row {row}"
-        if content is None:
-            raise TenfoldError(f"{where}: the image is missing; leave the row out")
-        images[row] = decode_image(content, where, notes)
-    return images, tuple(sorted(notes))
+        with broken.collected(f"row {row}"):
+            if content is None:
+                raise TenfoldError(f"{where}: the image is missing; leave the row out")
+            image = decode_image(content, where, notes)
+            check_side(image, decoded[0].shape[0] if decoded else image.shape[0], where)
+            decoded.append(image)
+            kept.append(str(row))
+    broken.check()
+    images, sizes = to_28x28(np.stack(decoded))
+    said = (*sorted(notes), *sizes, *broken.notes())
+    return Dataset(images, None, notes=said, ids=np.array(kept), skipped=broken.lines())
+
+
+def _kept(table: "pl.DataFrame", dataset: Dataset) -> list[int]:
+    assert dataset.ids is not None
+    return [int(row) for row in dataset.ids.tolist()]
+
+
+def _list_column(table: "pl.DataFrame") -> "pl.Series | None":
+    """Return the column whose every value is a list of numbers, or of lists of them."""
+    import polars as pl
+
+    for column in table:
+        inner: Any = column.dtype
+        while isinstance(inner, (pl.List, pl.Array)):
+            inner = inner.inner
+        if inner != column.dtype and inner.is_numeric():
+            return column
+    return None
+
+
+def _stacked(column: "pl.Series", source: str) -> NDArray[Any]:
+    """Stack lists of pixels to [n, pixels]. Raises TenfoldError where they differ in length."""
+    import polars as pl
+
+    flat, dtype = column, column.dtype
+    assert isinstance(dtype, (pl.List, pl.Array))
+    while isinstance(flat.dtype, (pl.List, pl.Array)):
+        if flat.null_count():
+            raise TenfoldError(f"{source}: column {column.name!r} has empty cells; fill them")
+        flat = flat.explode()
+    pixels = len(flat) // max(len(column), 1)
+    lengths = column.cast(pl.List(dtype.inner)).list.len() if len(column) else column
+    if flat.null_count() or pixels * len(column) != len(flat) or lengths.n_unique() != 1:
+        raise TenfoldError(
+            f"{source}: column {column.name!r} must hold equally many pixels in each row"
+        )
+    return flat.to_numpy().reshape(len(column), pixels)
 
 
 def _write_parquet(path: Path, dataset: Dataset) -> None:

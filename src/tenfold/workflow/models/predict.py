@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tenfold.data.atomic import atomic_write, check_destination
-from tenfold.data.dataset import AnySource
+from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.escape import csv_cell
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Predictions, open_model
@@ -30,7 +30,8 @@ def predict(
     Args:
         model: a run, its folder or a model file.
         source: the images; labels are not looked at.
-        out: a CSV to write, `ImageId,Label` with ids from 1; None for none.
+        out: a CSV to write, `ImageId,Label` with ids from 1, or with the ids that the images have
+            in their source, such as `file,label` for a folder of image files; None for none.
         probabilities: add a column `p_<class>` for each class to the CSV.
         overwrite: replace `out` where it is there already.
         threads: CPU threads; by default every core.
@@ -54,7 +55,7 @@ def predict(
         notes=dataset.notes,
     )
     if out is not None:
-        write_submission(out, predictions, opened.classes, probabilities)
+        write_submission(out, predictions, opened.classes, dataset, probabilities)
     return predictions
 
 
@@ -62,9 +63,13 @@ def write_submission(
     path: str | Path,
     predictions: Predictions,
     classes: tuple[str, ...],
+    dataset: Dataset,
     probabilities: bool = False,
 ) -> None:
-    """Write `ImageId,Label`, a row an image, ids from 1; checked before it takes its name.
+    """Write a row an image, its id and its label; checked before it takes its name.
+
+    The header is `ImageId,Label` and ids are counted from 1, as Kaggle's Digit Recognizer has
+    them; where the images have ids of their own it is the name of those and `label`.
 
     Raises:
         TenfoldError: where a probability is NaN, or the file cannot be written.
@@ -77,10 +82,15 @@ def write_submission(
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     header = ["ImageId", "Label"]
+    ids: list[str] = [str(number) for number in range(1, len(predictions) + 1)]
+    if dataset.ids is not None:
+        ids = [csv_cell(name) for name in dataset.ids.tolist()]
+        if dataset.id_name != header[0]:
+            header = [csv_cell(dataset.id_name), "label"]
     names = [csv_cell(name) for name in classes]
-    table.writerow([*header, *(f"p_{name}" for name in classes)] if probabilities else header)
-    for number, label in enumerate(predictions.labels.tolist(), 1):
-        row = predictions.probabilities[number - 1].tolist() if probabilities else []
-        table.writerow([number, names[label], *(f"{p:.6g}" for p in row)])
+    table.writerow([*header, *(f"p_{name}" for name in names)] if probabilities else header)
+    for row, (name, label) in enumerate(zip(ids, predictions.labels.tolist(), strict=True)):
+        shares = predictions.probabilities[row].tolist() if probabilities else []
+        table.writerow([name, names[label], *(f"{p:.6g}" for p in shares)])
     with atomic_write(path) as file:
         file.write(text.getvalue().encode())

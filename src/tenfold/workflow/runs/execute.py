@@ -189,10 +189,12 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
     if not profiler.enabled:
         folder.write_metrics(metrics)
     profiler.stage("predictions and scores")
+    test_set = plan.test_set
     if plan.request.submission is not None and test_predictions is not None:
+        assert test_set is not None
         for path in (folder.submission_file, execution.submission):
             if path is not None:
-                write_submission(path, test_predictions, plan.train_set.classes)
+                write_submission(path, test_predictions, plan.train_set.classes, test_set)
     if plan.request.report:
         from tenfold.report.report_data import make_report_data
         from tenfold.workflow.runs.report import draw

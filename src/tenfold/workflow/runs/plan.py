@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from tenfold.data.bundled import BUNDLED
 from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.matching import matched, pixel_statistics
+from tenfold.data.source_name import moved
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change
@@ -170,7 +170,7 @@ def reload_source(
         name, fingerprint = environment.test_source, environment.test_fingerprint
     request, place = environment.request, given
     if place is None:
-        place = name if name in BUNDLED else os.path.join(request.working_directory, name)
+        place = moved(name, request.working_directory)
     try:
         dataset = load(place, request.ink)
         if which == "test" and dataset.labels is not None:

@@ -1,0 +1,168 @@
+"""The name of a source: a path, what within it, and how it is to be read.
+
+Everything that changes what is read stands in the name, so that a run can read it again.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Self
+
+from tenfold.data.bundled import BUNDLED
+from tenfold.errors import TenfoldError
+
+TRANSPOSED, SKIP_BROKEN = "transposed", "skip-broken"
+LABELS, LABEL_COLUMN, ID_COLUMN = "labels", "label-column", "id-column"
+_VALUES = (LABELS, LABEL_COLUMN, ID_COLUMN)
+_FLAGS = (TRANSPOSED, SKIP_BROKEN)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a source is read, where its contents do not say.
+
+    Args:
+        labels: the file of the labels.
+        label_column: the name of the column with the labels, or its number from 1.
+        id_column: the name of the column with the images' ids, or its number from 1.
+        skip_broken: leave images out that cannot be read.
+        transposed: exchange the rows and columns of every image.
+    """
+
+    labels: str | None = None
+    label_column: str | None = None
+    id_column: str | None = None
+    skip_broken: bool = False
+    transposed: bool = False
+
+    def __str__(self) -> str:
+        words = [
+            f":{name}={value}"
+            for name, value in zip(
+                _VALUES, (self.labels, self.label_column, self.id_column), strict=True
+            )
+            if value is not None
+        ]
+        flags = zip(_FLAGS, (self.transposed, self.skip_broken), strict=True)
+        return "".join([*words, *(f":{name}" for name, on in flags if on)])
+
+    def __or__(self, other: "ReadOptions") -> "ReadOptions":
+        """Return these options, and those of `other` where these say nothing."""
+        return ReadOptions(
+            self.labels if self.labels is not None else other.labels,
+            self.label_column if self.label_column is not None else other.label_column,
+            self.id_column if self.id_column is not None else other.id_column,
+            self.skip_broken or other.skip_broken,
+            self.transposed or other.transposed,
+        )
+
+
+AS_IT_IS = ReadOptions()
+
+
+@dataclass(frozen=True)
+class SourceName:
+    """What a source's name says: `PATH[:WITHIN][:OPTION...]`.
+
+    Args:
+        path: of a file or folder.
+        within: the file or part within it, or None.
+        options: how it is read.
+    """
+
+    path: Path
+    within: str | None
+    options: ReadOptions
+
+    def __str__(self) -> str:
+        within = "" if self.within is None else f":{self.within}"
+        return f"{self.path}{within}{self.options}"
+
+    def of_part(self, part: str) -> str:
+        """Return the name of another part; the file of the labels is of this one alone."""
+        return str(replace(self, within=part, options=replace(self.options, labels=None)))
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """Take the name of a source that is not bundled apart.
+
+        Raises:
+            TenfoldError: where no file or folder has that name.
+        """
+        if not name:
+            raise TenfoldError(f"a source is needed. Received: ''. {_allowed()}")
+        if os.path.exists(name):
+            return cls(Path(name), None, AS_IT_IS)
+        for position, letter in enumerate(name):
+            if letter == ":" and os.path.exists(name[:position]):
+                return cls(Path(name[:position]), *_split(name[position + 1 :]))
+        near = get_close_matches(name.lower(), BUNDLED, 1, cutoff=0.7)
+        hint = f"; did you mean {near[0]!r}?" if near else f". {_allowed()}"
+        raise TenfoldError(f"{name!r} is neither a file nor a bundled set{hint}")
+
+
+def with_options(source: str, options: ReadOptions) -> str:
+    """Add options to the name of a source; what it says already stays.
+
+    Raises:
+        TenfoldError: where the source is bundled, or no file or folder has that name.
+    """
+    if options == AS_IT_IS:
+        return source
+    if source in BUNDLED:
+        raise TenfoldError(
+            f"{source!r} is bundled, with its labels, and takes no options of reading; name a file "
+            f"or folder. Received: {str(options).lstrip(':')}"
+        )
+    found = SourceName.parse(source)
+    return str(replace(found, options=found.options | options))
+
+
+def moved(source: str, folder: str) -> str:
+    """Return the name of a source as it is from elsewhere: its paths are read against `folder`."""
+    if source in BUNDLED:
+        return source
+    name = os.path.join(folder, source)
+    try:
+        found = SourceName.parse(name)
+    except TenfoldError:
+        return name  # whoever loads it says so
+    if found.options.labels is None:
+        return name
+    labels = os.path.join(folder, found.options.labels)
+    return str(replace(found, options=replace(found.options, labels=labels)))
+
+
+def _split(words: str) -> tuple[str | None, ReadOptions]:
+    """Split what stands behind a path into the file or part within, and options."""
+    within: list[str] = []
+    values: dict[str, str] = {}
+    flags: set[str] = set()
+    last = None
+    for word in words.split(":"):
+        key, equals, value = word.partition("=")
+        if word in _FLAGS:
+            flags.add(word)
+            last = None
+        elif equals and key in _VALUES:
+            values[key] = value
+            last = key
+        elif last is not None:
+            values[last] += f":{word}"  # as in `labels=set.npz:y`
+        else:
+            within.append(word)
+    return ":".join(within) or None, ReadOptions(
+        values.get(LABELS),
+        values.get(LABEL_COLUMN),
+        values.get(ID_COLUMN),
+        SKIP_BROKEN in flags,
+        TRANSPOSED in flags,
+    )
+
+
+def _allowed() -> str:
+    return (
+        "Give the path of a CSV, IDX, npz or Parquet file, of a folder or archive of class "
+        f"folders, or one of {', '.join(BUNDLED)}"
+    )
