@@ -13,7 +13,7 @@ Strokes = Sequence[Sequence[tuple[float, float]]]
 
 MAX_SIDE = 1000  # pixels of the drawing's longer side
 PEN_WIDTH = 3  # pixels, of the drawing and of what is rendered at any scale
-MARGIN = 8
+MARGIN = 80  # of 1,000: at a twentieth of the scale there is still room for half of the pen
 SMALL_STROKE = 0.25  # of the largest: what is smaller is a bar, a dot or dirt
 MAX_POINTS = 200_000
 # A shorter stroke is a point: a tap whose finger slipped, which, drawn large, would be an accepted
