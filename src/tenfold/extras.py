@@ -20,7 +20,7 @@ REQUIREMENT = re.compile(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]")
 
 
 @contextmanager
-def missing_extra_named(what: str) -> Iterator[None]:
+def missing_extra_named(what: str, extra: str | None = None) -> Iterator[None]:
     """Turn the import error of an extra's library into a TenfoldError that names the extra.
 
     It is a decorator too: every public function that needs more than the core has it. Any other
@@ -28,6 +28,7 @@ def missing_extra_named(what: str) -> Iterator[None]:
 
     Args:
         what: what cannot be done without the library; the message begins with it.
+        extra: the one to name where several bring the library; by default the last of them.
 
     Raises:
         TenfoldError: where a library of an extra is not installed.
@@ -37,21 +38,19 @@ def missing_extra_named(what: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
         distribution = DISTRIBUTIONS.get(module, module)
-        extra = extra_of(distribution)
-        if extra is None:
+        extras = extras_of(distribution)
+        if not extras:
             raise
+        extra = extra if extra in extras else extras[-1]
         raise TenfoldError(
             f"{what} needs the extra {extra!r}: pip install 'tenfold[{extra}]' "
             f"({distribution} is not installed)"
         ) from error
 
 
-def extra_of(distribution: str) -> str | None:
-    """Find the extra that installs a distribution, in the package's own metadata."""
+def extras_of(distribution: str) -> list[str]:
+    """Find the extras that install a distribution, in the package's own metadata."""
     from importlib import metadata  # 10 ms, which `import tenfold` does without
 
-    for requirement in metadata.requires("tenfold") or ():
-        found = REQUIREMENT.match(requirement)
-        if found and found[1] == distribution and found[2] != "dev":
-            return found[2]
-    return None
+    found = map(REQUIREMENT.match, metadata.requires("tenfold") or ())
+    return [one[2] for one in found if one and one[1] == distribution and one[2] != "dev"]

@@ -120,7 +120,7 @@ def test_a_report_is_drawn_again_from_the_run_and_its_images(
 
 @pytest.mark.parametrize(
     ("cell", "fault"),
-    [("256", "256"), ("-1", "-1"), ("3.5", "3.5"), ("abc", "abc"), ("", "empty")],
+    [("256", "256"), ("-1", "-1"), ("abc", "abc"), ("", "empty")],
 )
 def test_a_bad_cell_is_named_by_file_row_and_column(
     cell: str, fault: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -30,7 +30,11 @@ def test_every_key_is_described_in_one_line() -> None:
 
 
 def test_type_range_and_default_are_those_of_the_code() -> None:
-    assert (key("epochs").type, key("epochs").range, key("epochs").default) == ("int", ">= 1", "")
+    assert (key("epochs").type, key("epochs").range, key("epochs").default) == (
+        "int",
+        ">= 1, <= 1000000",
+        "",
+    )
     assert key("val_fraction").range == ">= 0, < 1"
     assert key("augmentation.probability").default == "0.3"
     assert key("network.padding", "conv").range == '"same", "valid"'

@@ -129,7 +129,7 @@ def test_each_digit_has_a_box_and_is_selected_by_tap_or_key(draw_page: DrawPage)
     canvas = draw_page.page.locator("#canvas").bounding_box()
     assert canvas is not None
     seven, one = draw_page.boxes()
-    assert abs(seven["x"] - canvas["x"] - 60) < 15
+    assert abs(seven["x"] - canvas["x"] - 60) < 24
     assert abs(one["x"] - canvas["x"] - 250) < 25
     best = draw_page.page.locator("#probabilities .best b")
     expect(best).to_have_text("1")  # the digit drawn last

@@ -8,41 +8,8 @@ from collections.abc import Iterator
 
 from tenfold.errors import TenfoldError
 
-# What `training.onnx_export` and `training.quantise` write.
-OPERATORS = frozenset(
-    {
-        "Add",
-        "ArgMax",
-        "Cast",
-        "Concat",
-        "Conv",
-        "DequantizeLinear",
-        "Div",
-        "Flatten",
-        "GatherND",
-        "Gelu",
-        "Gemm",
-        "GreaterOrEqual",
-        "Identity",
-        "Less",
-        "MaxPool",
-        "Mean",
-        "Mul",
-        "NonZero",
-        "Pad",
-        "QuantizeLinear",
-        "ReduceMax",
-        "Relu",
-        "Reshape",
-        "ScatterND",
-        "Slice",
-        "Softmax",
-        "Split",
-        "Sum",
-        "Transpose",
-        "Unsqueeze",
-    }
-)
+# Operators that run a graph within them, so that work has no bound; all others of ONNX may be used.
+CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 DOMAINS = (b"", b"ai.onnx")
 
 # Numbers of fields in onnx.proto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
@@ -107,7 +74,7 @@ def _check_node(node: bytes, name: str) -> None:
         elif number == NODE_ATTRIBUTE:
             _check_attribute(_bytes(value), name)
     full_name = b".".join(part for part in (domain, operator) if part).decode("ascii", "replace")
-    if domain not in DOMAINS or operator.decode("ascii", "replace") not in OPERATORS:
+    if domain not in DOMAINS or operator.decode("ascii", "replace") in CONTROL_FLOW:
         raise _refused(name, f"the operator {full_name[:60]!r}")
 
 

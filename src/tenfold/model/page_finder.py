@@ -124,7 +124,8 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     if ignored <= 0:
         return page
     note = f"{ignored} point{'s' if ignored > 1 else ''} ignored"
-    return replace(page, notes=(*page.notes, note))
+    digits = tuple(replace(digit, notes=(*digit.notes, note)) for digit in page.digits)
+    return replace(page, digits=digits, notes=(*page.notes, note))
 
 
 def _or_alone(page: Page, single: Page) -> Page:

@@ -64,9 +64,12 @@ def test_other_metadata_leave_a_model_what_it_is() -> None:
     note = model.metadata_props.add()
     note.key, note.value = "note", "another machine"
     assert model_digest(Model(model.SerializeToString())) == digest
-    for entry in model.metadata_props:
+    kept = [entry for entry in model.metadata_props if entry.key != "tenfold.digest"]
+    for entry in kept:
         if entry.key == "tenfold.accept_threshold":
             entry.value = "0.5"
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
     assert model_digest(Model(model.SerializeToString())) != digest
 
 

@@ -31,7 +31,7 @@ def is_hdf5(head: bytes) -> bool:
 
 @contextmanager
 def _open_hdf5(stream: BoundedReader) -> Iterator[NpzArrays]:
-    with missing_extra_named(f"reading {stream.source}, an HDF5 file,"):
+    with missing_extra_named(f"reading {stream.source}, an HDF5 file,", "formats"):
         import h5py  # noqa: F401  # here, where its absence can be named
     content = stream.read_all(_MAX_BYTES)
     child = Child(_SECONDS, 2 * len(content) + _MAX_MORE_BYTES)

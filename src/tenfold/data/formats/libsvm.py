@@ -27,7 +27,7 @@ def _read_libsvm(stream: BoundedReader, source: str, options: ReadOptions) -> Da
     Raises:
         TenfoldError: where a row is damaged, or an index lies outside every usual image.
     """
-    with missing_extra_named(f"reading {stream.source}, a LIBSVM file,"):
+    with missing_extra_named(f"reading {stream.source}, a LIBSVM file,", "formats"):
         from sklearn.datasets import load_svmlight_file
 
     content = stream.read_all(_MAX_BYTES)

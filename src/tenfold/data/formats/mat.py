@@ -33,7 +33,7 @@ class MatArrays(NamedArrays):
 
 @contextmanager
 def _open_mat(stream: BoundedReader) -> Iterator[MatArrays]:
-    with missing_extra_named(f"reading {stream.source}, a MATLAB file,"):
+    with missing_extra_named(f"reading {stream.source}, a MATLAB file,", "formats"):
         from scipy.io import loadmat
 
     content = stream.read_all(_MAX_BYTES)
