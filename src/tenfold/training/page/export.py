@@ -2,6 +2,7 @@
 
 import copy
 import io
+import warnings
 
 import numpy as np
 import onnx
@@ -44,16 +45,19 @@ def export_page_network(network: PageNetwork) -> bytes:
     """Return the network as an ONNX file; its weights are stored as float16, half as large."""
     file = io.BytesIO()
     axes = {name: {0: "n", 2: "h", 3: "w"} for name in (INPUT, *OUTPUTS)}
-    torch.onnx.export(
-        _Answers(network),
-        (torch.zeros(1, 1, 64, 64),),
-        file,  # type: ignore[arg-type]  # it may be a file, too
-        input_names=[INPUT],
-        output_names=list(OUTPUTS),
-        dynamic_axes=axes,
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The exporter that replaces it needs another library, and writes the same few operators.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            _Answers(network),
+            (torch.zeros(1, 1, 64, 64),),
+            file,  # type: ignore[arg-type]  # it may be a file, too
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
     model = onnx.load_from_string(file.getvalue())
     _halve(model.graph)
     onnx.checker.check_model(model)
