@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from tenfold.errors import TenfoldError
 
-# Operators that run a graph within them, so that work has no bound; all others of ONNX may be used.
-CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+# Operators whose work or memory a few bytes can make as large as they like: those that run a graph
+# within them, and those that make tensors of any size. All others of ONNX may be used.
+UNBOUNDED = frozenset({"ConstantOfShape", "If", "Loop", "Range", "Scan", "SequenceMap"})
 DOMAINS = (b"", b"ai.onnx")
 
 # Numbers of fields in onnx.proto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
@@ -74,7 +75,7 @@ def _check_node(node: bytes, name: str) -> None:
         elif number == NODE_ATTRIBUTE:
             _check_attribute(_bytes(value), name)
     full_name = b".".join(part for part in (domain, operator) if part).decode("ascii", "replace")
-    if domain not in DOMAINS or operator.decode("ascii", "replace") in CONTROL_FLOW:
+    if domain not in DOMAINS or operator.decode("ascii", "replace") in UNBOUNDED:
         raise _refused(name, f"the operator {full_name[:60]!r}")
 
 
