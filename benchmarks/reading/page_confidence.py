@@ -1,12 +1,12 @@
-"""Fit how much the Reader believes of what it finds on pages: three constants of it.
+"""Measure how much the Reader should believe of what it finds on pages, in three constants.
 
     python -m benchmarks.reading.page_confidence
 
-Synthetic scenes, written with the training halves of all hands but other than those that the page
-network learned from, are read. Of each character that was found, the page network's and the
-classifier's probabilities are kept, and what is there in truth. Chosen are the share of each and
-the temperature with the least loss, and the threshold at which 1 accepted digit in 100 is wrong.
-Nothing of a test set is in it.
+New synthetic scenes, by the same hands as those that the page network learned from, are read. Of
+each character that was found, the page network's and the classifier's probabilities are kept, and
+what is there in truth. Printed are the share of each and the temperature with the least loss, and
+the threshold at which 1 accepted digit in 100 is wrong; `tenfold.model.reader` says what of it was
+taken. Nothing of a test set is in it.
 """
 
 import argparse

@@ -140,7 +140,9 @@ def _print_rows(name: str, reading: "Reading", named: bool, marks: bool) -> None
     """Print the rows, and on stderr what is on the image and not in them."""
     for row in reading.rows:
         print(f"{name}: {row}" if named else row, flush=True)
-    left_out = [note for note in reading.notes if "not read" in note]
+    left_out = []
+    if reading.page.n_unread:
+        left_out.append(f"{reading.page.n_unread} unclear characters are not read")
     signs = sum(mark.label != " " for mark in reading.marks)
     if signs and not marks:
         left_out.append(f"{signs} marks between digits are not printed; --marks prints them")

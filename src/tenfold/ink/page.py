@@ -94,6 +94,7 @@ class Page:
         notes: what was done to the image as a whole, and what was found and is no digit.
         preview: the image, or the drawing of the strokes.
         marks: in reading order.
+        n_unread: how many characters were found and are not among the digits, being unclear.
     """
 
     digits: tuple[FoundDigit, ...]
@@ -101,6 +102,7 @@ class Page:
     notes: tuple[str, ...]
     preview: Preview
     marks: tuple[FoundMark, ...] = ()
+    n_unread: int = 0
 
     @property
     def images(self) -> Images:

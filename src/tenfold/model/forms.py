@@ -180,10 +180,13 @@ def _field_reading(
 ) -> FieldReading:
     text = " ".join(reading.rows)
     probability = prod(digit.probability for digit in reading) if reading else 0.0
+    signs = "".join(mark.label for mark in reading.marks if mark.label != " ")
     reasons = {
         "empty": not text,
         "a digit was rejected": "?" in text,
         "partly outside the image": not is_within,
+        f"marks beside the digits: {signs}": bool(signs),
+        f"{reading.page.n_unread} unclear characters not read": reading.page.n_unread > 0,
         f"{len(reading.rows)} rows": len(reading.rows) > 1,
         f"{len(reading)} digits instead of {field.n_digits}": bool(
             text and field.n_digits and len(reading) != field.n_digits

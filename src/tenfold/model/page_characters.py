@@ -26,8 +26,8 @@ MIN_SCORE = 0.3
 SAME = 0.5  # intersection over union, or over the smaller box: it is one character
 INSIDE = 0.75
 # What is so many times smaller or larger than the page's digits has to be sure of itself.
-MAX_RATIO, SURE = 2.2, 0.85
-MAX_CHARACTERS = 4000  # on a page; of more, the surest
+MAX_RATIO, SURE, LIKELY = 2.2, 0.85, 0.6
+MAX_CHARACTERS = 8000  # looks at characters, on a page of any kind; of more, the surest
 MARK_REACH = 2.0  # heights of a digit: a mark further from every character is none
 
 
@@ -77,26 +77,30 @@ def find_characters(
         characters = keep_once(found[fits])
         marks = _near(found[found.marks], characters)
         parts += [characters.scaled(1 / scale), marks.scaled(1 / scale)]
-    return _of_one_size(keep_once(join(parts)))
+    return keep_once(join(parts))
 
 
-def _of_one_size(found: Characters) -> Characters:
+def of_one_size(found: Characters) -> tuple[Characters, int]:
     """Drop what is far from the size of the page's digits, unless it is sure to be one.
 
     The size is where most of the evidence is: the grain of paper and the edges of things look a
     little like characters at a scale of their own.
+
+    Returns:
+        What is left, and how many that look like digits were dropped.
     """
     digits = is_digit(found) & ~found.marks
     if not digits.any():
-        return found
+        return found, 0
     worth = (found.scores * found.probabilities.max(1)) ** 4 * digits
     tall = np.log(np.maximum(found.heights, 1))
     near = np.abs(tall[:, None] - tall[digits][None]) < np.log(1.5)
     support = near @ worth[digits]
     size = tall[np.argmax(np.where(digits, support, -1))]
     other_size = np.abs(tall - size) > np.log(MAX_RATIO)
-    sure = digits & (found.scores * found.probabilities.max(1) >= SURE)
-    return found[~other_size | sure | found.marks]
+    certainty = digits * found.scores * found.probabilities.max(1)
+    kept = ~other_size | (certainty >= SURE) | found.marks
+    return found[kept], int((certainty[~kept] >= LIKELY).sum())
 
 
 def resized(grey: Grey) -> Callable[[float], Grey]:

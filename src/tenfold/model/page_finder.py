@@ -13,7 +13,7 @@ from tenfold.ink.region import Region
 from tenfold.ink.sheet import NOTE, Sheet, find_sheet
 from tenfold.ink.single import find_single_drawn, find_single_ink
 from tenfold.ink.strokes import Drawing
-from tenfold.model.page_characters import find_characters, is_digit, keep_once, resized
+from tenfold.model.page_characters import find_characters, is_digit, keep_once, of_one_size, resized
 from tenfold.model.page_network import (
     CLASSES,
     MAX_SIZE,
@@ -47,12 +47,14 @@ class _View:
         found: what is on it.
         quarters: by how many it was turned, counter-clockwise.
         sheet: where it is in the image; None where it is all of the image.
+        n_dropped: how many that look like digits are not in `found`, being of another size.
     """
 
     luminance: Luminance
     found: Characters
     quarters: int = 0
     sheet: Sheet | None = None
+    n_dropped: int = 0
 
     def to_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return where boxes are in the image."""
@@ -113,10 +115,11 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     """
     # The smallest stroke of some size is as tall as the smallest digit, at most.
     finest = MAX_SIZE / max(drawing.smallest_stroke, 1.0)
-    found = find_characters(network, drawing.render, drawing.ink.shape, finest)
+    looks = find_characters(network, drawing.render, drawing.ink.shape, finest)
+    found, n_dropped = of_one_size(looks)
     luminance = 255 * (1 - drawing.ink)
     preview = make_preview(luminance, drawing.scale, drawing.corner)
-    view = _View(luminance, found)
+    view = _View(luminance, found, n_dropped=n_dropped)
     page = _page(view, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
     if _may_be_alone(page):
         page = _or_alone(page, find_single_drawn(drawing))
@@ -150,18 +153,18 @@ def _or_alone(page: Page, single: Page) -> Page:
 
 
 def _may_be_alone(page: Page) -> bool:
-    """Return whether one digit was found, or none clearly, and no mark beside it."""
+    """Return whether one digit was found, or one in two unclear parts, and no mark beside it."""
     evidence = [digit.evidence[:-1].max() for digit in page.digits if digit.evidence is not None]
     signs = any(mark.label != " " for mark in page.marks)
-    return not signs and (len(evidence) <= 1 or max(evidence) < CLEAR)
+    return not signs and (len(evidence) <= 1 or (len(evidence) == 2 and max(evidence) < CLEAR))
 
 
 def _look(
     network: PageNetwork, luminance: Luminance, quarters: int = 0, sheet: Sheet | None = None
 ) -> _View:
     turned = np.ascontiguousarray(np.rot90(luminance, quarters))
-    found = find_characters(network, resized(turned), turned.shape)
-    return _View(turned, found, quarters, sheet)
+    found, n_dropped = of_one_size(find_characters(network, resized(turned), turned.shape))
+    return _View(turned, found, quarters, sheet, n_dropped)
 
 
 def _right_way_up(network: PageNetwork, luminance: Luminance, sheet: Sheet | None) -> _View:
@@ -201,6 +204,7 @@ def _page(
     if angle:
         notes = (*notes, f"rotated by {-angle:.0f} degrees")
     rows, unread = _readable(characters, sort_rows(characters, angle))
+    unread += view.n_dropped
     if unread:
         notes = (*notes, f"no clear digits: {unread} characters not read")
     placed = attach_marks(characters, rows, marks, angle)
@@ -236,7 +240,7 @@ def _page(
     ]
     gaps = _gaps(characters, rows, [(row, before) for _, row, before in placed], boxes)
     every = sorted([*found_marks, *gaps], key=lambda mark: mark.before)
-    return Page(tuple(found), size, notes, preview, tuple(every))
+    return Page(tuple(found), size, notes, preview, tuple(every), unread)
 
 
 def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[int]], int]:

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from tenfold.model.page_network import CLASSES
+from tenfold.model.page_network import MARKS, OTHER
 from tenfold.training.page.writing import Canvas, Ink, Style, Writer, write_string
 
-OTHER = CLASSES.index("other")
-DIGITS = CLASSES[:10]
 RULE_SHIFT = 4  # OpenCV draws between pixels: sixteenths
 
 
@@ -192,7 +190,7 @@ def _scattered(pens: Pens, written: Canvas, printed: Canvas, tall: float) -> Non
             style = pens.hand.style(tall * float(np.exp(random.normal(0, 0.15))))
             name = str(random.integers(0, 10)) if random.random() < 0.85 else "other"
             if random.random() < 0.08:
-                name = str(random.choice(CLASSES[10:17]))
+                name = str(random.choice(MARKS))
             base = y + pitch / 2 + tall / 2 + random.normal(0, 0.15) * tall
             write_string(
                 pens.hand, written, [name], x + random.uniform(0, 0.5) * pitch, base, style

@@ -6,12 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.model.page_network import CLASSES
+from tenfold.model.page_network import CLASSES, N_DIGITS
 from tenfold.training.page.glyphs import SIDE, STEPS, TALL, ZERO, Glyphs
 
 Ink = NDArray[np.float32]
-OTHER = CLASSES.index("other")
-FIRST_MARK = 10
 
 
 @dataclass(frozen=True)
@@ -233,7 +231,7 @@ def write_string(
             continue
         index = CLASSES.index(name)
         above = random.normal(0, style.wander) * tall + rise * (x - canvas.ink.shape[1] / 2)
-        if index < FIRST_MARK:
+        if index < N_DIGITS:
             ink = writer.glyph(index, style, tall)
         elif name == "other":
             ink = writer.glyph(index, style, tall * random.uniform(0.6, 1.2))
@@ -243,7 +241,7 @@ def write_string(
         ink = ink * np.float32(style.strength)
         y = round(base - above - ink.shape[0])
         touches = previous is not None and random.random() < style.touching
-        if index >= FIRST_MARK and name != "other" and previous is not None:
+        if index >= N_DIGITS and name != "other" and previous is not None:
             touches = touches and random.random() < 0.3
         distance = (
             random.uniform(-0.1, 0.02) * tall
