@@ -99,3 +99,20 @@ def test_an_empty_field_and_one_with_too_many_digits_are_not_accepted(
     turned = np.ascontiguousarray(np.rot90(page))
     with pytest.raises(TenfoldError, match=r"does not have the proportions of .*; turn it"):
         reader.read_fields(turned, template)
+
+
+def test_a_point_in_a_value_must_be_looked_at(
+    reader: tenfold.Reader, draw_digits: DrawDigits, tmp_path: Path
+) -> None:
+    (tmp_path / "fields.toml").write_text(
+        "[fields.left]\nregion = [0, 0, 0.5, 1]\n[fields.right]\nregion = [0.5, 0, 0.5, 1]\n"
+    )
+    template = tenfold.Template.load(tmp_path / "fields.toml")
+    places = [(60, 60), (220, 60), (460, 60), (620, 60)]
+    page = draw_digits([0, 1, 0, 1], places, size=(220, 800))
+    page[152:166, 190:204] = 20  # 7.2 on the left, 72 on the right
+    form = reader.read_fields(page, template)
+    assert form.values == {"left": "72", "right": "72"}
+    assert not form["left"].accepted
+    assert form["left"].notes == ("marks beside the digits: .",)
+    assert form["right"].accepted

@@ -188,3 +188,17 @@ def test_a_tap_far_from_a_digit_is_ignored_and_noted(network: PageNetwork) -> No
     (digit,) = page.digits
     assert digit.box.width == pytest.approx(40, abs=6)
     assert page.notes == ("2 points ignored",)
+
+
+def test_a_row_of_another_size_is_read_or_counted(
+    network: PageNetwork, draw_digits: DrawDigits
+) -> None:
+    large = [(30 + 150 * n, 40) for n in range(4)]
+    small = [(40 + 40 * n, 300) for n in range(4)]
+    page = np.minimum(
+        draw_digits(FOUR, large, tall=120, size=(360, 660)),
+        draw_digits(FOUR, small, tall=30, size=(360, 660)),
+    )
+    found = find_page(network, page)
+    assert len(found.digits) + found.n_unread >= 7
+    assert sum(digit.box.height > 80 for digit in found.digits) == 4

@@ -41,6 +41,18 @@ def is_ink_dark(luminance: Luminance, boxes: Boxes) -> bool:
     return votes >= 0
 
 
+def ink_contrasts(luminance: Luminance, boxes: Boxes) -> NDArray[np.float32]:
+    """Return how much the ink in each box differs from its paper, float32 [n], of the brighter."""
+    dark = is_ink_dark(luminance, boxes)
+    found = []
+    for box in boxes:
+        left, top, right, bottom = _around(box, luminance.shape, 0)
+        crop = luminance[top:bottom, left:right]
+        paper, ink = np.percentile(crop, (80, 5) if dark else (20, 95))
+        found.append(abs(paper - ink) / max(paper, ink, 1.0))
+    return np.array(found, np.float32)
+
+
 def crop_characters(
     luminance: Luminance,
     boxes: Boxes,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.model.page_network import (
+    CLASSES,
     MAX_SIZE,
     MIN_SIZE,
     N_DIGITS,
@@ -18,6 +19,7 @@ from tenfold.model.page_network import (
 )
 
 Grey = NDArray[np.float32]
+SIGNS = [CLASSES.index(sign) for sign in "-=+"]
 MAX_SIDE = 1600  # pixels of the longer side at the finest scale
 MAX_ENLARGED = 2.0  # nothing is looked at larger than that: there is no more in it
 MIN_SIDE = 24  # pixels of the longer side at the coarsest scale: one digit fills it
@@ -28,6 +30,10 @@ INSIDE = 0.75
 # What is so many times smaller or larger than the page's digits has to be sure of itself.
 MAX_RATIO, SURE, LIKELY = 2.2, 0.85, 0.6
 MAX_CHARACTERS = 8000  # looks at characters, on a page of any kind; of more, the surest
+# On 255 amounts of cheques no digit that is right and unsure lies with most of itself in a surer
+# one's box, or has a sign across it; of 51 that are nothing of their own, 19 do.
+UNSURE, DOUBLE = 0.7, 0.55
+CROSSED = 0.5  # of a character's width: a sign of that width in its box is what is there
 MARK_REACH = 2.0  # heights of a digit: a mark further from every character is none
 
 
@@ -137,6 +143,7 @@ def keep_once(found: Characters, margin: float = 0.0) -> Characters:
     worth = found.scores * (0.5 + 0.5 * found.probabilities.max(1, initial=0))
     worth = worth * np.where(found.probabilities.argmax(1) == OTHER, 0.8, 1.0)
     order = np.argsort(-worth, kind="stable")[:MAX_CHARACTERS]
+    marks = found.marks[order]
     boxes = found.boxes[order] + np.array([-margin, -margin, margin, margin], np.float32)
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
@@ -156,10 +163,41 @@ def keep_once(found: Characters, margin: float = 0.0) -> Characters:
         probabilities[order[place]] = np.average(
             found.probabilities[looks], axis=0, weights=found.scores[looks] ** 3
         )
-        gone |= same | (inner > INSIDE * small)
+        # A part of a character is none; a mark may well stand within the box of one that leans.
+        gone |= same | ((inner > INSIDE * small) & (marks == marks[place]))
     return replace(found, probabilities=probabilities)[np.array(kept, np.int64)]
 
 
 def is_digit(found: Characters) -> NDArray[np.bool_]:
     """Return of which a digit is the most probable class, bool [n]."""
     return np.asarray(found.probabilities.argmax(1) < N_DIGITS)
+
+
+def digit_probabilities(found: Characters) -> NDArray[np.float32]:
+    """Return how probable the most probable digit of each is, float32 [n]."""
+    return np.asarray(found.probabilities[:, :N_DIGITS].max(1, initial=0) * found.scores)
+
+
+def seen_twice(found: Characters, marks: Characters) -> NDArray[np.bool_]:
+    """Return which unsure characters are the ink of a surer one, or of a sign, bool [n].
+
+    Args:
+        found: the characters.
+        marks: the marks.
+    """
+    sure = digit_probabilities(found)
+    areas = np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1)
+    over = np.prod(_shared(found.boxes, found.boxes), axis=2) > DOUBLE * areas[:, None]
+    over &= sure[None] > np.maximum(sure, DOUBLE)[:, None]
+    signs = marks[np.isin(marks.probabilities.argmax(1), SIGNS)]
+    sides = _shared(found.boxes, signs.boxes)
+    widths = (found.boxes[:, 2] - found.boxes[:, 0])[:, None]
+    crossed = (sides[..., 0] > CROSSED * widths) & (sides[..., 1] > 0)
+    return np.asarray((sure < UNSURE) & (over.any(1) | crossed.any(1)))
+
+
+def _shared(boxes: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return width and height of what each box shares with each other, [n, m, 2]."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.asarray(np.maximum(high - low, 0))

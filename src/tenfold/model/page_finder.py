@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.ink.crop import crop_characters
+from tenfold.ink.crop import crop_characters, ink_contrasts
 from tenfold.ink.image import AnyImage, Luminance, decode
 from tenfold.ink.normalise import MEAN_PEN_WIDTH
 from tenfold.ink.page import Box, FoundDigit, FoundMark, Page, Preview, make_preview
@@ -13,7 +13,16 @@ from tenfold.ink.region import Region
 from tenfold.ink.sheet import NOTE, Sheet, find_sheet
 from tenfold.ink.single import find_single_drawn, find_single_ink
 from tenfold.ink.strokes import Drawing
-from tenfold.model.page_characters import find_characters, is_digit, keep_once, of_one_size, resized
+from tenfold.model.page_characters import (
+    UNSURE,
+    digit_probabilities,
+    find_characters,
+    is_digit,
+    keep_once,
+    of_one_size,
+    resized,
+    seen_twice,
+)
 from tenfold.model.page_network import (
     CLASSES,
     MAX_SIZE,
@@ -33,8 +42,10 @@ MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of ano
 ALONE = 0.6  # intersection over union of what was found and of all ink: they are one
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 SMALL = 0.48  # of the height of a row's digits: an unclear character that is smaller is none
+MIN_MARK = 0.5  # as a mark
 MAX_MARK_DIGIT = 0.15  # what may be a digit with more than this probability is no mark
-MARK_MARGIN = 0.12  # of a digit's height: marks that are nearer are one
+MARK_MARGIN = 0.2  # of a digit's height: marks that are nearer are one
+FAINT = 0.45  # of the contrast of a page's sure digits: what is unsure and fainter is its paper's
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
 
 
@@ -200,11 +211,12 @@ def _page(
 ) -> Page:
     """Sort what was found into rows, and cut the digits out; `scale` and the preview place them."""
     characters, marks = _likely(view.found)
+    characters, faint = _without_faint(characters, view.luminance)
     angle = page_angle(characters)
     if angle:
         notes = (*notes, f"rotated by {-angle:.0f} degrees")
     rows, unread = _readable(characters, sort_rows(characters, angle))
-    unread += view.n_dropped
+    unread += view.n_dropped + faint
     if unread:
         notes = (*notes, f"no clear digits: {unread} characters not read")
     placed = attach_marks(characters, rows, marks, angle)
@@ -249,7 +261,7 @@ def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[
     Letters, the grain of the paper and the edges of things make rows without any; and unclear
     characters much smaller than the digits of their row, which are its paper's.
     """
-    digit, tall = _digit_probability(characters), characters.heights
+    digit, tall = digit_probabilities(characters), characters.heights
     best = max(rows, key=lambda row: float(digit[row].max()), default=None)
     kept = []
     for row in rows:
@@ -269,16 +281,27 @@ def _likely(found: Characters) -> tuple[Characters, Characters]:
     digit = found.probabilities[:, :N_DIGITS].sum(1)
     best = found.probabilities.argmax(1)
     is_mark = (best >= N_DIGITS) & (best < OTHER) & (digit < MAX_MARK_DIGIT)
-    likely = (found.scores >= MIN_OTHER) | (_digit_probability(found) >= MIN_DIGIT)
-    characters = found[~is_mark & ~found.marks & likely]
-    marks = found[is_mark & (found.scores >= MIN_OTHER)]
+    likely = (found.scores >= MIN_OTHER) | (digit_probabilities(found) >= MIN_DIGIT)
+    characters = found[~is_mark & likely]
+    marks = found[is_mark & (found.scores >= MIN_MARK)]
     # The boxes of a thin stroke, found twice, need not overlap.
     margin = MARK_MARGIN * float(np.median(characters.heights)) if len(characters) else 0.0
-    return characters, keep_once(marks, margin)
+    marks = keep_once(marks, margin)
+    return characters[~seen_twice(characters, marks)], marks
 
 
-def _digit_probability(found: Characters) -> NDArray[np.float32]:
-    return np.asarray(found.probabilities[:, :N_DIGITS].max(1, initial=0) * found.scores)
+def _without_faint(characters: Characters, luminance: Luminance) -> tuple[Characters, int]:
+    """Drop what is unsure and much fainter than the page's digits: what is printed on the paper.
+
+    Returns:
+        What is left, and how many were dropped.
+    """
+    unsure = digit_probabilities(characters) < UNSURE
+    if unsure.all() or not unsure.any():
+        return characters, 0
+    contrasts = ink_contrasts(luminance, characters.boxes)
+    faint = unsure & (contrasts < FAINT * np.median(contrasts[~unsure]))
+    return characters[~faint], int(faint.sum())
 
 
 def _evidence(found: Characters) -> NDArray[np.float32]:
