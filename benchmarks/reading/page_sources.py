@@ -25,11 +25,11 @@ def written_glyphs() -> Glyphs:
     digits, others = unipen.digits, unipen.others
     return glyphs.joined(
         [
-            (_mnist(), 0.37),
+            (_mnist(), 0.33),
             (_mnist_in_other_styles(), 0.06),
             (_bitmaps(OPTDIGITS, "x_tra", "y_tra", slice(None), 0.5), 0.12),
             (_bitmaps(SEMEION, "x", "y", slice(SEMEION_TEST), 0.55), 0.1),
-            (_characters(digits, unipen.halves(digits)[0], frozenset()), 0.35),
+            (_characters(digits, unipen.halves(digits)[0], frozenset()), 0.39),
             (_characters(others, unipen.halves(others)[0], LIKE_DIGITS - {"/"}), 1.0),
         ]
     )

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.core.provenance import code_digest
 from benchmarks.core.store import Row
-from benchmarks.reading import renderings, training_set, unipen
+from benchmarks.reading import page_cutouts, renderings, training_set, unipen
 from benchmarks.reading.benchmark import NAME, Reading, measure
 from benchmarks.reading.measurements import measurements
 from benchmarks.reading.release_page import release_page_network
@@ -26,6 +26,7 @@ from tenfold.data.split import split
 from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import load_recipe
+from tenfold.training import page
 from tenfold.training.fit import load_networks
 from tenfold.training.onnx_export import export_onnx
 from tenfold.workflow.runs.resume import resume
@@ -118,6 +119,8 @@ def stored_training_set(path: Path) -> Dataset:
     files = [
         Path(renderings.__file__),
         Path(training_set.__file__),
+        Path(page_cutouts.__file__),
+        *Path(page.__path__[0]).glob("*.py"),
         *Path(ink.__path__[0]).glob("*.py"),
     ]
     made_by = code_digest(files)

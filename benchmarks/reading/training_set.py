@@ -1,8 +1,9 @@
 """What the shipped model learns from: four sources of ink, put through `tenfold.ink`.
 
 MNIST's training images as they are and rendered anew; the strokes of the training half of UNIPEN's
-writers; optdigits' and semeion's training parts. Beside them images that show no digit: characters
-of the same UNIPEN writers, parts of digits, several of them in one place.
+writers; optdigits' and semeion's training parts; the same ink cut out of synthetic pages, as the
+Reader cuts. Beside them images that show no digit: characters of the same UNIPEN writers, parts of
+digits, several of them in one place.
 
 Ten writers wrote nearly half of UNIPEN's digits: who wrote fewer is rendered more often.
 """
@@ -15,6 +16,7 @@ import numpy as np
 from benchmarks.core.store import log
 from benchmarks.reading import renderings, unipen
 from benchmarks.reading.handwriting import OPTDIGITS, SEMEION, SEMEION_TEST, Ink, find_file
+from benchmarks.reading.page_cutouts import cut_out
 from benchmarks.reading.renderings import Random
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import SIDE, Dataset, Images, concatenate
@@ -75,10 +77,13 @@ def make_training_set() -> Dataset:
             _unipen(characters, random),
             _optdigits(random),
             _semeion(random),
+            cut_out(),
         ],
         SOURCE,
     )
-    return replace(digits, negatives=make_negatives(mnist, characters, random))
+    assert digits.negatives is not None
+    made = make_negatives(mnist, characters, random)
+    return replace(digits, negatives=np.concatenate([digits.negatives, made]))
 
 
 def _rendered(mnist: Dataset, random: Random) -> Dataset:

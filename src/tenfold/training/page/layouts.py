@@ -30,7 +30,7 @@ def draw_layout(pens: Pens, written: Canvas, printed: Canvas, tall: float) -> No
     """
     random = pens.hand.random
     layouts = (_lines, _cells, _combs, _scattered, _words, _single)
-    chosen = random.choice(len(layouts), p=(0.44, 0.15, 0.09, 0.13, 0.08, 0.11))
+    chosen = random.choice(len(layouts), p=(0.52, 0.14, 0.09, 0.12, 0.07, 0.06))
     layouts[chosen](pens, written, printed, tall)
     if random.random() < 0.06:
         _stamp(printed.ink, random)
@@ -45,27 +45,36 @@ def _string(random: np.random.Generator) -> list[str]:
         return "".join(str(value) for value in random.integers(0, 10, count))
 
     def number(low: int = 1, high: int = 6) -> str:
-        return digits(int(random.integers(low, high + 1)))
+        count = int(random.integers(low, high + 1))
+        kind = random.random()
+        if kind < 0.1:  # one digit again and again
+            return digits(1) * count
+        zeros = int(random.integers(0, count)) if kind < 0.35 else 0
+        return digits(count - zeros) + "0" * zeros
 
     kind = random.random()
-    if kind < 0.42:
+    if kind < 0.4:
         text = number(1, 9)
-    elif kind < 0.62:  # amounts
-        groups = [number(1, 3), *(digits(3) for _ in range(random.integers(0, 3)))]
+    elif kind < 0.66:  # amounts
+        groups = [number(1, 3), *(number(3, 3) for _ in range(random.integers(0, 3)))]
         text = random.choice((".", ",", " ", ".")).join(groups)
         text += random.choice(("", "", ",", "."), p=(0.4, 0.2, 0.2, 0.2))
         if text[-1] in ".,":
-            text += random.choice((digits(2), "-", "=", ""), p=(0.6, 0.2, 0.05, 0.15))
-        elif random.random() < 0.25:
-            text += random.choice(("-", "=", ".-", "~", "~"))
+            text += random.choice((digits(2), "-", "=", ""), p=(0.5, 0.27, 0.1, 0.13))
+        elif random.random() < 0.4:
+            text += random.choice(("-", "=", ".-", "~"))
         if random.random() < 0.15:
             text = random.choice(("~", "-", "+", "=")) + text
-    elif kind < 0.72:  # dates and times
+    elif kind < 0.74:  # dates and times
         mark = random.choice((".", "/", "-", ":"))
         text = mark.join((number(1, 2), number(1, 2), random.choice((digits(2), digits(4)))))
     elif kind < 0.84:  # sums
         text = random.choice(("", " ")).join(
-            (number(1, 3), random.choice(("+", "-", "/", ":", "=")), number(1, 3))
+            (
+                number(1, 3),
+                random.choice(("+", "-", "/", ":", "="), p=(0.25, 0.25, 0.1, 0.2, 0.2)),
+                number(1, 3),
+            )
         )
         if random.random() < 0.4:
             text += "=" + number(1, 3)
@@ -98,7 +107,7 @@ def _lines(pens: Pens, written: Canvas, printed: Canvas, tall: float) -> None:
         x = random.uniform(-tall, width / 3)
         while x < width:
             x = write_string(pens.hand, written, _string(random), x, y, style)
-            x += tall * random.uniform(0.7, 6)
+            x += tall * random.uniform(0.7, 4)
         if random.random() < 0.06:
             _rule(printed.ink, (0, y + 0.12 * tall), (width, y + 0.12 * tall), random)
         y += pitch * random.uniform(0.95, 1.1)

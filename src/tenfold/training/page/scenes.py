@@ -69,15 +69,29 @@ class Scenes:
         )
         image = photograph(ink, print_, make_paper(side, random), random)
         edges = (0, 0, side, side)
-        if random.random() < 0.25:
-            edges = _cut(image, random)
+        if random.random() < 0.3:
+            edges = _cut(image, _line(written, matrix, side, random), random)
         scene = Scene(image, *_seen([written, printed], matrix, edges))
         return _turned(scene, random) if random.random() < TURNED else scene
 
 
+def _line(
+    written: Canvas, matrix: NDArray[np.float64], side: int, random: np.random.Generator
+) -> tuple[float, float] | None:
+    """Return the upper and lower edge of a strip around one character's line, now and then."""
+    if not written.hulls or random.random() < 0.5:
+        return None
+    chosen = int(random.integers(len(written.hulls)))
+    hull = cv2.perspectiveTransform(written.hulls[chosen][None], matrix)[0]
+    margins = random.uniform(-0.03, 0.6, 2) * written.sizes[chosen]
+    top, bottom = hull[:, 1].min() - margins[0], hull[:, 1].max() + margins[1]
+    top, bottom = max(0.0, float(top)), min(float(side), float(bottom))
+    return (top, bottom) if bottom - top >= 0.8 * written.sizes[chosen] else None
+
+
 def _digit_height(random: np.random.Generator) -> float:
     kind = random.random()
-    low, high = (19, 49) if kind < 0.8 else (9, 19) if kind < 0.88 else (49, 220)
+    low, high = (19, 49) if kind < 0.85 else (9, 19) if kind < 0.92 else (49, 200)
     return float(np.exp(random.uniform(np.log(low), np.log(high))))
 
 
@@ -94,12 +108,22 @@ def _view(whole: int, side: int, random: np.random.Generator) -> NDArray[np.floa
     return np.asarray(matrix)
 
 
-def _cut(image: NDArray[np.uint8], random: np.random.Generator) -> tuple[int, int, int, int]:
-    """Cut out a part, as of a form, and repeat its edge outside; return where it is."""
+def _cut(
+    image: NDArray[np.uint8], tight: tuple[float, float] | None, random: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """Cut out a part, as of a form, and repeat its edge outside; return where it is.
+
+    Args:
+        image: of the scene; what is outside is overwritten.
+        tight: the upper and lower edge; None to draw them.
+        random: decides the others.
+    """
     side = len(image)
     low = (random.uniform(0, 0.35, 2) * side).astype(int)
     high = side - (random.uniform(0, 0.35, 2) * side).astype(int)
     left, top, right, bottom = int(low[0]), int(low[1]), int(high[0]), int(high[1])
+    if tight is not None:
+        top, bottom = int(tight[0]), int(np.ceil(tight[1]))
     image[:] = cv2.copyMakeBorder(
         image[top:bottom, left:right].copy(),
         top,

@@ -41,7 +41,7 @@ class PageRecipe:
         seed: decides the scenes and the first weights.
     """
 
-    steps: int = 9_000
+    steps: int = 10_500
     batch_size: int = 8
     side: int = 320
     learning_rate: float = 0.02

@@ -10,6 +10,8 @@ from tenfold.model.page_network import CLASSES, N_DIGITS
 from tenfold.training.page.glyphs import SIDE, STEPS, TALL, ZERO, Glyphs
 
 Ink = NDArray[np.float32]
+CUBIC = cv2.INTER_CUBIC
+BENT = 0.06  # of a character's height: a fourth of it is moved by so much, standard deviation
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,9 @@ class Writer:
         extent = np.abs(matrix) @ np.array([TALL / 2 + 3, TALL / 2 + 3])
         width, tall = (2 * np.ceil(extent + style.pen / 2 + 1)).astype(int).tolist()
         shift = np.array([width / 2, tall / 2]) - matrix @ np.array([SIDE / 2, SIDE / 2])
-        stored = cv2.warpAffine(
-            self.glyphs.fields[index],
-            np.column_stack([matrix, shift]),
-            (width, tall),
-            flags=cv2.INTER_LINEAR,
-            borderValue=255,
+        across, down = self._bent(np.column_stack([matrix, shift]), width, tall)
+        stored = cv2.remap(
+            self.glyphs.fields[index], across, down, cv2.INTER_LINEAR, borderValue=255
         )
         mean_scale = float(np.sqrt(wide * scale))
         distance = (stored.astype(np.float32) - ZERO) * np.float32(mean_scale / STEPS)
@@ -136,17 +135,28 @@ class Writer:
         ink = np.clip(0.5 - distance + growth, 0, 1)
         return _trimmed(ink)
 
+    def _bent(self, matrix: NDArray[np.float64], width: int, tall: int) -> tuple[Ink, Ink]:
+        """Return where in a field each pixel of a character is, bent as no two hands bend it."""
+        inverse = cv2.invertAffineTransform(matrix).astype(np.float32)
+        x, y = np.arange(width, dtype=np.float32), np.arange(tall, dtype=np.float32)[:, None]
+        bend = self.random.normal(0, self.random.uniform(0, BENT) * TALL, (2, 4, 4))
+        across, down = (
+            row[0] * x + row[1] * y + row[2] + cv2.resize(one, (width, tall), interpolation=CUBIC)
+            for row, one in zip(inverse, bend.astype(np.float32), strict=True)
+        )
+        return across, down
+
     def mark(self, name: str, style: Style) -> tuple[Ink, float]:
         """Draw a mark; return its ink and how far its foot is above the base line, in pixels."""
         random, tall = self.random, style.height
         if name == "other" or random.random() < 0.25:
             # as it was written by someone, at the size that such a mark has
-            size = {".": 0.08, ",": 0.25, "-": 0.4, "=": 0.45, "+": 0.55, ":": 0.5, "/": 1.1}
+            size = {".": 0.08, ",": 0.25, "-": 0.4, "=": 0.45, "+": 0.55, ":": 0.5, "/": 1.25}
             part = size.get(name, 1.0) * random.uniform(0.75, 1.25)
             ink = self.glyph(CLASSES.index(name), style, max(2.0, part * tall))
         else:
             ink = _stroked(_mark_strokes(name, random), style.pen, tall, random)
-        foot = {".": 0.0, ",": -0.15, "-": 0.45, "=": 0.3, "+": 0.2, ":": 0.1, "/": -0.1}
+        foot = {".": 0.0, ",": -0.15, "-": 0.45, "=": 0.3, "+": 0.2, ":": 0.1, "/": -0.15}
         above = foot.get(name, 0.0) * tall
         if name in "-=+":
             above = (0.5 + random.normal(0, 0.07)) * tall - ink.shape[0] / 2
@@ -166,6 +176,8 @@ def _mark_strokes(name: str, random: np.random.Generator) -> list[NDArray[np.flo
         return np.asarray(first + along * (middle + along * (ends[1] - middle) - first))
 
     wide = random.uniform(0.22, 0.8)
+    if name in "-=" and random.random() < 0.25:  # what closes an amount is long
+        wide = random.uniform(0.8, 3)
     match name:
         case ".":
             return [line(0, 0, random.uniform(0, 0.06), random.uniform(-0.04, 0.05))]
@@ -183,7 +195,7 @@ def _mark_strokes(name: str, random: np.random.Generator) -> list[NDArray[np.flo
             apart = random.uniform(0.3, 0.6)
             return [line(0, 0, 0.03, 0.02), line(0, apart, 0.03, apart + 0.02)]
         case _:
-            return [line(random.uniform(0.2, 0.6), 0, 0, random.uniform(0.95, 1.35))]
+            return [line(random.uniform(0.25, 0.75), 0, 0, random.uniform(1.05, 1.6))]
 
 
 def _stroked(
