@@ -65,8 +65,8 @@ class Reading(Benchmark):
         return tables.tables(newest, newest_ocr(rows)) if newest else ""
 
     def charts(self, rows: list[Row], folder: Path) -> str:
-        """Draw the grid of perturbations, what failed, and the documents' pictures of forms."""
-        from benchmarks.reading import charts, failure_charts, form_pictures
+        """Draw perturbations, coverage, what failed, and the documents' pictures of forms."""
+        from benchmarks.reading import charts, coverage_chart, failure_charts, form_pictures
 
         newest = newest_model(rows)
         if not newest:
@@ -74,6 +74,7 @@ class Reading(Benchmark):
         form_pictures.draw(folder)
         drawn = (
             charts.draw(newest, load("mnist:test"), _rendered_images, folder),
+            coverage_chart.draw(newest, folder),
             failure_charts.draw(newest, string_sets.synthetic_sets(), folder),
         )
         return "\n\n".join(part for part in drawn if part)

@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -15,10 +15,11 @@ from benchmarks.core.store import Row, log
 from benchmarks.reading.counting import Counts, count, parse_rows
 from benchmarks.reading.handwriting import GreyImage, LabelledImages, shared_folder
 from benchmarks.reading.naive import read_naively
-from tenfold.model.reader import Reader
+from tenfold.model.reader import Reader, Reading
 
 LISTED = "failures"  # the key of the list of synthetic strings that were not read right
 NAIVE = "naive"  # the key of the counts of the naive way
+COVERAGE, STEPS = "coverage", 20  # the key of what is wrong at each coverage, and its points
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,19 @@ def read_strings(
             strings only.
 
     Returns:
-        The counts of `Counts.to_dict`, those of the naive way under `NAIVE`, and the median
-        seconds an image.
+        The counts of `Counts.to_dict`, those of the naive way under `NAIVE`, the median seconds
+        an image, and what is wrong at each coverage under `COVERAGE` (see `coverage_curve`).
     """
     total, naive = Counts(), Counts()
     seconds, failures = [], []
+    probabilities, right = [], []
     for index, string in enumerate(make()):
         began = time.perf_counter()
-        rows = reader.read(string.image, single).rows
+        reading = reader.read(string.image, single)
+        rows = reading.rows
         seconds.append(time.perf_counter() - began)
+        probabilities.append(reading.probability)
+        right.append(count(string.truth, likeliest_rows(reading)).strings_right == 1)
         counts = count(string.truth, rows)
         if not counts.strings_right:
             failures.append([index, "|".join(rows)])
@@ -115,4 +120,33 @@ def read_strings(
         naive += count(string.truth, read_naively(reader.model, string.grey(), single))
     row: Row = {**total.to_dict(), NAIVE: naive.to_dict()}
     row["median_seconds"] = round(float(np.median(seconds)), 4)
+    row[COVERAGE] = coverage_curve(probabilities, right)
     return row | ({LISTED: failures} if list_failures else {})
+
+
+def likeliest_rows(reading: Reading) -> list[str]:
+    """Return the rows with the most probable digit in place of each `?`."""
+    rows: dict[int, str] = {}
+    for digit in reading:
+        rows[digit.row] = rows.get(digit.row, "") + digit.label
+    return [rows[row] for row in sorted(rows)]
+
+
+def coverage_curve(probabilities: Sequence[float], right: Sequence[bool]) -> list[list[float]]:
+    """Return what is wrong among the surest strings, for every share of them.
+
+    Args:
+        probabilities: that each string is right, 0-1.
+        right: whether it is.
+
+    Returns:
+        For 5, 10, ... 100 % of the strings, the surest first: that share, and the share of them
+        that is wrong, both 0-1.
+    """
+    order = np.argsort(-np.asarray(probabilities), kind="stable")
+    wrong = np.cumsum(~np.asarray(right)[order])
+    curve = []
+    for step in range(1, STEPS + 1):
+        covered = max(1, round(len(order) * step / STEPS))
+        curve.append([step / STEPS, round(float(wrong[covered - 1]) / covered, 4)])
+    return curve

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from benchmarks.core.store import Store
-from benchmarks.reading import general_ocr, string_sets, string_tables
+from benchmarks.reading import coverage_chart, general_ocr, string_sets, string_tables
 from benchmarks.reading.benchmark import newest_ocr
 from benchmarks.reading.failure_charts import draw, failures
 from benchmarks.reading.handwriting import LabelledImages, rendered_test_set
@@ -16,7 +16,9 @@ from benchmarks.reading.naive import components, read_naively
 from benchmarks.reading.strings import (
     StringImage,
     as_strings,
+    coverage_curve,
     given_strings,
+    likeliest_rows,
     read_strings,
 )
 from benchmarks.reading.synthetic_strings import amounts, touching
@@ -207,6 +209,28 @@ def test_failed_strings_are_drawn_the_worst_first(tmp_path: Path, test_set: Data
     )
     assert light[1, 1] > 127 > dark[1, 1]
     assert draw([], {"touching pairs": make}, tmp_path) == ""
+
+
+def test_coverage_takes_the_surest_strings_first() -> None:
+    curve = coverage_curve([0.2, 0.9, 0.8, 0.5], [False, True, False, True])
+    assert len(curve) == 20
+    assert curve[4] == [0.25, 0.0]  # the surest is right
+    assert curve[9] == [0.5, 0.5]  # of two, one
+    assert curve[-1] == [1.0, 0.5]
+
+
+def test_coverage_of_read_strings_is_measured_and_drawn(
+    tmp_path: Path, test_set: Dataset, reader: Reader
+) -> None:
+    strings = list(touching(test_set, 2, 8, draw_random()))
+    rows = [likeliest_rows(reader.read(string.image)) for string in strings]
+    wrong = sum(row != list(string.truth) for row, string in zip(rows, strings, strict=True))
+    row = read_strings(reader, lambda: strings)
+    assert row["coverage"][-1] == [1.0, wrong / 8]
+    row |= {"measurement": "strings: touching pairs"}
+    assert "reading-coverage-dark.png" in coverage_chart.draw([row], tmp_path)
+    assert (tmp_path / "reading-coverage-light.png").stat().st_size > 5_000
+    assert coverage_chart.draw([{"measurement": "strings: cheques"}], tmp_path) == ""
 
 
 def test_a_set_of_singles_becomes_strings_of_one_digit() -> None:
