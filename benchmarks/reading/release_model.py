@@ -52,6 +52,7 @@ It learned from
   Foundation, CC BY 4.0, Zenodo record 1195803); writers with few digits are rendered more often;
 - 1,934 bitmaps of optdigits' training part and 796 of semeion's, by its first 40 people (UCI
   Machine Learning Repository, CC BY 4.0);
+- the same ink, and printed digits, cut out of synthetic pages as the Reader cuts;
 - images that show no digit: the other characters of those UNIPEN writers, except those that look
   like a digit ({twins}); two digits in one place, parts of digits and heaps of characters, made of
   the same ink; noise; scribbles, letters, shapes and noise that are drawn at random.

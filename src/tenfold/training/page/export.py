@@ -3,16 +3,18 @@
 import copy
 import io
 import warnings
+from collections.abc import Iterable
 
 import numpy as np
 import onnx
 import torch
-from onnx import numpy_helper
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tenfold.model.page_network import INPUT, OUTPUTS, STRIDE
 from tenfold.training.page.network import PageNetwork, Residual
+from tenfold.training.quantise import quantise_graph
 
 
 class _Answers(nn.Module):
@@ -41,8 +43,17 @@ def _fused(network: nn.Module) -> nn.Module:
     return network
 
 
-def export_page_network(network: PageNetwork) -> bytes:
-    """Return the network as an ONNX file; its weights are stored as float16, half as large."""
+def export_page_network(network: PageNetwork, sample: Iterable[NDArray[np.float32]]) -> bytes:
+    """Return the network as an ONNX file that computes in 8 bits.
+
+    It is half as large as with weights of float16, and takes 0.35 of the time (58 ms for 164, 0.55
+    megapixels on a core with AVX-512 VNNI); probabilities change by up to 0.03. Its first and its
+    last convolution stay in float32.
+
+    Args:
+        network: what was trained.
+        sample: contrasts of scenes, float32 [h, w] each, to calibrate on; two dozen are enough.
+    """
     file = io.BytesIO()
     axes = {name: {0: "n", 2: "h", 3: "w"} for name in (INPUT, *OUTPUTS)}
     with warnings.catch_warnings():
@@ -58,22 +69,13 @@ def export_page_network(network: PageNetwork) -> bytes:
             opset_version=17,
             dynamo=False,
         )
-    model = onnx.load_from_string(file.getvalue())
-    _halve(model.graph)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-def _halve(graph: onnx.GraphProto) -> None:
-    """Store large weights as float16; a runtime turns them back once, when it loads the file."""
-    casts = []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < 1000:
-            continue
-        name = tensor.name
-        half = numpy_helper.from_array(values.astype(np.float16), f"{name}_half")
-        casts.append(onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT))
-        tensor.CopyFrom(half)
-    for place, cast in enumerate(casts):
-        graph.node.insert(place, cast)
+    nodes = onnx.load_from_string(file.getvalue()).graph.node
+    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    content = quantise_graph(
+        file.getvalue(),
+        ({INPUT: contrast[None, None]} for contrast in sample),
+        ["Conv", "Relu", "Add", "Resize"],
+        [convolutions[0], convolutions[-1]],
+    )
+    onnx.checker.check_model(onnx.load_from_string(content))
+    return content
