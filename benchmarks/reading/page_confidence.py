@@ -1,33 +1,30 @@
-"""Measure how much the Reader should believe of what it finds on pages, in three constants.
+"""Fit how much the Reader believes each of its two witnesses of a digit on a page.
 
     python -m benchmarks.reading.page_confidence
 
-New synthetic scenes, by the same hands as those that the page network learned from, are read. Of
-each character that was found, the page network's and the classifier's probabilities are kept, and
-what is there in truth. Printed are the share of each and the temperature with the least loss, and
-the threshold at which 1 accepted digit in 100 is wrong; `tenfold.model.reader` says what of it was
-taken. Nothing of a test set is in it.
+New synthetic scenes, by the same hands as those that both networks learned from, are read. Of each
+character that was found, both networks' probabilities are kept, and what is there in truth. Printed
+are the weights (`tenfold.model.reader.Weights`) with the least loss, and the threshold at which 1
+accepted digit in 100 is wrong. Nothing of a test set is in it.
 """
 
 import argparse
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from benchmarks.core.store import log
 from benchmarks.reading.page_sources import printed_glyphs, written_glyphs
 from tenfold.ink.page import FoundDigit
 from tenfold.model.page_finder import find_page
 from tenfold.model.page_network import N_DIGITS
-from tenfold.model.reader import Reader, combine
+from tenfold.model.reader import WEIGHTS, Reader, Weights, combine
 from tenfold.training.page.scenes import UNCLEAR, Scene, Scenes
 
 SCENES, SIDE, SEED = 700, 320, 20_261_125
 MAX_WRONG = 1 / 100  # of the accepted digits; half of the scenes are harder than any scan
-SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)
 SAME = 0.4  # intersection over union
 
 
@@ -83,33 +80,30 @@ def _truth(digit: FoundDigit, scene: Scene) -> int | None:
 
 
 def fit(judged: list[Judged]) -> dict[str, float]:
-    """Choose the constants, and say how well they do."""
+    """Choose the weights, and say how well they do."""
     truth = np.array([one.truth for one in judged])
-    best: tuple[float, float, float, NDArray[np.float64]] | None = None
-    for share, temperature in itertools.product(SHARES, TEMPERATURES):
+
+    def join(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        chosen = Weights(*weights.tolist())
         joined = np.array(
-            [
-                combine(one.evidence, one.probabilities, one.accepted, share, temperature)
-                for one in judged
-            ]
+            [combine(one.evidence, one.probabilities, one.accepted, chosen) for one in judged]
         )
-        whole = np.column_stack([joined, 1 - joined.sum(1)]).clip(1e-6)
-        loss = float(-np.log(whole[np.arange(len(truth)), truth]).mean())
-        log(f"share {share}, temperature {temperature}: loss {loss:.4f}")
-        if best is None or loss < best[0]:
-            best = loss, share, temperature, joined.astype(np.float64)
-    assert best is not None
-    loss, share, temperature, joined = best
+        return np.column_stack([joined, 1 - joined.sum(1)]).clip(1e-6)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        return float(-np.log(join(weights)[np.arange(len(truth)), truth]).mean())
+
+    found = minimize(loss, np.array(WEIGHTS), method="Nelder-Mead", options={"maxfev": 400})
+    joined = join(found.x)[:, :N_DIGITS]
     sure, right = joined.max(1), joined.argmax(1) == truth
     order = np.argsort(-sure)
     wrong = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
     last = int(np.flatnonzero(wrong <= MAX_WRONG)[-1])
     digits = truth < N_DIGITS
-    return {
+    return dict(zip(Weights._fields, found.x.tolist(), strict=True)) | {
         "n": len(judged),
-        "loss": loss,
-        "share": share,
-        "temperature": temperature,
+        "loss": float(found.fun),
+        "loss_before": loss(np.array(WEIGHTS)),
         "threshold": float(sure[order[last]]),
         "digits_right": float(right[digits].mean()),
         "digits_accepted": float((sure[digits] >= sure[order[last]]).mean()),

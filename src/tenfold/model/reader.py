@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from numbers import Real
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +31,27 @@ __all__ = ["SHIPPED", "Digit", "Outcome", "Reader", "Reading", "Source"]
 SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
 DIGIT_NAMES = tuple("0123456789")
-# Where the page network and the classifier judge one digit: the share of the page network, the
-# temperature of both together, and how sure they must be. `benchmarks.reading.page_confidence` has
-# 0.7 as the temperature; its faint and noisy scenes alone would leave the classifier no share, but
-# it knows a clean digit, above all a 1, better than the page network does.
-PAGE_SHARE, PAGE_TEMPERATURE, MIN_COMBINED = 0.6, 0.7, 0.75
-# How probably something that the classifier accepts, or rejects, is no digit.
-NO_DIGIT_ACCEPTED, NO_DIGIT_REJECTED = 0.1, 0.6
+LEAST = 1e-4  # a probability; no witness is surer than that
+MIN_COMBINED = 0.75  # the least probability of a digit that two witnesses have judged
+
+
+class Weights(NamedTuple):
+    """How much each of two witnesses of a digit is believed; see `combine`.
+
+    Args:
+        page: of the page network's logarithms.
+        classifier: of the classifier's.
+        none_accepted: logit that what the classifier accepts is no digit.
+        none_rejected: logit that what it rejects is none.
+    """
+
+    page: float
+    classifier: float
+    none_accepted: float
+    none_rejected: float
+
+
+WEIGHTS = Weights(0.857, 0.571, -1.32, -0.29)  # fitted by benchmarks.reading.page_confidence
 
 
 @dataclass(frozen=True)
@@ -286,26 +301,24 @@ def combine(
     evidence: NDArray[np.float32],
     probabilities: NDArray[np.float32],
     accepted: bool,
-    share: float = PAGE_SHARE,
-    temperature: float = PAGE_TEMPERATURE,
+    weights: Weights = WEIGHTS,
 ) -> NDArray[np.float32]:
     """Join what the page network and the classifier say of one digit.
 
     The page network sees the digit among its neighbours, the classifier sees it cut out and large:
-    they err on different digits. Logarithms of their probabilities are averaged.
+    they err on different digits. Logarithms of their probabilities are added, weighted.
 
     Args:
         evidence: float32 [11], of each digit and of anything else.
         probabilities: float32 [10], of each digit.
         accepted: whether the classifier takes it for a digit.
-        share: of the page network, 0-1.
-        temperature: divides the logarithms; above 1 it lowers the confidence.
+        weights: of the two.
 
     Returns:
         float32 [10]; what is left to 1 is the probability that it is no digit.
     """
-    none = NO_DIGIT_ACCEPTED if accepted else NO_DIGIT_REJECTED
-    second = np.append(probabilities * (1 - none), none)
-    log = share * np.log(evidence.clip(1e-4)) + (1 - share) * np.log(second.clip(1e-4))
-    joined = np.exp((log - log.max()) / temperature)
+    none = weights.none_accepted if accepted else weights.none_rejected
+    log = weights.page * np.log(evidence.clip(LEAST))
+    log += np.append(weights.classifier * np.log(probabilities.clip(LEAST)), none)
+    joined = np.exp(log - log.max())
     return np.asarray((joined / joined.sum())[:N_DIGITS], np.float32)
