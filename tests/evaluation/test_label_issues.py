@@ -78,7 +78,7 @@ def test_weak_models_claim_nothing_of_right_labels_and_name_what_they_cannot_jud
 
 @pytest.fixture(scope="module")
 def by_a_good_model(train_set: Dataset) -> np.ndarray:
-    """Probabilities of the shipped model: 7 errors on 2,000 images."""
+    """Probabilities of the shipped model: 10 errors on 2,000 images."""
     return Model(SHIPPED, threads=1).predict(train_set.images).probabilities
 
 
@@ -87,27 +87,23 @@ def test_classes_that_are_often_confused_are_not_judged(
 ) -> None:
     labels, _ = with_flipped_labels(train_set, 60)
     probabilities = by_a_good_model.copy()
-    confused = np.flatnonzero(train_set.require_labels() == 4)[::2]
-    probabilities[confused, 4], probabilities[confused, 9] = (
-        probabilities[confused, 9].copy(),
-        probabilities[confused, 4].copy(),
-    )
+    confused = np.flatnonzero(np.isin(train_set.require_labels(), (4, 9)))[::2]
+    probabilities[confused[:, None], [4, 9]] = probabilities[confused[:, None], [9, 4]]
     found = find_label_issues(labels, probabilities)
-    assert found.unjudged
-    assert set(found.unjudged) <= {4, 9}
-    assert not set(found.unjudged) & {issue.label for issue in found.issues}
+    assert found.unjudged == (4, 9)
+    assert not {4, 9} & {issue.label for issue in found.issues}
 
 
-@pytest.mark.parametrize("count", [20, 60, 500])
+@pytest.mark.parametrize(("count", "least"), [(20, 16), (60, 57), (500, 490)])
 def test_a_good_model_finds_nearly_all_wrong_labels_however_many(
-    count: int, train_set: Dataset, by_a_good_model: np.ndarray
+    count: int, least: int, train_set: Dataset, by_a_good_model: np.ndarray
 ) -> None:
     labels, flipped_rows = with_flipped_labels(train_set, count)
     found = find_label_issues(labels, by_a_good_model)
     assert found.unjudged == ()
-    hits = {issue.index for issue in found.issues} & set(flipped_rows.tolist())
-    assert len(hits) >= 0.85 * count
-    assert found.expected_precision == pytest.approx(len(hits) / len(found), abs=0.1)
+    assert {issue.index for issue in found.issues} <= set(flipped_rows.tolist())
+    assert len(found) >= least
+    assert found.expected_precision == pytest.approx(1, abs=0.05)
 
 
 def test_label_issues_hold_label_and_prediction_lowest_quality_first(

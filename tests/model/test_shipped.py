@@ -48,7 +48,7 @@ def test_scribbles_and_noise_are_rejected(reader: Reader) -> None:
         points = random.uniform(0, 100, (30, 2)).tolist()
         assert str(reader.read_strokes([points])) == "?"
     noise = random.integers(0, 256, (1000, 28, 28)).astype(np.uint8)
-    assert float(reader.model.predict(noise).accepted.mean()) < 0.04  # 2.6 % of another 3,000
+    assert float(reader.model.predict(noise).accepted.mean()) < 0.01
 
 
 def test_mnist_test_digits_are_read_and_few_rejected(reader: Reader, test_set: Dataset) -> None:
@@ -59,5 +59,5 @@ def test_mnist_test_digits_are_read_and_few_rejected(reader: Reader, test_set: D
 
 def test_model_saw_no_test_image_and_is_small(reader: Reader) -> None:
     assert len(reader.model.training_overlap(load("mnist:test"))) == 0
-    assert len(reader.model.training_overlap(load("mnist").subset(np.arange(1000)))) > 850
+    assert len(reader.model.training_overlap(load("mnist").subset(np.arange(1000)))) > 900
     assert SHIPPED.stat().st_size <= 2_000_000

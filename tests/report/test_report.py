@@ -299,7 +299,7 @@ def test_label_issues_are_drawn_with_their_neighbours(
     run: RunFolder, train_set: Dataset, test_set: Dataset
 ) -> None:
     given = train_set.require_labels().copy()
-    flipped = np.arange(0, 2000, 100)
+    flipped = np.arange(0, 2000, 50)
     given[flipped] = (given[flipped] + 1) % 10
     probabilities = Model(SHIPPED, threads=1).predict(train_set.images).probabilities
     wrong = (probabilities.argmax(axis=1) != given).sum()
@@ -309,12 +309,14 @@ def test_label_issues_are_drawn_with_their_neighbours(
     section = page[page.index('id="label-issues"') : page.index('id="network"')]
     found = re.findall(r'alt="Training image (\d+): label (\d), predicted (\d)"', section)
     assert {int(row) for row, *_ in found} <= set(flipped.tolist())
-    assert len(found) >= 16
+    assert len(found) >= 35
     for row, label, predicted in found:
         assert int(label) == given[int(row)]
         assert int(predicted) == train_set.require_labels()[int(row)]
     assert section.count("The 5 nearest training images") == len(found)
-    assert f"Of the {wrong} images whose prediction differs from the label, " in section
+    assert (
+        f"Of the {wrong} images whose prediction differs from the label, {len(found)} are"
+    ) in section
     assert "Expected precision: " in section
     assert (run.plots / "label_issues.png").is_file()
 
