@@ -3,9 +3,9 @@
 import contextlib
 import io
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from tenfold.data.atomic import scratch_folder
 from tenfold.data.dataset import Images
 
 BATCH = 250
@@ -36,11 +37,14 @@ def quantise(content: bytes, sample: Images) -> bytes:
 
     Returns:
         The content of the new file; what the old one says of itself is kept.
+
+    Raises:
+        TenfoldError: where temporary files cannot be written.
     """
     model = onnx.load_from_string(content)
     dense = [node.name for node in model.graph.node if node.op_type == "Gemm"]
-    with TemporaryDirectory() as folder, _silence():
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+    with scratch_folder() as folder, _temporary_files_in(folder), _silence():
+        source, target = folder / "float.onnx", folder / "int8.onnx"
         source.write_bytes(content)
         quantize_static(
             str(source),
@@ -72,6 +76,16 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]
         """Give the next batch, or None."""
         batch = next(self.batches, None)
         return None if batch is None else {"image": np.ascontiguousarray(batch)}
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have onnxruntime put its own temporary folders into ours, which a kill does not leave."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager
