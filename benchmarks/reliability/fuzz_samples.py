@@ -100,7 +100,7 @@ def source_samples(folder: Path) -> dict[str, Sample]:
         "tar in gzip": Sample(_tar({"3/a.png": png, "4/b.png": png}), "a.tgz", pack=gzip.compress),
         **{
             form: Sample(_encoded(small, form), f"c/3/a.{form}", "c", beside=(("c/4/b.png", png),))
-            for form in ("bmp", "tiff", "webp", "gif")
+            for form in ("bmp", "tiff", "webp", "gif", "ppm")
         },
         "pickle": Sample(pickle.dumps([dataset.images]), "a.pkl"),
         "png inside zip": Sample(png, "a.zip", pack=lambda b: _zip({"3/a.png": b, "4/b.png": png})),

@@ -113,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Handwritten-digit recognition: train a network on a table of images, score "
         "it, report on it, write a Kaggle submission, read photos.",
         epilog="A SOURCE of images is mnist, mnist:test, kaggle or kaggle:test, which are bundled, "
-        "or a file or folder: CSV, IDX, npz, Parquet, class folders of PNG or JPEG. "
+        "or a file or folder: CSV, IDX, npz, Parquet, class folders of PNG or JPEG; - is a file on "
+        "stdin, and 'A + B' are two as one. "
         "See `tenfold COMMAND --help` for the options of a command.",
     )
     parser.add_argument("--version", action="version", version=tenfold.__version__)

@@ -35,6 +35,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="compare on images of the training set too (the comparison is marked)",
     )
     options.add_ink(parser)
+    options.add_reading(parser)
     options.add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.set_defaults(run=run)
@@ -43,10 +44,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.compare import compare
 
+    source = arguments.source
     result = compare(
         arguments.a,
         arguments.b,
-        arguments.source,
+        source if source is None else options.source_name(arguments, source),
         out=arguments.out,
         overwrite=arguments.overwrite,
         allow_leak=arguments.allow_leak,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tenfold.cli import options
 
-SOURCE = "a bundled set, a file or a folder"
+SOURCE = "a bundled set, a file, a folder or - for stdin"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -121,7 +121,11 @@ def run_check(arguments: argparse.Namespace) -> int:
     from tenfold.data.audit import audit
     from tenfold.workflow.load import load
 
-    against = None if arguments.against is None else load(arguments.against, arguments.ink)
+    against = None
+    if arguments.against is not None:
+        against = load(
+            options.source_name(arguments, arguments.against, labels=False), arguments.ink
+        )
     found = audit(load(options.source_name(arguments, arguments.source), arguments.ink), against)
     if arguments.json:
         _print_json(found.to_dict())

@@ -14,7 +14,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
     parser.add_argument(
-        "source", metavar="SOURCE", help="the images: a bundled set, a file or a folder"
+        "source",
+        metavar="SOURCE",
+        help="the images: a bundled set, a file, a folder or - for stdin",
     )
     parser.add_argument(
         "--errors", type=options.count, default=6, metavar="N", help="errors to list (default: 6)"

@@ -14,11 +14,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "scores, predictions and report into a run folder.",
     )
     parser.add_argument(
-        "source",
-        nargs="?",
-        default="mnist",
+        "sources",
+        nargs="*",
         metavar="SOURCE",
-        help="the labelled images: a bundled set, a file or a folder (default: mnist)",
+        help="the labelled images: a bundled set, a file, a folder or - for stdin; several are "
+        "joined (default: mnist)",
     )
     parser.add_argument(
         "--test",
@@ -122,11 +122,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from tenfold.data.source_name import join_sources
     from tenfold.workflow.runs.train import train
 
     test = arguments.test
     result = train(
-        options.source_name(arguments, arguments.source),
+        options.source_name(arguments, join_sources(arguments.sources) or "mnist"),
         test=test if test is None else options.source_name(arguments, test, labels=False),
         recipe=arguments.recipe,
         settings=arguments.settings,

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,10 +74,12 @@ def check_destination(
         inputs: what the file is made from, none of which it may be.
 
     Raises:
-        TenfoldError: where its folder is absent, it is a folder, a pipe or a device itself, it
-            exists already and is not to be overwritten, or it is one of the inputs.
+        TenfoldError: where it is `-`, its folder is absent, it is a folder, a pipe or a device
+            itself, it exists already and is not to be overwritten, or it is one of the inputs.
     """
     place = Path(path)
+    if str(path) == "-":
+        raise TenfoldError("-: stdout is not written to; name a file")
     if place.is_dir():
         raise TenfoldError(f"{path}: is a folder; name a file in it")
     if not place.parent.is_dir():
@@ -90,7 +93,7 @@ def check_destination(
 
 
 def remove_temporary_files(folder: Path, name: str | None = None) -> None:
-    """Remove the temporary files that killed writes left in a folder.
+    """Remove the temporary files that this user's killed processes left in a folder.
 
     Args:
         folder: where they are.
@@ -106,7 +109,8 @@ def remove_temporary_files(folder: Path, name: str | None = None) -> None:
         if found is None or (name is not None and found[1] != name):
             continue
         try:
-            remove_leftover(leftover)
+            if _is_own(leftover):
+                remove_leftover(leftover)
         except FileNotFoundError:
             continue
         except OSError as error:
@@ -129,17 +133,21 @@ def remove_leftover(path: Path) -> None:
 
 
 @contextmanager
-def temporary_folder(path: Path) -> Iterator[Path]:
+def temporary_folder(path: Path, mode: int = 0o777) -> Iterator[Path]:
     """Make a folder beside `path`, which is gone when the block ends; the block may rename it.
 
     Folders that killed processes left there are removed.
+
+    Args:
+        path: the name that it may be renamed to.
+        mode: its permissions, of which the umask takes some away.
 
     Raises:
         OSError: where it cannot be made.
     """
     remove_temporary_files(path.parent, path.name)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    temporary.mkdir(mode=0o777)
+    temporary.mkdir(mode)
     descriptor = os.open(temporary, os.O_RDONLY) if os.name != "nt" else None
     try:
         if descriptor is not None:
@@ -149,6 +157,35 @@ def temporary_folder(path: Path) -> Iterator[Path]:
         if descriptor is not None:
             os.close(descriptor)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Make a folder for files that a library needs by name; it is gone when the block ends.
+
+    It is where temporary files are (`TMPDIR`), and of nobody else's use. A killed process leaves
+    its own, which the next one removes.
+
+    Raises:
+        TenfoldError: where it cannot be made, or the disk is full.
+    """
+    place = Path(tempfile.gettempdir()) / "tenfold"
+    try:
+        with temporary_folder(place, 0o700) as folder:
+            yield folder
+    except OSError as error:
+        of_it = str(error.filename or "").startswith(str(place.with_name(".tenfold.")))
+        if of_it or error.errno in _WRITE_ERRORS:
+            reason = error.strerror or error
+            raise TenfoldError(
+                f"{place.parent}: temporary files cannot be written there: {reason}; set TMPDIR to "
+                "another folder"
+            ) from error
+        raise
+
+
+def _is_own(path: Path) -> bool:
+    return sys.platform == "win32" or path.lstat().st_uid == os.getuid()
 
 
 def _lock(descriptor: int) -> bool:

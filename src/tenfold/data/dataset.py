@@ -169,21 +169,22 @@ AnySource = str | Path | Dataset | Any
 
 
 def concatenate(datasets: Sequence[Dataset], source: str, *, same_writers: bool = False) -> Dataset:
-    """Join labelled sets of the same classes, one after another.
+    """Join sets of the same classes, one after another.
 
     Args:
-        datasets: at least one.
+        datasets: at least one; all of them with labels, or none.
         source: the name of the whole.
         same_writers: the sets number their writers alike. By default nobody wrote in two sets;
-            where the writers of a set are unknown, each of its images counts as its own writer's.
+            where the writers of some sets are unknown, each of their images counts as its own
+            writer's.
 
     Returns:
-        The set, with the negatives of all.
+        The set, with the negatives of all; with ids where every set has them.
 
     Raises:
-        TenfoldError: where a set has no labels, or other classes than the first.
+        TenfoldError: where only some have labels, or a set has other classes than the first.
     """
-    first, writers, n_writers = datasets[0], [], 0
+    first = datasets[0]
     for dataset in datasets:
         if dataset.classes != first.classes:
             raise TenfoldError(
@@ -191,21 +192,34 @@ def concatenate(datasets: Sequence[Dataset], source: str, *, same_writers: bool 
                 f"{', '.join(first.classes)} in {first.source} and {', '.join(dataset.classes)} in "
                 f"{dataset.source}"
             )
-        own = np.arange(len(dataset)) if dataset.writers is None else dataset.writers
-        if not same_writers:
-            own = np.unique(own, return_inverse=True)[1] + n_writers
-            n_writers += len(np.unique(own))
-        writers.append(own.astype(np.int64))
+    labelled = any(dataset.labels is not None for dataset in datasets)
     negatives = [dataset.negatives for dataset in datasets if dataset.negatives is not None]
+    ids = [dataset.ids for dataset in datasets if dataset.ids is not None]
     return Dataset(
         np.concatenate([dataset.images for dataset in datasets]),
-        np.concatenate([dataset.require_labels() for dataset in datasets]),
+        np.concatenate([one.require_labels() for one in datasets]) if labelled else None,
         first.classes,
         source,
-        np.concatenate(writers),
+        _joined_writers(datasets, same_writers),
         tuple(dict.fromkeys(note for dataset in datasets for note in dataset.notes)),
         negatives=np.concatenate(negatives) if negatives else None,
+        ids=np.concatenate(ids) if len(ids) == len(datasets) else None,
+        id_name=first.id_name,
+        skipped=tuple(line for dataset in datasets for line in dataset.skipped),
     )
+
+
+def _joined_writers(datasets: Sequence[Dataset], same: bool) -> NDArray[np.int64] | None:
+    if all(dataset.writers is None for dataset in datasets):
+        return None
+    writers, count = [], 0
+    for dataset in datasets:
+        own = np.arange(len(dataset)) if dataset.writers is None else dataset.writers
+        if not same:
+            own = np.unique(own, return_inverse=True)[1] + count
+            count += len(np.unique(own))
+        writers.append(own.astype(np.int64))
+    return np.concatenate(writers)
 
 
 def image_hashes(images: Images) -> NDArray[np.uint64]:

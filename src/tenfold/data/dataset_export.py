@@ -1,6 +1,5 @@
 """Write a dataset to files of any format that has a writer, and Kaggle's own byte for byte."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +8,9 @@ from tenfold.data.bundled import bundled
 from tenfold.data.dataset import Dataset
 from tenfold.data.formats import FORMATS
 from tenfold.data.formats.csv_format import write_csv
-from tenfold.data.formats.format import DecodeImage
-from tenfold.data.formats.image_folder import decode_image
+from tenfold.data.image_decoding import DecodeImage, decode_image
 from tenfold.data.source import load
+from tenfold.data.source_name import files_of, is_test_set
 from tenfold.errors import TenfoldError
 
 _WRITERS = {format.name: format.writer for format in FORMATS if format.writer is not None}
@@ -77,7 +76,7 @@ def _sets(source: str | Path | Dataset, decode: DecodeImage) -> dict[str, Datase
     dataset = load(source, decode)
     if isinstance(source, Dataset):
         return {"data": dataset}
-    if dataset.source.endswith(":test"):
+    if is_test_set(dataset.source):
         return {"test": dataset}
     if dataset.test_source is None:
         return {"data": dataset}
@@ -116,9 +115,8 @@ def _kaggle_test() -> Dataset:
 
 def _refuse_source(source: str | Path | Dataset, paths: list[Path]) -> None:
     """Raise TenfoldError where a file to write is one that the images were read from."""
-    if isinstance(source, Dataset) or not os.path.exists(source):
-        return
-    read = [Path(source), *(Path(source).iterdir() if os.path.isdir(source) else ())]
+    read = [Path(file) for file in files_of(source)]
+    read += [inside for folder in read if folder.is_dir() for inside in folder.iterdir()]
     for path in paths:
         if path.exists() and any(path.samefile(one) for one in read if one.exists()):
             raise TenfoldError(f"{path}: is what is read here; name another folder to write")

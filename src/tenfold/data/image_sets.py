@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tenfold.data.dataset import Dataset
-from tenfold.data.formats.format import DecodeImage, Format, PartFiles
+from tenfold.data.formats.format import Format, PartFiles
+from tenfold.data.image_decoding import DecodeImage
 from tenfold.data.label_files import (
     LabelSource,
     ReadArray,

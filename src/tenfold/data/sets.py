@@ -6,22 +6,21 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.archives import BoundedReader
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, concatenate
 from tenfold.data.file_arrays import FileArrays, add_all
 from tenfold.data.formats import FALLBACK, FORMATS
 from tenfold.data.formats.format import (
     HEAD_BYTES,
     ArrayReader,
     ArraysReader,
-    DecodeImage,
     Format,
 )
 from tenfold.data.formats.named_arrays import find_parts, read_part, role_of
 from tenfold.data.formats.npz import NpzArrays
+from tenfold.data.image_decoding import DecodeImage
 from tenfold.data.image_sets import ImageFiles
 from tenfold.data.label_files import labels_beside, read_labels, read_named_labels
 from tenfold.data.names import name_parts
@@ -251,34 +250,19 @@ def _table_parts(tree: Tree, names: list[str], source: SourceName, decode: Decod
             with tree.open(name) as stream:
                 of_file = replace(source, within=None)
                 sets.append(read_file(stream, tree, name, of_file, decode))
-        joined = sets[0] if len(sets) == 1 else join(sets)
-        return replace(joined, source=str(source), notes=(*notes, *joined.notes))
+        joined = _join_shards(sets, str(source))
+        return replace(joined, notes=(*notes, *joined.notes))
 
     return {part: partial(read, part) for part in parts}
 
 
-def join(sets: list[Dataset]) -> Dataset:
-    """Join sets, such as the shards of one table; their classes are numbered anew."""
-    first = sets[0]
-    labels, classes = first.labels, first.classes
-    if any(each.labels is None for each in sets):
-        labels = None
-    elif any(each.classes != classes for each in sets):
-        texts = [each.classes[n] for each in sets for n in each.require_labels().tolist()]
-        labels, classes = named_labels(texts)
-    else:
-        labels = np.concatenate([each.require_labels() for each in sets])
-    ids = None
-    if all(each.ids is not None for each in sets):
-        ids = np.concatenate([each.ids for each in sets if each.ids is not None])
-    return replace(
-        first,
-        images=np.concatenate([each.images for each in sets]),
-        labels=labels,
-        classes=classes,
-        ids=ids,
-        notes=tuple(dict.fromkeys(note for each in sets for note in each.notes)),
-    )
+def _join_shards(sets: list[Dataset], source: str) -> Dataset:
+    """Join the shards of one table; the classes that occur in any are numbered anew."""
+    if len({shard.classes for shard in sets}) > 1:
+        texts = [shard.classes[n] for shard in sets for n in shard.require_labels().tolist()]
+        classes = named_labels(texts)[1]
+        sets = [shard.remap_classes(classes) for shard in sets]
+    return concatenate(sets, source)
 
 
 def _without_twins(tree: Tree, names: list[str]) -> list[str]:

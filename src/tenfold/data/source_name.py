@@ -1,9 +1,11 @@
 """The name of a source: a path, what within it, and how it is to be read.
 
-Everything that changes what is read stands in the name, so that a run can read it again.
+Everything that changes what is read stands in the name, so that a run can read it again. `A + B`
+names several sources, which are read as one.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +18,8 @@ TRANSPOSED, SKIP_BROKEN = "transposed", "skip-broken"
 LABELS, LABEL_COLUMN, ID_COLUMN = "labels", "label-column", "id-column"
 _VALUES = (LABELS, LABEL_COLUMN, ID_COLUMN)
 _FLAGS = (TRANSPOSED, SKIP_BROKEN)
+STDIN = "-"
+_AND = " + "
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,11 @@ class SourceName:
     within: str | None
     options: ReadOptions
 
+    @property
+    def is_stdin(self) -> bool:
+        """Whether the file comes in on stdin."""
+        return str(self.path) == STDIN
+
     def __str__(self) -> str:
         within = "" if self.within is None else f":{self.within}"
         return f"{self.path}{within}{self.options}"
@@ -92,25 +101,62 @@ class SourceName:
         """
         if not name:
             raise TenfoldError(f"a source is needed. Received: ''. {_allowed()}")
-        if os.path.exists(name):
+        if _exists(name):
             return cls(Path(name), None, AS_IT_IS)
         for position, letter in enumerate(name):
-            if letter == ":" and os.path.exists(name[:position]):
+            if letter == ":" and _exists(name[:position]):
                 return cls(Path(name[:position]), *_split(name[position + 1 :]))
         near = get_close_matches(name.lower(), BUNDLED, 1, cutoff=0.7)
         hint = f"; did you mean {near[0]!r}?" if near else f". {_allowed()}"
         raise TenfoldError(f"{name!r} is neither a file nor a bundled set{hint}")
 
 
+def split_sources(name: str, folder: str = "") -> list[str]:
+    """Split `A + B` into the names of its sources; a file that has ` + ` in its name is one.
+
+    Args:
+        name: of one source or several.
+        folder: where relative paths begin; "" for the working directory.
+    """
+    if os.path.exists(os.path.join(folder, name)):
+        return [name]
+    found: list[str] = []
+    for word in name.split(_AND):
+        if found and not _is_there(found[-1], folder):
+            found[-1] += _AND + word
+        else:
+            found.append(word)
+    return found
+
+
+def join_sources(names: Iterable[str]) -> str:
+    """Name several sources as one, `A + B`."""
+    return _AND.join(names)
+
+
 def with_options(source: str, options: ReadOptions) -> str:
     """Add options to the name of a source; what it says already stays.
 
+    Of several sources each gets them, but for bundled ones, which need none.
+
     Raises:
-        TenfoldError: where the source is bundled, or no file or folder has that name.
+        TenfoldError: where the source is bundled, or no file or folder has that name; where the
+            labels of several sources are one file.
     """
     if options == AS_IT_IS:
         return source
-    if source in BUNDLED:
+    sources = split_sources(source)
+    own = [one for one in sources if one not in BUNDLED]
+    if len(sources) > 1 and own:
+        if options.labels is not None:
+            raise TenfoldError(
+                f"one file of labels for several sources; name each one's own, as "
+                f"{own[0]}:{LABELS}={options.labels}"
+            )
+        return join_sources(
+            one if one in BUNDLED else with_options(one, options) for one in sources
+        )
+    if not own:
         raise TenfoldError(
             f"{source!r} is bundled, with its labels, and takes no options of reading; name a file "
             f"or folder. Received: {str(options).lstrip(':')}"
@@ -121,7 +167,34 @@ def with_options(source: str, options: ReadOptions) -> str:
 
 def moved(source: str, folder: str) -> str:
     """Return the name of a source as it is from elsewhere: its paths are read against `folder`."""
-    if source in BUNDLED:
+    return join_sources(_moved(one, folder) for one in split_sources(source, folder))
+
+
+def files_of(source: object) -> list[str]:
+    """Return the files and folders that a source is read from; none where it is in memory."""
+    if not isinstance(source, str | os.PathLike):
+        return []
+    found = []
+    for one in split_sources(str(source)):
+        if one in BUNDLED or _is_stdin(one) or not _is_there(one, ""):
+            continue
+        name = SourceName.parse(one)
+        found += [str(name.path), *filter(None, [name.options.labels])]
+    return found
+
+
+def is_test_set(source: str) -> bool:
+    """Whether a source, or one of several, is a test set by its name."""
+    return any(one.endswith(":test") for one in split_sources(source))
+
+
+def reads_stdin(source: str) -> bool:
+    """Whether a source, or one of several, comes in on stdin."""
+    return any(_is_stdin(one) for one in split_sources(source))
+
+
+def _moved(source: str, folder: str) -> str:
+    if source in BUNDLED or _is_stdin(source):
         return source
     name = os.path.join(folder, source)
     try:
@@ -132,6 +205,20 @@ def moved(source: str, folder: str) -> str:
         return name
     labels = os.path.join(folder, found.options.labels)
     return str(replace(found, options=replace(found.options, labels=labels)))
+
+
+def _is_there(name: str, folder: str) -> bool:
+    if name in BUNDLED or _is_stdin(name):
+        return True
+    try:
+        SourceName.parse(os.path.join(folder, name))
+    except TenfoldError:
+        return False
+    return True
+
+
+def _is_stdin(name: str) -> bool:
+    return name.partition(":")[0] == STDIN
 
 
 def _split(words: str) -> tuple[str | None, ReadOptions]:
@@ -161,8 +248,12 @@ def _split(words: str) -> tuple[str | None, ReadOptions]:
     )
 
 
+def _exists(path: str) -> bool:
+    return path == STDIN or os.path.exists(path)
+
+
 def _allowed() -> str:
     return (
         "Give the path of a CSV, IDX, npz or Parquet file, of a folder or archive of class "
-        f"folders, or one of {', '.join(BUNDLED)}"
+        f"folders, - for stdin, or one of {', '.join(BUNDLED)}"
     )

@@ -109,6 +109,21 @@ class Folder(Tree):
             raise unreadable_error(str(path), error) from error
 
 
+class EmptyTree(Tree):
+    """No files: what is beside a file that comes in on stdin."""
+
+    def _all_names(self) -> list[str]:
+        return []
+
+    def list_folder(self, folder: str) -> tuple[list[str], list[str]]:
+        """List nothing."""
+        return [], []
+
+    def open(self, name: str) -> AbstractContextManager[BoundedReader]:
+        """Raise TenfoldError: there is no such file."""
+        raise not_found_error(self.source, name, [], [])
+
+
 class Archive(Tree):
     """The members of a zip, which share one decompression budget."""
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from tenfold import child
+from tenfold.data.image_decoding import BMP, JPEG, PNG, is_simple
 from tenfold.errors import TenfoldError
 from tenfold.ink.luminance import TRANSPOSES, luminance
 from tenfold.ink.luminance import Luminance as Luminance
@@ -21,12 +22,9 @@ from tenfold.ink.luminance import downscale as downscale
 from tenfold.ink.region import Region, region_edges
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"RIFF"
-MAGICS = (PNG, JPEG, BMP, RIFF, b"II", b"MM", b"GIF8")
+MAGICS = (PNG, JPEG, BMP, b"RIFF", b"II", b"MM", b"GIF8")
 MAX_PIXELS = 120_000_000  # ten times a phone's photo; more is a decompression bomb or a map
 MAX_BYTES = 200 << 20
-MAX_SIMPLE_BYTES = 32 << 20  # a photo that is larger is decoded in another process
-MAX_SCANS = 32  # of a JPEG; a progressive one has about 10, and each takes as long as a whole image
 WORK_SIDE = 2000  # pixels of the longer side: a page's digits are then still 40 and more high
 
 Edges = tuple[int, int, int, int]
@@ -113,21 +111,6 @@ def _from_content(content: bytes, name: str, region: Region | None) -> DecodedIm
     from tenfold.ink.isolated import decode_isolated  # it needs this module
 
     return decode_isolated(content, name, region)
-
-
-def is_simple(content: bytes) -> bool:
-    """Return whether an image takes no more work than its size says, a few seconds at most.
-
-    PNG, WebP, BMP without compression, and JPEG with as many scans as programs write are such.
-    TIFF and GIF have chains of frames and blocks, and so many variants that each is a risk.
-    """
-    if len(content) > MAX_SIMPLE_BYTES:
-        return False
-    if content.startswith(JPEG):
-        return content.count(b"\xff\xda") <= MAX_SCANS
-    if content.startswith(BMP):
-        return content[14:18] == b"\x0c\0\0\0" or content[30:34] in (b"\0\0\0\0", b"\3\0\0\0")
-    return content.startswith((PNG, RIFF))
 
 
 def _from_file(content: bytes, name: str, region: Region | None) -> DecodedImage:

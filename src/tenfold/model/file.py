@@ -214,6 +214,13 @@ def open_model(path: str | PathLike[str], threads: int | None = None) -> Model:
     Raises:
         TenfoldError: where there is none, or it is not one of Tenfold's.
     """
-    file = Path(path)
-    is_run = os.path.isdir(file)  # and not Path.is_dir, which raises in an unreadable folder
-    return Model(RunFolder.open(file).existing("model.onnx") if is_run else file, threads)
+    file = model_file(path)
+    if file != Path(path):
+        RunFolder.open(Path(path)).existing(file.name)
+    return Model(file, threads)
+
+
+def model_file(path: str | PathLike[str]) -> Path:
+    """Return the model file of a run folder, which need not be there; any other path is a file."""
+    # not Path.is_dir, which raises in an unreadable folder
+    return RunFolder(Path(path)).model_file if os.path.isdir(path) else Path(path)

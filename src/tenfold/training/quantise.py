@@ -3,9 +3,9 @@
 import contextlib
 import io
 import logging
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from tenfold.data.atomic import scratch_folder
 from tenfold.data.dataset import Images
 
 BATCH = 250
@@ -38,6 +39,9 @@ def quantise(content: bytes, sample: Images) -> bytes:
 
     Returns:
         The content of the new file; what the old one says of itself is kept.
+
+    Raises:
+        TenfoldError: where temporary files cannot be written.
     """
     dense = [
         node.name for node in onnx.load_from_string(content).graph.node if node.op_type == "Gemm"
@@ -58,9 +62,12 @@ def quantise_graph(
         batches: its inputs, to calibrate on.
         operators: what is computed in 8 bits.
         in_float: names of nodes that stay in float32.
+
+    Raises:
+        TenfoldError: where temporary files cannot be written.
     """
-    with TemporaryDirectory() as folder, _silence():
-        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+    with scratch_folder() as folder, _temporary_files_in(folder), _silence():
+        source, target = folder / "float.onnx", folder / "int8.onnx"
         source.write_bytes(content)
         quantize_static(
             str(source),
@@ -89,6 +96,16 @@ class _Batches(CalibrationDataReader):  # type: ignore[misc]
     def get_next(self) -> Batch | None:
         """Give the next batch, or None."""
         return next(self.batches, None)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have onnxruntime put its own temporary folders into ours, which a kill does not leave."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager

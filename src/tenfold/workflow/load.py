@@ -5,8 +5,7 @@ from pathlib import Path
 
 from tenfold.data import source as sources
 from tenfold.data.dataset import AnySource, Dataset
-from tenfold.data.formats.format import DecodeImage
-from tenfold.data.formats.image_folder import decode_image
+from tenfold.data.image_decoding import DecodeImage, decode_image
 from tenfold.data.source_name import AS_IT_IS, ReadOptions, with_options
 from tenfold.errors import TenfoldError
 

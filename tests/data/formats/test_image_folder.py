@@ -1,18 +1,24 @@
 import io
+import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
+from tenfold import child
+from tenfold.data import image_decoding
 from tenfold.data.dataset import Dataset
-from tenfold.data.formats.image_folder import DEPTH_NOTE
+from tenfold.data.image_decoding import DEPTH_NOTE
 from tenfold.data.pixels import COLOUR_NOTE, other_classes
 from tenfold.data.source import load
+from tenfold.errors import TenfoldError
 
 LoadError = Callable[..., None]
 
@@ -190,3 +196,63 @@ def test_rejects_a_zip_whose_members_escape_it(
             archive.writestr("3/good.png", file.getvalue())
             archive.writestr(name, file.getvalue())
         load_error(path, path, repr(name), "rejected")
+
+
+@pytest.mark.parametrize("format", ["TIFF", "WEBP", "GIF", "PPM", "BMP"])
+def test_only_simple_images_are_decoded_in_this_process(
+    folder: Path, small_set: Dataset, format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in folder.rglob("*.png"):
+        options = {"lossless": True} if format == "WEBP" else {}
+        Image.open(path).save(path.with_suffix(f".{format.lower()}"), format, **options)
+        path.unlink()
+    opened: list[str] = []
+    open_image = Image.open
+
+    def note(file: io.BytesIO, **options: Any) -> Image.Image:
+        image = open_image(file, **options)
+        opened.append(image.format or "")
+        return image
+
+    monkeypatch.setattr(Image, "open", note)
+    assert load(folder).fingerprint == small_set.fingerprint
+    assert opened == (["BMP"] * 20 if format == "BMP" else [])
+
+
+# Pillow skips each comment of a plain PGM anew: the work grows with the square of their number.
+COMMENTS = b"P2 28 28 255\n" + b"#\n" * 4_000_000 + b"0 " * 784
+
+
+def test_one_that_takes_too_long_costs_the_others_nothing(
+    folder: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = child.Child(seconds=1.0)
+    monkeypatch.setattr(child, "_shared", (os.getpid(), short))
+    for path in list(folder.rglob("*.png")):
+        Image.open(path).save(path.with_suffix(".tiff"))
+        path.unlink()
+    hostile = folder / "5" / "100.pgm"
+    hostile.parent.mkdir(exist_ok=True)
+    hostile.write_bytes(COMMENTS)
+    try:
+        with pytest.raises(TenfoldError, match=r"100\.pgm: reading it took longer than 1 s"):
+            load(folder)
+        dataset = load(f"{folder}:skip-broken")
+    finally:
+        short.close()
+    assert np.array_equal(dataset.images, small_set.images)
+    assert dataset.skipped == ("5/100.pgm: reading it took longer than 1 ",)
+
+
+def test_images_within_a_table_are_decoded_in_the_child_too(
+    tmp_path: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = []
+    for image in small_set.images:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "TIFF")
+        contents.append(file.getvalue())
+    table = pl.DataFrame({"image": contents, "label": small_set.require_labels()})
+    table.write_parquet(tmp_path / "digits.parquet")
+    monkeypatch.setattr(image_decoding, "_BATCH", 7)
+    assert load(tmp_path / "digits.parquet").fingerprint == small_set.fingerprint

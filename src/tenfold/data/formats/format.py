@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.archives import BoundedReader
-from tenfold.data.dataset import Dataset, Images
+from tenfold.data.dataset import Dataset
+from tenfold.data.image_decoding import DecodeImage
 from tenfold.data.names import name_parts
 from tenfold.data.pixels import named_labels
 from tenfold.data.source_name import ReadOptions
@@ -21,9 +22,6 @@ from tenfold.errors import TenfoldError
 CLASSES = "classes"  # what arrays and files with the names of classes are named
 UNKNOWN = "?"  # the kind of an array whose header cannot be read
 HEAD_BYTES = 1 << 15  # of a file, from which its format is detected; a row of decimals has 20 kB
-
-# From the bytes of an image file, its name for errors, and notes to add to, to uint8 [side, side].
-DecodeImage = Callable[[bytes, str, set[str]], Images]
 
 
 @dataclass(frozen=True)

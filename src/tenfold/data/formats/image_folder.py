@@ -1,12 +1,9 @@
 """Read and write folders of image files: a folder for each class, or the images alone."""
 
-import io
 import re
-import warnings
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -14,18 +11,15 @@ from tenfold.data import ownership
 from tenfold.data.archives import MAX_IMAGE_BYTES, BoundedReader
 from tenfold.data.atomic import temporary_folder
 from tenfold.data.broken import BrokenImages
-from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.data.dataset import Dataset
 from tenfold.data.formats.format import Format, PartFiles, lost_classes, one_file_per_part
+from tenfold.data.image_decoding import ImageDecoder, is_image
 from tenfold.data.names import folder_part
 from tenfold.data.pairing import choose_set
-from tenfold.data.pixels import COLOUR_NOTE, named_labels, other_classes
-from tenfold.data.sizes import MIN_SIDE, to_28x28
+from tenfold.data.pixels import named_labels, other_classes
 from tenfold.data.source_name import ReadOptions
 from tenfold.data.tree import Tree, name_list
 from tenfold.errors import TenfoldError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _SUFFIXES = (*(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"),)
 # What may lie among images: lists of labels, and papers.
@@ -33,22 +27,7 @@ _PAPERS = (
     *(".txt", ".csv", ".tsv", ".json", ".md", ".xml", ".npy", ".lst", ".dat", ".html", ".yaml"),
     *(".yml", ".pdf", ".mat"),
 )
-_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-_MAGICS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")
-_PNM = re.compile(rb"P[2356]\s")
-_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 _MAX_CLASS_NAME = 2  # of a folder alone
-_MAX_SIDE = 64  # of images that are scaled; larger ones are scans or photos
-_GREY_MODES = {"1", "L", "I;16", "I;16B", "I"}
-DEPTH_NOTE = "16-bit images were reduced to their upper 8 bits"
-
-
-def _is_image(head: bytes) -> bool:
-    if head.startswith(_MAGICS) or _PNM.match(head):
-        return True
-    if head.startswith(b"BM"):
-        return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
-    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
 def _parts(tree: Tree, names: list[str]) -> tuple[dict[str, list[str]], tuple[str, ...]]:
@@ -130,38 +109,28 @@ def _read_images(files: PartFiles) -> Dataset:
     source = files.source
     names = sorted(files.names, key=_order)
     classes = _class_folders(names, source) if files.labelled else None
-    images = BrokenImages(source, len(names), files.options.skip_broken)
-    decoded: list[Images] = []
-    kept: list[int] = []
-    notes: set[str] = set()
-    for index, name in enumerate(names):
-        with images.collected(name), files.tree.open(name) as stream:
+    broken = BrokenImages(source, len(names), files.options.skip_broken)
+    decoder = ImageDecoder(broken, files.decode)
+    for name in names:
+        with broken.collected(name), files.tree.open(name) as stream:
             content = stream.read_all(MAX_IMAGE_BYTES)
             if not content:
                 raise TenfoldError(f"{stream.source}: is an empty file; copy it again")
-            decoded.append(files.decode(content, stream.source, notes))
-            kept.append(index)
-    sides = Counter(image.shape[0] for image in decoded).most_common(1)
-    for index, image in zip(kept, decoded, strict=True):
-        with images.collected(names[index]):
-            check_side(image, sides[0][0], f"{source}: {names[index]}")
-    images.check()
-    fitting = [image.shape[0] == sides[0][0] for image in decoded]
-    kept = [index for index, fits in zip(kept, fitting, strict=True) if fits]
-    stacked = np.stack([image for image, fits in zip(decoded, fitting, strict=True) if fits])
-    pixels, sizes = to_28x28(stacked)
+            decoder.add(name, content, stream.source)
+    pixels, kept, notes = decoder.finish()
     dataset = Dataset(
         pixels,
         None,
         source=source,
-        notes=(*sorted(notes), *sizes, *images.notes()),
-        ids=np.array([names[index] for index in kept], np.str_),
+        notes=notes,
+        ids=np.array(kept, np.str_),
         id_name="file",
-        skipped=images.lines(),
+        skipped=broken.lines(),
     )
     if classes is None:
         return dataset
-    labels, found = named_labels([classes[index] for index in kept])
+    of_name = dict(zip(names, classes, strict=True))
+    labels, found = named_labels([of_name[name] for name in kept])
     return replace(
         dataset, labels=labels, classes=found, notes=(*dataset.notes, *other_classes(found))
     )
@@ -197,84 +166,6 @@ def _order(name: str) -> tuple[list[tuple[int, str]], str]:
     last = PurePosixPath(name).name
     pieces = re.findall(r"[0-9]{1,18}|[^0-9]+|[0-9]+", last)
     return [(int(p), "") if p.isdecimal() and len(p) <= 18 else (-1, p) for p in pieces], name
-
-
-def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
-    """Decode an image of 28x28, or another small square, into uint8 [side, side].
-
-    Args:
-        content: the whole file.
-        where: the image's name, for errors.
-        notes: what was done to the image is added to these.
-
-    Raises:
-        TenfoldError: where it is no such image, has another size, or is damaged.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    if not _is_image(content):
-        raise TenfoldError(
-            f"{where}: is no image in a known format ({', '.join(_FORMATS)}); remove it, or "
-            f"convert it. Received: {content[:8]!r} at its start"
-        )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about sizes, which are checked here
-            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-                # The size is in the header: a bomb is rejected before it is decompressed.
-                width, height = image.size
-                if width != height or not MIN_SIDE <= width <= _MAX_SIDE:
-                    raise TenfoldError(
-                        f"{where}: must be {SIDE}x{SIDE}, or another square of up to {_MAX_SIDE}; "
-                        f"read a folder of drawings or photos with --ink. Received: "
-                        f"{width}x{height}"
-                    )
-                return _grey(image, where, notes)
-    except TenfoldError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise TenfoldError(f"{where}: must be {SIDE}x{SIDE}. Received: {error}") from error
-    except Exception as error:  # Pillow's decoders fail in many ways on broken files
-        unknown = isinstance(error, UnidentifiedImageError)  # its text shows an address
-        reason = "unreadable header" if unknown else " ".join(str(error).split())[:100]
-        raise TenfoldError(
-            f"{where}: the image is damaged or truncated ({reason}); copy it again"
-        ) from error
-
-
-def check_side(image: Images, side: int, where: str) -> None:
-    """Check that an image is as large as others. Raises TenfoldError where it is not."""
-    if image.shape[0] != side:
-        raise TenfoldError(
-            f"{where}: must be {side}x{side}, as other images of the set. Received: "
-            f"{image.shape[1]}x{image.shape[0]}"
-        )
-
-
-def _grey(image: "Image.Image", where: str, notes: set[str]) -> Images:
-    from PIL import Image
-
-    if image.mode == "F":
-        raise TenfoldError(f"{where}: holds floats; save it with 8 or 16 bits a pixel")
-    if image.mode in ("I;16", "I;16B", "I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.max() > 255:  # else 8 bits in 16
-            notes.add(DEPTH_NOTE)
-            values >>= 8
-        return values.clip(0, 255).astype(np.uint8)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        grey, alpha = (np.asarray(part, np.float64) for part in image.convert("LA").split())
-        ink = float((grey * alpha).sum() / max(float(alpha.sum()), 1.0))
-        # what is transparent is background: of the colour that the ink is not
-        dark = ink <= 127 and bool(alpha.any())
-        background = Image.new("RGBA", image.size, "white" if dark else "black")
-        image = Image.alpha_composite(background, image).convert("RGB")
-    if image.mode not in _GREY_MODES:
-        colours = np.asarray(image.convert("RGB"))
-        if (colours != colours[..., :1]).any():
-            notes.add(COLOUR_NOTE)
-    return np.asarray(image.convert("L"))
 
 
 def _reject_single(stream: BoundedReader, source: str, options: ReadOptions) -> NoReturn:
@@ -330,7 +221,7 @@ def _write_images(folder: Path, dataset: Dataset) -> None:
 FORMAT = Format(
     name="png",
     title="PNG, JPEG and other images",
-    recognises=_is_image,
+    recognises=is_image,
     read=_reject_single,
     read_files=_read_images,
     has_name=lambda name: name.lower().endswith(_SUFFIXES),

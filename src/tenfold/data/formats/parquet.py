@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from tenfold.data.archives import MAX_BYTES, MAX_RATIO, RATIO_COUNTS_FROM, BoundedReader
 from tenfold.data.atomic import atomic_write
 from tenfold.data.broken import BrokenImages
-from tenfold.data.dataset import PIXELS, Dataset, Images
+from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.formats.columns import from_columns
 from tenfold.data.formats.csv_layout import ID_NAMES, LABEL_NAMES
 from tenfold.data.formats.format import Format, lost_classes, one_file_per_part
-from tenfold.data.formats.image_folder import check_side, decode_image
+from tenfold.data.image_decoding import ImageDecoder, decode_image
 from tenfold.data.label_arrays import attach_array
 from tenfold.data.label_table import column_index
 from tenfold.data.pixels import is_whole, to_images
-from tenfold.data.sizes import to_28x28
 from tenfold.data.source_name import ReadOptions
 from tenfold.errors import TenfoldError
 
@@ -148,23 +147,17 @@ def _image_column(table: "pl.DataFrame") -> "pl.Series | None":
 
 def _decode_column(column: "pl.Series", source: str, options: ReadOptions) -> Dataset:
     """Decode the images of a column; the ids are the numbers of the rows that remain."""
-    decoded: list[Images] = []
-    kept: list[str] = []
-    notes: set[str] = set()
     broken = BrokenImages(source, len(column), options.skip_broken)
+    decoder = ImageDecoder(broken, decode_image)
     for row, content in enumerate(column):
         where = f"{source}: column {column.name!r}, row {row}"
         with broken.collected(f"row {row}"):
             if content is None:
                 raise TenfoldError(f"{where}: the image is missing; leave the row out")
-            image = decode_image(content, where, notes)
-            check_side(image, decoded[0].shape[0] if decoded else image.shape[0], where)
-            decoded.append(image)
-            kept.append(str(row))
-    broken.check()
-    images, sizes = to_28x28(np.stack(decoded))
-    said = (*sorted(notes), *sizes, *broken.notes())
-    return Dataset(images, None, notes=said, ids=np.array(kept), skipped=broken.lines())
+            decoder.add(f"row {row}", content, where)
+    images, kept, notes = decoder.finish()
+    ids = np.array([name.removeprefix("row ") for name in kept])
+    return Dataset(images, None, notes=notes, ids=ids, skipped=broken.lines())
 
 
 def _kept(table: "pl.DataFrame", dataset: Dataset) -> list[int]:

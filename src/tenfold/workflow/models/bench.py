@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from tenfold.data.atomic import scratch_folder
 from tenfold.data.dataset import Images
 from tenfold.data.source import load
+from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, open_model
 from tenfold.run.environment import cores
 
@@ -112,14 +113,16 @@ def _time_process(model: str | PathLike[str]) -> float:
     """Time whole processes that predict one image."""
     from tenfold.data.dataset_export import export_dataset
 
-    with TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         one = load("mnist:test").subset(np.arange(1))
         (table,) = export_dataset(one, folder)
         command = [sys.executable, "-m", "tenfold", "predict", str(Path(model)), str(table)]
-        command += ["-o", str(Path(folder) / "prediction.csv"), "--overwrite"]
+        command += ["-o", str(folder / "prediction.csv"), "--overwrite"]
         times = []
         for _ in range(PROCESSES):
             started = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True)
+            done = subprocess.run(command, capture_output=True, text=True)
             times.append(time.perf_counter() - started)
+            if done.returncode:
+                raise TenfoldError(done.stderr.strip().removeprefix("tenfold: "))
     return median(times)

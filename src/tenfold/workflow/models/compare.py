@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import AnySource, Dataset, Images
 from tenfold.data.display import listed
+from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
 from tenfold.extras import missing_extra_named
-from tenfold.model.file import open_model
+from tenfold.model.file import model_file, open_model
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import differ_only_in_seed, parse_recipe
 from tenfold.run.records import Environment
@@ -60,8 +61,7 @@ def compare(
             was trained on some of the images, or the page cannot be drawn.
     """
     if out is not None:
-        inputs = [a, b, *([source] if isinstance(source, str | Path) else [])]
-        check_destination(out, overwrite, inputs)
+        check_destination(out, overwrite, [*map(model_file, (a, b)), *files_of(source)])
     names = fspath(a), fspath(b)
     if source is None:
         comparison = _from_predictions(names, draw=out is not None)

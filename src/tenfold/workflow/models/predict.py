@@ -11,8 +11,9 @@ import numpy as np
 from tenfold.data.atomic import atomic_write, check_destination
 from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.escape import csv_cell
+from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Predictions, open_model
+from tenfold.model.file import Predictions, model_file, open_model
 from tenfold.workflow.load import load
 
 
@@ -45,8 +46,7 @@ def predict(
         TenfoldError: where the model or the source cannot be read, or `out` cannot be written.
     """
     if out is not None:
-        inputs = [model, *([source] if isinstance(source, str | Path) else [])]
-        check_destination(out, overwrite, inputs)
+        check_destination(out, overwrite, [model_file(model), *files_of(source)])
     opened = open_model(model, threads)
     dataset = opened.matched(load(source, ink))
     predictions = replace(

@@ -10,7 +10,7 @@ import numpy as np
 
 from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.matching import matched, pixel_statistics
-from tenfold.data.source_name import moved
+from tenfold.data.source_name import moved, reads_stdin
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change
@@ -169,6 +169,8 @@ def reload_source(
         assert environment.test_fingerprint is not None
         name, fingerprint = environment.test_source, environment.test_fingerprint
     request, place = environment.request, given
+    if place is None and reads_stdin(name):
+        raise TenfoldError(f"{name}: came in on stdin, and no file has it")
     if place is None:
         place = moved(name, request.working_directory)
     try:

@@ -9,6 +9,7 @@ import msgspec
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import Dataset
+from tenfold.data.source_name import files_of, moved
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import differences, now
 from tenfold.run.folder import RunFolder
@@ -68,7 +69,7 @@ def resume(
     check_callbacks(callbacks)
     tracking = Tracking(environment.request.track)
     if submission is not None:
-        check_destination(submission, overwrite=True)
+        check_destination(submission, True, _files_read(environment, source, test))
     elif environment.request.submission is not None:
         notice(
             f"{folder.path}: the submission goes to {folder.submission_file}; to write it to "
@@ -87,6 +88,19 @@ def resume(
             folder, environment, tracking, Profiler(), callbacks, progress, outside
         )
         return execute(plan, execution)
+
+
+def _files_read(
+    environment: Environment, source: str | Path | Dataset | None, test: str | Path | Dataset | None
+) -> list[str]:
+    """List the files that a run's images are read from."""
+    found = []
+    for given, name in ((source, environment.source), (test, environment.test_source)):
+        if given is not None:
+            found += files_of(given)
+        elif name is not None:
+            found += files_of(moved(name, environment.request.working_directory))
+    return found
 
 
 def _resolve_here(

@@ -10,6 +10,7 @@ import numpy as np
 from tenfold.data.atomic import check_destination
 from tenfold.data.audit import leaks
 from tenfold.data.dataset import AnySource, Dataset
+from tenfold.data.source_name import files_of, is_test_set, join_sources, split_sources
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
@@ -110,8 +111,7 @@ def train(
     if submission is not None:
         if test_set is None:
             raise TenfoldError("--submission needs test images to predict; name them with --test")
-        inputs = [one for one in (source, test) if isinstance(one, str | Path)]
-        check_destination(submission, overwrite, inputs)
+        check_destination(submission, overwrite, [*files_of(source), *files_of(test)])
     profiler.stage("reading the images")
     named = {
         "epochs": epochs,
@@ -212,13 +212,9 @@ def _default_val_fraction(recipe: Recipe, test_set: Dataset | None) -> float:
 def _count_leaked(plan: Plan) -> int:
     """Count the test images among those that are trained on."""
     train_set = plan.train_set if plan.recipe.folds else plan.splits(plan.jobs()[0])[0]
-    if _is_test_set(train_set):
+    if is_test_set(train_set.source):
         return len(train_set)
     return 0 if plan.test_set is None else len(leaks(plan.test_set, train_set))
-
-
-def _is_test_set(dataset: Dataset) -> bool:
-    return dataset.source.endswith(":test")
 
 
 def _refuse_leak(train_set: Dataset, test_set: Dataset | None) -> None:
@@ -230,8 +226,9 @@ def _refuse_leak(train_set: Dataset, test_set: Dataset | None) -> None:
             f"{train_set.source}: a score on them would be contaminated; take another --test, or "
             "allow it with --allow-leak, which marks the score"
         )
-    if _is_test_set(train_set):
+    if is_test_set(train_set.source):
+        other = [one.removesuffix(":test") for one in split_sources(train_set.source)]
         raise TenfoldError(
             f"{train_set.source}: is a test set, and its labels are for scoring only; train on "
-            f"{train_set.source.removesuffix(':test')!r}, or allow it with --allow-leak"
+            f"{join_sources(other)!r}, or allow it with --allow-leak"
         )

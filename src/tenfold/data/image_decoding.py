@@ -1,0 +1,270 @@
+"""Decode files of small images: simple formats here, others in a child process, many at once."""
+
+import io
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from tenfold.child import shared_child
+from tenfold.data.broken import BrokenImages
+from tenfold.data.dataset import SIDE, Images
+from tenfold.data.pixels import COLOUR_NOTE
+from tenfold.data.sizes import MIN_SIDE, to_28x28
+from tenfold.errors import TenfoldError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# From the bytes of an image file, its name for errors, and notes to add to, to uint8 [side, side].
+DecodeImage = Callable[[bytes, str, set[str]], Images]
+
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+PNG, JPEG, BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
+_MAGICS = (PNG, JPEG, b"II*\0", b"MM\0*", b"GIF8")
+_PNM = re.compile(rb"P[2356]\s")
+_BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
+MAX_SIMPLE_BYTES = 32 << 20  # a photo that is larger is decoded in another process
+MAX_SCANS = 32  # of a JPEG; a progressive one has about 10, and each takes as long as a whole image
+_BATCH, _BATCH_BYTES = 256, 8 << 20  # of images that the child decodes in one call: 1 ms each else
+_MAX_SIDE = 64  # of images that are scaled; larger ones are scans or photos
+_GREY_MODES = {"1", "L", "I;16", "I;16B", "I"}
+DEPTH_NOTE = "16-bit images were reduced to their upper 8 bits"
+
+
+def is_image(head: bytes) -> bool:
+    """Return whether bytes begin as an image file of a known format does."""
+    if head.startswith(_MAGICS) or _PNM.match(head):
+        return True
+    if head.startswith(b"BM"):
+        return int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+
+
+def is_simple(content: bytes) -> bool:
+    """Return whether an image takes no more work than its size says, a few seconds at most.
+
+    PNG, BMP without compression, and JPEG with as many scans as programs write are such. TIFF and
+    GIF have chains of frames and blocks, and so many variants that each is a risk; WebP's library
+    was written past the end of its memory by hostile files.
+    """
+    if len(content) > MAX_SIMPLE_BYTES:
+        return False
+    if content.startswith(JPEG):
+        return content.count(b"\xff\xda") <= MAX_SCANS
+    if content.startswith(BMP):
+        return content[14:18] == b"\x0c\0\0\0" or content[30:34] in (b"\0\0\0\0", b"\3\0\0\0")
+    return content.startswith(PNG)
+
+
+class ImageDecoder:
+    """Decodes the image files of a set, each a small square; those not simple in a child process.
+
+    One that takes the child too long, or ends it, costs the others nothing.
+
+    Args:
+        broken: collects what cannot be decoded.
+        decode: what decodes an image.
+    """
+
+    def __init__(self, broken: BrokenImages, decode: DecodeImage) -> None:
+        self._broken = broken
+        self._decode = decode
+        self._notes: set[str] = set()
+        self._decoded: dict[int, tuple[_File, Images]] = {}
+        self._waiting: dict[int, _File] = {}
+        self._count = 0
+
+    def add(self, name: str, content: bytes, where: str) -> None:
+        """Decode an image, now or with others later.
+
+        Args:
+            name: as it is called in the set.
+            content: the whole file.
+            where: the name used in errors.
+
+        Raises:
+            TenfoldError: where it is decoded now, and cannot be.
+        """
+        file = _File(name, where, content)
+        index, self._count = self._count, self._count + 1
+        # any other than `decode_image` knows itself what it does not decode here
+        if self._decode is not decode_image or is_simple(content) or not is_image(content):
+            image = self._decode(content, where, self._notes)
+            self._decoded[index] = file.named(), image
+            return
+        self._waiting[index] = file
+        size = sum(len(one.content) for one in self._waiting.values())
+        if len(self._waiting) >= _BATCH or size >= _BATCH_BYTES:
+            self._decode_waiting()
+
+    def finish(self) -> tuple[Images, list[str], tuple[str, ...]]:
+        """Decode what is left.
+
+        Returns:
+            The images uint8 [n, 28, 28], in the order that they were added; their names; notes on
+            what was done.
+
+        Raises:
+            TenfoldError: where images could not be decoded, or are of another size than most,
+                unless they are to be left out.
+        """
+        self._decode_waiting()
+        decoded = [self._decoded[index] for index in sorted(self._decoded)]
+        sides = Counter(image.shape[0] for _, image in decoded).most_common(1)
+        kept: list[str] = []
+        images: list[Images] = []
+        for file, image in decoded:
+            with self._broken.collected(file.name):
+                _check_side(image, sides[0][0], file.where)
+                kept.append(file.name)
+                images.append(image)
+        self._broken.check()
+        pixels, sizes = to_28x28(np.stack(images))
+        return pixels, kept, (*sorted(self._notes), *sizes, *self._broken.notes())
+
+    def _decode_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        if not waiting:
+            return
+        files = list(waiting.values())
+        try:
+            answers = _decode_isolated(files)
+        except TenfoldError:  # one of them, which is not to cost the others
+            answers = [self._decode_alone(file) for file in files]
+        for (index, file), answer in zip(waiting.items(), answers, strict=True):
+            with self._broken.collected(file.name):
+                if answer.error is not None:
+                    raise TenfoldError(answer.error)
+                pixels = np.frombuffer(answer.pixels, np.uint8)
+                self._decoded[index] = file.named(), pixels.reshape(answer.shape)
+                self._notes |= answer.notes
+
+    def _decode_alone(self, file: "_File") -> "_Answer":
+        try:
+            return _decode_isolated([file])[0]
+        except TenfoldError as error:
+            return _Answer(error=str(error))
+
+
+class _File(msgspec.Struct, frozen=True):
+    name: str
+    where: str
+    content: bytes
+
+    def named(self) -> "_File":
+        return _File(self.name, self.where, b"")
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    pixels: bytes = b""
+    shape: tuple[int, ...] = ()
+    notes: set[str] = set()
+    error: str | None = None
+
+
+def _decode_isolated(files: list[_File]) -> list[_Answer]:
+    """Decode images in the shared child.
+
+    Raises:
+        TenfoldError: where they take too long or too much memory, or it crashes.
+    """
+    request = msgspec.msgpack.encode(files)
+    answer = shared_child().call(f"{__name__}:_decode_all", request, files[0].where)
+    return msgspec.msgpack.decode(answer, type=list[_Answer])
+
+
+def _decode_all(request: bytes) -> bytes:
+    """Decode images, in the child."""
+    answers = []
+    for file in msgspec.msgpack.decode(request, type=list[_File]):
+        notes: set[str] = set()
+        try:
+            image = decode_image(file.content, file.where, notes)
+        except TenfoldError as error:
+            answers.append(_Answer(error=str(error)))
+        else:
+            answers.append(_Answer(image.tobytes(), image.shape, notes))
+    return msgspec.msgpack.encode(answers)
+
+
+def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
+    """Decode an image of 28x28, or another small square, into uint8 [side, side].
+
+    Args:
+        content: the whole file.
+        where: the image's name, for errors.
+        notes: what was done to the image is added to these.
+
+    Raises:
+        TenfoldError: where it is no such image, has another size, or is damaged.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not is_image(content):
+        raise TenfoldError(
+            f"{where}: is no image in a known format ({', '.join(_FORMATS)}); remove it, or "
+            f"convert it. Received: {content[:8]!r} at its start"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about sizes, which are checked here
+            with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+                # The size is in the header: a bomb is rejected before it is decompressed.
+                width, height = image.size
+                if width != height or not MIN_SIDE <= width <= _MAX_SIDE:
+                    raise TenfoldError(
+                        f"{where}: must be {SIDE}x{SIDE}, or another square of up to {_MAX_SIDE}; "
+                        f"read a folder of drawings or photos with --ink. Received: "
+                        f"{width}x{height}"
+                    )
+                return _grey(image, where, notes)
+    except TenfoldError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise TenfoldError(f"{where}: must be {SIDE}x{SIDE}. Received: {error}") from error
+    except Exception as error:  # Pillow's decoders fail in many ways on broken files
+        unknown = isinstance(error, UnidentifiedImageError)  # its text shows an address
+        reason = "unreadable header" if unknown else " ".join(str(error).split())[:100]
+        raise TenfoldError(
+            f"{where}: the image is damaged or truncated ({reason}); copy it again"
+        ) from error
+
+
+def _check_side(image: Images, side: int, where: str) -> None:
+    """Check that an image is as large as others. Raises TenfoldError where it is not."""
+    if image.shape[0] != side:
+        raise TenfoldError(
+            f"{where}: must be {side}x{side}, as other images of the set. Received: "
+            f"{image.shape[1]}x{image.shape[0]}"
+        )
+
+
+def _grey(image: "Image.Image", where: str, notes: set[str]) -> Images:
+    from PIL import Image
+
+    if image.mode == "F":
+        raise TenfoldError(f"{where}: holds floats; save it with 8 or 16 bits a pixel")
+    if image.mode in ("I;16", "I;16B", "I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.max() > 255:  # else 8 bits in 16
+            notes.add(DEPTH_NOTE)
+            values >>= 8
+        return values.clip(0, 255).astype(np.uint8)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        grey, alpha = (np.asarray(part, np.float64) for part in image.convert("LA").split())
+        ink = float((grey * alpha).sum() / max(float(alpha.sum()), 1.0))
+        # what is transparent is background: of the colour that the ink is not
+        dark = ink <= 127 and bool(alpha.any())
+        background = Image.new("RGBA", image.size, "white" if dark else "black")
+        image = Image.alpha_composite(background, image).convert("RGB")
+    if image.mode not in _GREY_MODES:
+        colours = np.asarray(image.convert("RGB"))
+        if (colours != colours[..., :1]).any():
+            notes.add(COLOUR_NOTE)
+    return np.asarray(image.convert("L"))
