@@ -21,6 +21,7 @@ from tenfold.report.report import write_report
 from tenfold.report.report_data import read_report_data
 from tenfold.run.folder import RunFolder
 from tenfold.run.records import SplitScores
+from tenfold.workflow.runs.result import Run
 
 PLOTS = {
     "augmented",
@@ -321,3 +322,14 @@ def test_label_issues_are_drawn_with_their_neighbours(
 
 def test_run_without_folds_has_no_label_issues(report: Path) -> None:
     assert 'id="label-issues"' not in report.read_text("utf-8")
+
+
+def test_the_network_is_shown_layer_by_layer(trained_run: RunFolder) -> None:
+    page = (trained_run.path / "report.html").read_text("utf-8")  # as the run wrote it
+    section = page.partition('<section id="layers">')[2].partition("</section>")[0]
+    summary = Run(trained_run).summary()
+    assert summary.totals in section
+    assert section.count('<th scope="row">') == len(summary.layers)
+    assert '<th scope="row">4 conv</th>' in section
+    assert "64 \N{MULTIPLICATION SIGN} 12 \N{MULTIPLICATION SIGN} 12</td><td>18,432</td>" in section
+    assert '<a href="#layers">' in page

@@ -19,6 +19,7 @@ from tenfold.report.report_data import ReportData, ScoredSplit
 from tenfold.report.theme import to_png, to_svg
 from tenfold.run.folder import RunFolder
 from tenfold.run.layers import Conv
+from tenfold.run.network_summary import NetworkSummary
 
 MAX_LABEL_ISSUES = 96  # drawn; label_issues.csv has them all
 OPEN_LABEL_ISSUES = 12  # the others are collapsed
@@ -26,7 +27,12 @@ OPEN_LABEL_ISSUES = 12  # the others are collapsed
 Context = dict[str, Any]
 
 
-def write_report(report_data: ReportData, errors: int = 6, augmented: Images | None = None) -> Path:
+def write_report(
+    report_data: ReportData,
+    errors: int = 6,
+    augmented: Images | None = None,
+    summary: NetworkSummary | None = None,
+) -> Path:
     """Write `report.html` and every plot of a finished run.
 
     Args:
@@ -34,6 +40,7 @@ def write_report(report_data: ReportData, errors: int = 6, augmented: Images | N
         errors: number of top errors to draw.
         augmented: uint8 [rows, 1 + versions, 28, 28], images with their augmented versions; None
             shows the plot of an earlier report, where there is one.
+        summary: of the network, layer by layer; None leaves it out.
 
     Returns:
         The path of the report.
@@ -59,6 +66,7 @@ def write_report(report_data: ReportData, errors: int = 6, augmented: Images | N
         **_data(report_data),
         **_augmentation(run, augmented),
         **_curves(report_data),
+        "summary": summary,
         **_network(report_data),
         "predictions": _predictions(report_data, scored, errors) if scored else None,
         "robustness": _robustness(report_data),

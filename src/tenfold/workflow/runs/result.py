@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tenfold.data.display import listed
 from tenfold.evaluation.scores import describe, percent
+from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
+from tenfold.run.network_summary import NetworkSummary
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import LabelIssuesRecord, MemberScores, Metrics, SplitScores
 from tenfold.workflow.runs.profiler import format_profile
@@ -62,6 +64,13 @@ class Run:
     def accuracy(self) -> float | None:
         """The accuracy (0-1) of `scores`."""
         return self.scores["accuracy"] if self.scores else None
+
+    @missing_extra_named("summary")
+    def summary(self) -> NetworkSummary:
+        """Summarise the network layer by layer; `print` shows the summary as a table."""
+        from tenfold.training.network import summarise
+
+        return summarise(self.recipe, len(self.folder.environment().classes))
 
     @cached_property
     def _record(self) -> Metrics:

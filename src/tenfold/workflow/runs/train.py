@@ -36,6 +36,8 @@ def train(
     recipe: str | Path | Recipe = "quick",
     settings: Iterable[str] = (),
     epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
     seed: int | None = None,
     val_fraction: float | None = None,
     split: Literal["stratified", "notebook", "writer", "random"] | None = None,
@@ -65,6 +67,8 @@ def train(
         recipe: a recipe, its name or its file.
         settings: `key=value` changes to the recipe; the arguments below go before them.
         epochs: passes over the training set.
+        batch_size: images per optimiser step.
+        learning_rate: of the optimiser: `optimiser.learning_rate` of the recipe.
         seed: random seed for initialisation, shuffling, augmentation and the split.
         val_fraction: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
             default the recipe's, and at least 0.1 where there are neither folds nor a labelled
@@ -115,6 +119,7 @@ def train(
     profiler.stage("reading the images")
     named = {
         "epochs": epochs,
+        "batch_size": batch_size,
         "seed": seed,
         "split": split,
         "folds": folds,
@@ -122,6 +127,8 @@ def train(
         "threads": threads,
         "device": device,
     }
+    if learning_rate is not None:
+        settings = [*settings, f"optimiser.learning_rate={learning_rate}"]
     chosen = _choose(load_recipe(recipe, settings), named, time_budget)
     if val_fraction is None:
         val_fraction = _default_val_fraction(chosen, test_set)
