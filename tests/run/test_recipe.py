@@ -1,7 +1,10 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from tenfold.errors import TenfoldError
 from tenfold.run.layers import BatchNorm, Conv, Gelu
@@ -11,6 +14,7 @@ from tenfold.run.recipe import (
     change,
     copy_recipe,
     load_recipe,
+    loss_floor,
     non_defaults,
     recipe_names,
 )
@@ -164,6 +168,17 @@ def test_changed_values_are_checked_too() -> None:
     assert change(load_recipe("quick"), seed=4).seed == 4
     with pytest.raises(TenfoldError, match="split"):
         change(load_recipe("quick"), split="halves")
+
+
+def test_the_loss_floor_is_what_torch_gives_for_the_best_logits() -> None:
+    recipe = load_recipe("quick", ["label_smoothing=0.2"])
+    target = torch.full((1, 5), 0.2 / 5)
+    target[0, 3] += 0.8
+    best = functional.cross_entropy(target.log(), torch.tensor([3]), label_smoothing=0.2)
+    assert loss_floor(recipe, 5) == pytest.approx(float(best))
+    assert loss_floor(load_recipe("notebook"), 10) == 0
+    rejects = load_recipe("notebook", ["negatives.share=0.1", "negatives.weight=2"])
+    assert loss_floor(rejects, 10) == pytest.approx(2 * np.log(10))
 
 
 def test_the_notebook_is_the_notebook() -> None:

@@ -106,9 +106,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument(
         "--track",
+        action="append",
+        default=[],
         choices=("tensorboard", "mlflow"),
         help="also log recipe, curves and scores to a tracker: TensorBoard event files in the run "
-        "folder, or an MLflow run at MLFLOW_TRACKING_URI",
+        "folder, or an MLflow run at MLFLOW_TRACKING_URI; repeatable",
     )
     parser.add_argument(
         "--profile",

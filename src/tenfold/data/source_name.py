@@ -108,6 +108,7 @@ def with_options(source: str, options: ReadOptions) -> str:
     Raises:
         TenfoldError: where the source is bundled, or no file or folder has that name.
     """
+    source = os.path.expanduser(source)
     if options == AS_IT_IS:
         return source
     if source in BUNDLED:

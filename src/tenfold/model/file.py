@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.atomic import expanded
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
 from tenfold.data.files import read_file
 from tenfold.data.matching import matched
@@ -214,6 +215,6 @@ def open_model(path: str | PathLike[str], threads: int | None = None) -> Model:
     Raises:
         TenfoldError: where there is none, or it is not one of Tenfold's.
     """
-    file = Path(path)
+    file = expanded(path)
     is_run = os.path.isdir(file)  # and not Path.is_dir, which raises in an unreadable folder
     return Model(RunFolder.open(file).existing("model.onnx") if is_run else file, threads)

@@ -1,5 +1,6 @@
 """The recipe: every choice of a training run, as one typed TOML file."""
 
+import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ import msgspec
 import tomli_w
 from msgspec import Meta, Struct
 
-from tenfold.data.atomic import atomic_write, check_destination
+from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.errors import TenfoldError
 from tenfold.run.augmentation import Augmentation, Negatives
 from tenfold.run.layers import (
@@ -236,7 +237,7 @@ def copy_recipe(name: str | Path, out: str | Path, *, overwrite: bool = False) -
     Raises:
         TenfoldError: where there is no such recipe, it is not valid, or the file cannot be written.
     """
-    path = Path(out)
+    path = expanded(out)
     check_destination(path, overwrite, [name])
     where, text = _read(name)
     parse_recipe(text, where)
@@ -264,6 +265,18 @@ def non_defaults(struct: Struct) -> dict[str, Any]:
             continue
         values[field.name] = non_defaults(value) if isinstance(value, Struct) else value
     return values
+
+
+def loss_floor(recipe: Recipe, classes: int) -> float:
+    """Return the training loss, in nats, of predictions that could not be better.
+
+    A target that is smoothed has an entropy, which is in the loss of whatever is predicted; so have
+    the equal probabilities that are the target of non-digits.
+    """
+    smoothing = recipe.label_smoothing
+    target = [1 - smoothing + smoothing / classes, *[smoothing / classes] * (classes - 1)]
+    entropy = -sum(share * math.log(share) for share in target if share)
+    return entropy + recipe.negatives.weight * math.log(classes) * bool(recipe.negatives.share)
 
 
 def differ_only_in_seed(first: Recipe, second: Recipe) -> bool:
@@ -301,7 +314,7 @@ def _check(where: str, recipe: Recipe) -> None:
 def _read(name: str | Path) -> tuple[str, str]:
     if str(name) in recipe_names():
         return str(name), recipe_text(str(name))
-    path = Path(name)
+    path = expanded(name)
     if path.is_file():
         try:
             return str(path), path.read_text("utf-8")

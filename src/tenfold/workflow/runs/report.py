@@ -34,7 +34,7 @@ def write_report(
     Raises:
         TenfoldError: where the run is not finished, or its images are gone or have changed.
     """
-    folder = RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
     environment = folder.environment()
     train_set = reload_named(environment, "source", source)
     test_set = reload_named(environment, "test", test) if environment.test_source else None

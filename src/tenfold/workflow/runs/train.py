@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tenfold.data.atomic import check_destination
+from tenfold.data.atomic import check_destination, expanded
 from tenfold.data.audit import leaks
 from tenfold.data.dataset import AnySource, Dataset
 from tenfold.errors import TenfoldError
@@ -15,10 +15,12 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
+from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.plan import Plan, request_for
 from tenfold.workflow.runs.profiler import Profiler
+from tenfold.workflow.runs.progress import notice, show_notes
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
@@ -54,7 +56,7 @@ def train(
     errors: int = 6,
     callbacks: "Sequence[Callback]" = (),
     progress: bool = True,
-    track: Literal["tensorboard", "mlflow"] | None = None,
+    track: Tracker | Sequence[Tracker] = (),
     ink: bool = False,
     profile: bool = False,
 ) -> Run:
@@ -89,7 +91,7 @@ def train(
         callbacks: objects with `on_epoch_end(event)`, told how training goes (see
             `tenfold.Callback`).
         progress: show progress on stderr.
-        track: log the curves and the scores to a tracker as well.
+        track: log the curves and the scores to a tracker as well, or to several.
         ink: the images are folders of drawings or photos, one digit each (see `tenfold.load`).
         profile: measure where the time goes; `metrics["training"]["profile"]` has it.
 
@@ -101,11 +103,12 @@ def train(
             possible.
     """
     from tenfold.training.callbacks import check_callbacks
-    from tenfold.workflow.runs.progress import show_notes
 
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
+    if progress:
+        notice(f"reading {source if isinstance(source, str | Path) else 'the images'}")
     train_set, test_set = _load(source, test, ink)
     if progress:
         show_notes(train_set.notes)
@@ -134,16 +137,23 @@ def train(
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
 
+    if progress:
+        notice(f"preparing: {len(train_set):,} images, importing PyTorch")
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
 
     profiler.stage("importing torch")
-    tracking = Tracking(track)
-    request = request_for({"source": source, "test": test}, submission, report, errors, track, ink)
+    trackers = (track,) if isinstance(track, str) else tuple(track)
+    tracking = Tracking(trackers)
+    request = request_for(
+        {"source": source, "test": test}, submission, report, errors, trackers, ink
+    )
     plan = Plan(resolve(chosen), train_set, test_set, request)
     if progress and plan.matched_test_set is not None:
         show_notes(plan.matched_test_set.notes)
     if time_budget is not None:
+        if progress:
+            notice(f"measuring how many steps fit in {time_budget:g} s")
         plan = replace(plan, recipe=_within(plan, time_budget))
     first = plan.groups()[0]
     check_fit(first[0].recipe, *plan.splits(first[0]), members=len(first))
@@ -157,7 +167,7 @@ def train(
         # The recipe comes last: where it is, everything is that `resume` needs.
         folder.write_environment(environment)
         folder.write_recipe(plan.recipe)
-        outside = None if submission is None else Path(submission).absolute()
+        outside = None if submission is None else expanded(submission).absolute()
         execution = Execution(folder, environment, tracking, profiler, callbacks, progress, outside)
         return execute(plan, execution)
 
