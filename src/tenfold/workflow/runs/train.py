@@ -107,8 +107,6 @@ def train(
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
-    if progress:
-        notice(f"reading {source if isinstance(source, str | Path) else 'the images'}")
     train_set, test_set = _load(source, test, ink)
     if progress:
         show_notes(train_set.notes)
@@ -137,8 +135,8 @@ def train(
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
 
-    if progress:
-        notice(f"preparing: {len(train_set):,} images, importing PyTorch")
+    if progress:  # not before: what is wrong with source or recipe is one line
+        notice(f"preparing: {len(train_set):,} images of {train_set.source}, importing PyTorch")
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
 
