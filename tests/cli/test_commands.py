@@ -33,13 +33,14 @@ def write_table(path: Path, dataset: Dataset) -> Path:
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """Run a command that must fail; return its one line."""
+    """Run a command that must fail; return its one line, behind that of progress, if any."""
     assert main([str(argument) for argument in arguments]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("tenfold: ")
-    return captured.err
+    *progress, line = captured.err.splitlines()
+    assert all(one.startswith("preparing: ") for one in progress)
+    assert line.startswith("tenfold: ")
+    return line
 
 
 def test_a_table_becomes_a_run_and_a_submission(

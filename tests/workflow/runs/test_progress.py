@@ -62,7 +62,6 @@ def test_a_run_says_each_phase_before_it_begins(
     )
     begins = [line.split()[0].rstrip(":") for line in capsys.readouterr().err.splitlines()]
     assert begins == [
-        "reading",
         "preparing",
         "training",
         "epoch",
