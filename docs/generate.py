@@ -6,11 +6,14 @@ import os
 
 import tenfold
 from tenfold.cli import COMMANDS, main
-from tenfold.run.recipe import load_recipe, recipe_names
+from tenfold.run.recipe import Recipe, load_recipe, recipe_names
 from tenfold.run.recipe_reference import RecipeKey, RecipeTable, recipe_tables
 
 WIDTH = "88"  # columns of a help text
-ACTIONS = ("list", "show", "check", "export")  # of `tenfold data`
+ACTIONS = {  # of commands that have some
+    "data": ("list", "show", "check", "export"),
+    "recipe": ("list", "show", "copy", "keys"),
+}
 SECTIONS = {
     "": "Top level",
     "network": "Layers",
@@ -27,8 +30,8 @@ def help_texts() -> None:
     print(_fenced("text", _help()))
     for name in names:
         print(f"\n## tenfold {name}\n\n{_fenced('text', _help(name))}")
-        for action in ACTIONS if name == "data" else ():
-            print(f"\n### tenfold data {action}\n\n{_fenced('text', _help(name, action))}")
+        for action in ACTIONS.get(name, ()):
+            print(f"\n### tenfold {name} {action}\n\n{_fenced('text', _help(name, action))}")
 
 
 def recipes() -> None:
@@ -43,7 +46,7 @@ def recipes() -> None:
 def recipe_reference() -> None:
     """Print a table of keys for each table of a recipe."""
     section = None
-    for table in recipe_tables():
+    for table in recipe_tables(Recipe):
         if table.name != section:
             section = table.name
             print(f"\n### {SECTIONS[section]}")
@@ -84,6 +87,5 @@ def _keys(table: RecipeTable) -> str:
 
 
 def _row(key: RecipeKey) -> str:
-    name = key.key.rpartition(".")[2]
     default = f"`{key.default}`" if key.default else "required"
-    return f"| `{name}` | {key.type} | {key.range} | {default} | {key.description} |"
+    return f"| `{key.name}` | {key.type} | {key.range} | {default} | {key.description} |"

@@ -13,6 +13,7 @@ from tenfold.cli import main
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.source import load
 from tenfold.model.file import Model
+from tenfold.model.reader import SHIPPED
 from tenfold.run.folder import RunFolder
 
 HEADER = ",".join(f"pixel{index}" for index in range(PIXELS))
@@ -32,13 +33,14 @@ def write_table(path: Path, dataset: Dataset) -> Path:
 
 
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    """Run a command that must fail; return its one line."""
+    """Run a command that must fail; return its one line, behind that of progress, if any."""
     assert main([str(argument) for argument in arguments]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("tenfold: ")
-    return captured.err
+    *progress, line = captured.err.splitlines()
+    assert all(one.startswith("preparing: ") for one in progress)
+    assert line.startswith("tenfold: ")
+    return line
 
 
 def test_a_table_becomes_a_run_and_a_submission(
@@ -72,7 +74,7 @@ def test_a_table_becomes_a_run_and_a_submission(
 def test_a_run_is_tracked(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     words = ["train", str(table), "--out", str(run), "--epochs", "1", "--no-report"]
-    assert main([*words, "--track", "tensorboard"]) == 0
+    assert main([*words, "--track", "tensorboard", "--track", "tensorboard"]) == 0
     assert len(list((run / "tensorboard").iterdir())) == 1
     capsys.readouterr()
 
@@ -172,6 +174,55 @@ def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
 
 
+def test_an_early_ctrl_c_gives_a_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tenfold.workflow.load.load", interrupted)
+    assert main(["data", "check", "mnist"]) == 130
+    assert capsys.readouterr().err == "tenfold: stopped\n"
+
+
+def test_bench_takes_the_shipped_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tenfold.workflow.models.bench.BATCH_SIZES", (1,))
+    monkeypatch.setattr("tenfold.workflow.models.bench.MIN_SECONDS", 0.0)
+    monkeypatch.setattr("tenfold.workflow.models.bench.PROCESSES", 1)
+    assert main(["bench", "--threads", "1"]) == 0
+    assert f"{SHIPPED}: {SHIPPED.stat().st_size:,} bytes\n" in capsys.readouterr().out
+
+
+def test_a_tilde_is_the_home_folder(
+    table: Path,
+    trained_run: RunFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "trained").symlink_to(trained_run.path)
+    for words in (
+        ["data", "check", "~/train.csv"],
+        ["data", "export", "~/train.csv", "~/exported", "--format", "npz"],
+        ["evaluate", "~/trained", "~/train.csv", "--allow-leak"],
+        ["predict", "~/trained/model.onnx", "~/train.csv", "-o", "~/s.csv"],
+        ["export", "~/trained", "-o", "~/mine.onnx"],
+        ["recipe", "copy", "quick", "~/mine.toml"],
+        ["recipe", "show", "~/mine.toml"],
+    ):
+        assert main(words) == 0
+    capsys.readouterr()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"s.csv", "mine.onnx", "mine.toml", "exported"} <= names
+    words = ["train", "~/train.csv", "--recipe", "~/mine.toml", "--set", "steps=1", "--no-report"]
+    assert main([*words, "--val", "0.1", "--out", "~/run"]) == 0
+    assert RunFolder.open("~/run").path == tmp_path / "run"
+    capsys.readouterr()
+
+
 def test_help_and_reading_import_nothing_heavy() -> None:
     code = (
         "import sys, tenfold, tenfold.cli\n"
@@ -206,7 +257,8 @@ def test_ctrl_c_ends_with_the_model_so_far(table: Path, tmp_path: Path) -> None:
         text=True,
     ) as process:
         assert process.stderr
-        assert process.stderr.readline().startswith("epoch   1/500")
+        while not (line := process.stderr.readline()).startswith("epoch   1/500"):
+            assert line
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate()
     assert process.returncode == 0

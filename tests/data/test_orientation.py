@@ -7,7 +7,7 @@ from tenfold.data.audit import audit
 from tenfold.data.bundled import BUNDLED, bundled
 from tenfold.data.dataset import Dataset, from_arrays
 from tenfold.data.dataset_export import export_dataset
-from tenfold.data.orientation import transposed_evidence
+from tenfold.data.orientation import shows_digits, transposed_evidence
 from tenfold.data.source import load
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -19,6 +19,14 @@ def transposed_sample(dataset: Dataset, count: int, seed: int) -> Dataset:
     return from_arrays(
         dataset.images[chosen].transpose(0, 2, 1), dataset.require_labels()[chosen], "sample"
     )
+
+
+def test_digits_are_told_from_other_images_with_the_labels_0_to_9() -> None:
+    for name in BUNDLED:
+        dataset = bundled(name)
+        assert shows_digits(dataset.images, dataset.require_labels())
+        other = (dataset.require_labels() + 1) % 10
+        assert not shows_digits(dataset.images, other)
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -24,6 +24,16 @@ def test_card_has_each_score_with_n_and_interval(
     assert re.search(r"- Validation accuracy: [\d.]+ % of 400 \(95 % interval", text)
 
 
+def test_card_names_the_device_once(run: RunFolder, train_set: Dataset, test_set: Dataset) -> None:
+    machine = run.environment().machine
+    (line,) = re.findall("- Training: .*", card_of(run, train_set, test_set))
+    assert line.count(machine.cpu) == 1
+    assert "device" not in line
+    run.write_environment(msgspec.structs.replace(run.environment(), device="NVIDIA H200"))
+    (line,) = re.findall("- Training: .*", card_of(run, train_set, test_set))
+    assert line.endswith(", device NVIDIA H200.")
+
+
 def test_code_of_the_card_runs_the_model(
     trained_run: RunFolder,
     train_set: Dataset,

@@ -43,6 +43,18 @@ def test_learning_curves_show_validation_where_there_is_one() -> None:
         assert (len(loss.lines), len(accuracy.lines)) == (lines, lines)
 
 
+def test_the_training_loss_is_drawn_less_what_it_cannot_fall_below() -> None:
+    loss, accuracy, *_ = learning_curves(history(validation=True), loss_floor=0.25).axes
+    training, validation = (np.asarray(line.get_ydata(), float) for line in loss.lines)
+    assert training == pytest.approx([0.75, 0.05])
+    assert validation == pytest.approx([0.2, 0.1])
+    assert loss.get_title("left") == "loss (training minus 0.250)"
+    assert accuracy.get_title("left") == "accuracy"
+    plain = learning_curves(history(validation=True)).axes[0]
+    assert plain.get_title("left") == "loss"
+    assert np.asarray(plain.lines[0].get_ydata(), float) == pytest.approx([1.0, 0.3])
+
+
 def test_accuracy_axis_rises_even_at_100_per_cent() -> None:
     accuracy = learning_curves(history(validation=True), ["accuracy"]).axes[0]
     low, high = accuracy.get_ylim()

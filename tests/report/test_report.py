@@ -19,8 +19,11 @@ from tenfold.model.reader import SHIPPED
 from tenfold.report.explanations import explain_errors
 from tenfold.report.report import write_report
 from tenfold.report.report_data import read_report_data
+from tenfold.report.sections import most_confused_sentence
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe import change
 from tenfold.run.records import SplitScores
+from tenfold.workflow.runs.result import Run
 
 PLOTS = {
     "augmented",
@@ -323,3 +326,40 @@ def test_label_issues_are_drawn_with_their_neighbours(
 
 def test_run_without_folds_has_no_label_issues(report: Path) -> None:
     assert 'id="label-issues"' not in report.read_text("utf-8")
+
+
+def test_the_network_is_shown_layer_by_layer(trained_run: RunFolder) -> None:
+    page = (trained_run.path / "report.html").read_text("utf-8")  # as the run wrote it
+    section = page.partition('<section id="layers">')[2].partition("</section>")[0]
+    summary = Run(trained_run).summary()
+    assert summary.totals in section
+    assert section.count('<th scope="row">') == len(summary.layers)
+    assert '<th scope="row">4 conv</th>' in section
+    assert "64 \N{MULTIPLICATION SIGN} 12 \N{MULTIPLICATION SIGN} 12</td><td>18,432</td>" in section
+    assert '<a href="#layers">' in page
+
+
+def test_the_report_says_what_the_curves_leave_out(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    page = report_of(run, train_set, test_set)
+    assert (
+        "From the training loss 0.500 is subtracted, the lowest that it can be with label" in page
+    )
+    assert "without test-time augmentation" not in page  # this run has none
+    run.write_recipe(change(run.recipe(), test_time_shift=1, label_smoothing=0))
+    page = report_of(run, train_set, test_set)
+    assert "is subtracted" not in page
+    assert "% (without test-time augmentation, which the scores of this report include)" in page
+
+
+def test_the_notebooks_pair_is_named_for_digits_alone(
+    trained_run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    scored = read_report_data(trained_run, train_set, test_set).test
+    assert scored is not None
+    assert "4 and 9" in most_confused_sentence(scored)
+    # classes that are called 0-9 and are no digits, as Fashion-MNIST's are
+    other = replace(scored, images=scored.images.transpose(0, 2, 1))
+    assert "4 and 9" not in most_confused_sentence(other)
+    assert "notebook" not in most_confused_sentence(other)

@@ -57,7 +57,9 @@ def test_the_optional_parts_are_read_back_too(run: RunFolder) -> None:
     environment = replace(
         run.environment(),
         resumed=(Resumption("2026-01-31T12:00:00+00:00", ("torch 2.11 for 2.12",)),),
-        request=replace(run.environment().request, in_memory=(), track="mlflow", ink=True),
+        request=replace(
+            run.environment().request, in_memory=(), trackers=("mlflow", "tensorboard"), ink=True
+        ),
         test_source=None,
         test_fingerprint=None,
     )
@@ -101,7 +103,11 @@ def test_nan_is_neither_written_nor_read(run: RunFolder) -> None:
         ("environment.json", lambda values: values.update(classes=["a" * 101]), "$.classes[0]"),
         ("environment.json", lambda values: values.update(fingerprint="../.."), "$.fingerprint"),
         ("environment.json", lambda values: values.update(leaked=-1), "$.leaked"),
-        ("environment.json", lambda values: values["request"].update(track="x"), "$.request.track"),
+        (
+            "environment.json",
+            lambda values: values["request"].update(trackers=["x"]),
+            "$.request.trackers[0]",
+        ),
         ("metrics.json", lambda values: values["test"].update(accuracy=5.0), "$.test.accuracy"),
         ("metrics.json", lambda values: values["training"].update(epochs=1.5), "$.training.epochs"),
         ("metrics.json", lambda values: values["test"].update(interval=[0.9]), "$.test.interval"),

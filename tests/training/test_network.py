@@ -2,9 +2,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from tenfold.data.dataset import Dataset
+from tenfold.errors import TenfoldError
 from tenfold.run import layers as specs
 from tenfold.run.recipe import load_recipe
 from tenfold.training.backend import resolve
@@ -15,6 +17,8 @@ from tenfold.training.network import (
     build,
     multiply_adds,
     multiply_adds_of_training,
+    parameters,
+    summarise,
     whiten,
 )
 from tenfold.training.trainer import Trainer
@@ -82,3 +86,35 @@ def test_training_does_without_torchs_compiler() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "2 []"
+
+
+def test_the_summary_has_the_cost_of_every_layer() -> None:
+    recipe = load_recipe("quick")
+    network = build(recipe, 10)
+    summary = summarise(recipe)
+    assert len(summary.layers) == len(recipe.network)
+    assert summary.trainable == parameters(network)
+    assert summary.parameters == sum(weight.numel() for weight in network.parameters())
+    assert summary.multiply_adds == multiply_adds(network)
+    whiten, conv, output = (summary.layers[index] for index in (1, 3, -1))
+    assert (whiten.parameters, whiten.trainable) == (32 * 5 * 5, 0)
+    assert (conv.number, conv.name) == (4, "conv filters=64 kernel_size=3 bias=false")
+    assert (conv.output_shape, conv.shape) == ((64, 12, 12), "64x12x12")
+    assert conv.multiply_adds == 32 * 64 * 3 * 3 * 12 * 12
+    assert (output.output_shape, output.parameters) == ((10,), 128 * 3 * 3 * 10 + 10)
+    assert summarise(recipe, 26).layers[-1].output_shape == (26,)
+
+
+def test_a_summary_of_several_networks_says_so_and_draws_no_random_number() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    text = str(summarise(load_recipe("quick", ["members=3"])))
+    assert torch.equal(torch.rand(1), expected)
+    assert text.endswith("multiply-adds per image\n3 such networks are trained")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_layer_that_does_not_fit_is_named_by_the_summary_too() -> None:
+    with pytest.raises(TenfoldError, match="layer 1 does not fit behind"):
+        summarise(load_recipe("notebook", ["network.1.padding=valid", "network.1.kernel_size=99"]))

@@ -174,7 +174,7 @@ def test_a_fit_that_is_not_possible_is_refused_in_one_line(
     refused(r"X, y: class '0' has 1 .*stratified split needs 2", val_fraction=0.2)
     refused("did you mean 'quick'", recipe="quik")
     refused("unknown key 'epoch'; did you mean 'epochs'", settings="epoch=1")
-    refused("Expected `int` >= 1, at `epochs`", epochs=0)
+    refused("epochs must be an int, >= 1, <= 1000000", epochs=0)
     refused("--device mps: not available here", device="mps")
     refused("Unknown label type", labels=np.linspace(0, 1, 20))
     refused("y: the label of image 3 is missing", labels=[*"abc", None, *"abcdefghijklmnop"])

@@ -16,6 +16,7 @@ from tenfold.cli import (
     export,
     predict,
     read,
+    recipe,
     report,
     resume,
     serve,
@@ -39,6 +40,7 @@ COMMANDS = (
     ensemble,
     bench,
     data,
+    recipe,
 )
 
 

@@ -13,7 +13,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Measure throughput and latency of a model on this machine, for batch sizes "
         "from 1 to 4,096, and the time from process start to the first prediction.",
     )
-    parser.add_argument("model", metavar="RUN|MODEL", help="a run folder or a .onnx file")
+    parser.add_argument(
+        "model",
+        nargs="?",
+        metavar="RUN|MODEL",
+        help="a run folder or a .onnx file (default: the shipped one)",
+    )
     parser.add_argument(
         "--threads",
         type=options.count,
@@ -25,8 +30,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from tenfold.model.reader import SHIPPED
     from tenfold.workflow.models.bench import bench
 
-    measured = bench(arguments.model, arguments.threads)
+    measured = bench(arguments.model or SHIPPED, arguments.threads)
     print(json.dumps(measured.to_dict(), indent=1) if arguments.json else measured)
     return 0

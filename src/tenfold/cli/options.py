@@ -28,6 +28,19 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add `--set KEY=VALUE`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="override a value of the recipe, e.g. label_smoothing=0.1, or network.3.filters=96 "
+        "for the third layer; repeatable (`tenfold recipe keys` lists all keys)",
+    )
+
+
 def print_error(message: str) -> None:
     """Print an error on one line of stderr, control characters spelled out."""
     print(f"tenfold: {' '.join(map(terminal, message.splitlines()))}", file=sys.stderr)
@@ -138,8 +151,8 @@ def share(text: str) -> float:
     return value
 
 
-def seconds(text: str) -> float:
-    """Parse a number of seconds above 0."""
+def positive(text: str) -> float:
+    """Parse a finite number above 0."""
     value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be above 0. Received: {text!r}")

@@ -1,9 +1,11 @@
 """The argument parser of every command."""
 
 import argparse
-import difflib
 import re
+from collections.abc import Iterable
 from typing import Any
+
+from tenfold.suggestions import nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,9 +25,18 @@ class Parser(argparse.ArgumentParser):
             self.error("; ".join(map(self._explain, options)))
         return arguments, unknown
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Name the command that a wrong one may stand for; list the values of an option."""
+        choices: Iterable[str] | None = action.choices
+        if choices is None or value in choices:
+            return
+        if isinstance(action, argparse._SubParsersAction) and (near := nearest(value, choices)):
+            raise argparse.ArgumentError(None, f"unknown command {value!r}; did you mean {near!r}?")
+        valid = ", ".join(map(str, choices))
+        raise argparse.ArgumentError(action, f"must be one of {valid}. Received: {value!r}")
+
     def _explain(self, word: str) -> str:
         name = word.partition("=")[0]
         known = re.findall(r"--[a-z][a-z0-9-]*", self.format_help())
-        close = [one for one in known if one.startswith(name)]
-        close += difflib.get_close_matches(name, known, 1)
-        return f"unknown option {name}" + (f"; did you mean {close[0]}?" if close else "")
+        near = nearest(name, known)
+        return f"unknown option {name}" + (f"; did you mean {near}?" if near else "")

@@ -31,16 +31,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="NAME|FILE",
         help=f"{', '.join(recipe_names())}, or a TOML file (default: quick)",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="KEY=VALUE",
-        help="override a value of the recipe, e.g. optimiser.learning_rate=0.01; repeatable",
-    )
+    options.add_settings(parser)
     parser.add_argument(
         "--epochs", type=options.count, metavar="N", help="passes over the training set"
+    )
+    parser.add_argument(
+        "--batch-size", type=options.count, metavar="N", help="images per optimiser step"
+    )
+    parser.add_argument(
+        "--lr", type=options.positive, metavar="RATE", help="learning rate of the optimiser"
     )
     parser.add_argument(
         "--seed",
@@ -76,7 +75,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument(
         "--time-budget",
-        type=options.seconds,
+        type=options.positive,
         metavar="SECONDS",
         help="approximate training time, converted to a number of steps before training starts; "
         "loading, scoring and the report are not included",
@@ -107,9 +106,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument(
         "--track",
+        action="append",
+        default=[],
         choices=("tensorboard", "mlflow"),
         help="also log recipe, curves and scores to a tracker: TensorBoard event files in the run "
-        "folder, or an MLflow run at MLFLOW_TRACKING_URI",
+        "folder, or an MLflow run at MLFLOW_TRACKING_URI; repeatable",
     )
     parser.add_argument(
         "--profile",
@@ -140,6 +141,8 @@ def run(arguments: argparse.Namespace) -> int:
         report=not arguments.no_report,
         errors=arguments.errors,
         epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.lr,
         seed=arguments.seed,
         split=arguments.split,
         folds=arguments.folds,

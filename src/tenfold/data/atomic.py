@@ -24,6 +24,11 @@ WRITTEN = ".written"  # in a run's folder: the sha256 and the place of each file
 WRITTEN_DEPTH = 3  # folders: RUN/folds/1/model.onnx
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with `~` at its beginning replaced by the home folder, as a shell does."""
+    return Path(os.path.expanduser(path))
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """Open a binary file that takes the name `path` only once it is complete and on the disk.
@@ -37,7 +42,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         TenfoldError: where the folder is absent, `path` is a pipe, a device or a folder, or the
             file cannot be written.
     """
-    path = Path(path)
+    path = expanded(path)
     mode = _replaceable_mode(path)
     remove_temporary_files(path.parent, path.name)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -77,7 +82,7 @@ def check_destination(
         TenfoldError: where it is `-`, its folder is absent, it is a folder, a pipe or a device
             itself, it exists already and is not to be overwritten, or it is one of the inputs.
     """
-    place = Path(path)
+    place = expanded(path)
     if str(path) == "-":
         raise TenfoldError("-: stdout is not written to; name a file")
     if place.is_dir():
@@ -85,7 +90,7 @@ def check_destination(
     if not place.parent.is_dir():
         raise TenfoldError(f"{path}: there is no folder {place.parent}; create it first")
     _replaceable_mode(place)
-    for one in inputs:
+    for one in map(expanded, inputs):
         if place.exists() and os.path.exists(one) and place.samefile(one):
             raise TenfoldError(f"{path}: is what is read here; name another file to write")
     if os.path.lexists(place) and not overwrite:

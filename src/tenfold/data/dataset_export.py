@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from tenfold.data.atomic import atomic_write
+from tenfold.data.atomic import atomic_write, expanded
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import Dataset
 from tenfold.data.formats import FORMATS
@@ -55,6 +55,8 @@ def export_dataset(
         raise TenfoldError(f"{format!r} is not a format; choose from {', '.join(EXPORT_FORMATS)}")
     if source == "kaggle" and format == "csv":
         return export_kaggle(folder, overwrite)
+    if isinstance(source, str):
+        source = os.path.expanduser(source)
     writer = _WRITERS[format]
     sets = _sets(source, decode)
     for dataset in sets.values():
@@ -65,7 +67,7 @@ def export_dataset(
             )
     paths = _targets(folder, writer.file_names(sets), overwrite)
     _refuse_source(source, paths)
-    writer.write(Path(folder), sets)
+    writer.write(expanded(folder), sets)
     return paths
 
 
@@ -124,7 +126,7 @@ def _refuse_source(source: str | Path | Dataset, paths: list[Path]) -> None:
 
 def _targets(folder: str | Path, names: list[str], overwrite: bool) -> list[Path]:
     """Return the paths of the files, having checked all of them before any is written."""
-    folder = Path(folder)
+    folder = expanded(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

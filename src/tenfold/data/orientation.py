@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import PIXELS, Dataset, Images
+from tenfold.data.dataset import PIXELS, Dataset, Images, Labels
 
 _MEANS = Path(__file__).parent / "assets" / "digit_means.npy"
 # MNIST's own images, 200 at random, 300 times: 72-89 % of their labels are those of the nearest
@@ -47,6 +47,17 @@ def transposed_evidence(dataset: Dataset) -> str | None:
         f"{100 * as_given:.0f} % of {len(indices):,} labels as given, and {100 * swapped:.0f} % "
         f"transposed; {remedy}"
     )
+
+
+def shows_digits(images: Images, labels: Labels) -> bool:
+    """Tell whether images labelled 0-9 show these digits: most are nearest to MNIST's mean of each.
+
+    Args:
+        images: uint8 [n, 28, 28].
+        labels: int64 [n], 0-9.
+    """
+    some = slice(None, None, -(-len(images) // _MAX_IMAGES) or 1)
+    return bool((nearest_digit(images[some]) == labels[some]).mean() > 0.5)
 
 
 def transposed(dataset: Dataset) -> Dataset:

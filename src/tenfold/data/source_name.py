@@ -143,6 +143,7 @@ def with_options(source: str, options: ReadOptions) -> str:
         TenfoldError: where the source is bundled, or no file or folder has that name; where the
             labels of several sources are one file.
     """
+    source = os.path.expanduser(source)
     if options == AS_IT_IS:
         return source
     sources = split_sources(source)

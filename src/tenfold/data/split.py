@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
+from tenfold.suggestions import nearest
 
 Indices = NDArray[np.int64]
 
@@ -48,8 +48,8 @@ def split(
             way: too few images, no labels for `stratified`, no writers for `writer`.
     """
     if kind not in KINDS:
-        near = get_close_matches(str(kind), KINDS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(KINDS)}"
+        near = nearest(str(kind), KINDS)
+        hint = f"did you mean {near!r}?" if near else f"choose from {', '.join(KINDS)}"
         raise TenfoldError(f"{kind!r} is not a kind of split; {hint}")
     if not 0 <= fraction < 1:
         raise TenfoldError(

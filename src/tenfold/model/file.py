@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.atomic import expanded
 from tenfold.data.dataset import SIDE, Dataset, Images, Labels
 from tenfold.data.files import read_file
 from tenfold.data.matching import matched
@@ -214,13 +215,14 @@ def open_model(path: str | PathLike[str], threads: int | None = None) -> Model:
     Raises:
         TenfoldError: where there is none, or it is not one of Tenfold's.
     """
-    file = model_file(path)
-    if file != Path(path):
-        RunFolder.open(Path(path)).existing(file.name)
+    named, file = expanded(path), model_file(path)
+    if file != named:
+        RunFolder.open(named).existing(file.name)
     return Model(file, threads)
 
 
 def model_file(path: str | PathLike[str]) -> Path:
     """Return the model file of a run folder, which need not be there; any other path is a file."""
+    named = expanded(path)
     # not Path.is_dir, which raises in an unreadable folder
-    return RunFolder(Path(path)).model_file if os.path.isdir(path) else Path(path)
+    return RunFolder(named).model_file if os.path.isdir(named) else named

@@ -1,6 +1,5 @@
 """The template of a form: the name and the place of each field, and the empty form."""
 
-import difflib
 import hashlib
 import math
 import os
@@ -18,6 +17,7 @@ from msgspec import Meta, Struct
 from tenfold.errors import TenfoldError
 from tenfold.ink.image import decode
 from tenfold.ink.registration import MIN_MATCHES, Reference
+from tenfold.suggestions import nearest
 
 MIN_FEATURES = 4 * MIN_MATCHES  # of an empty form; with fewer it is not found among writing
 MAX_STRETCH = 0.02  # of the proportions of `size` against those of the reference
@@ -183,8 +183,8 @@ def _convert(value: Any, kind: type[Written], where: str) -> Written:
     """Check a table against a struct; name the nearest key for an unknown one."""
     known = kind.__struct_fields__
     if isinstance(value, Mapping) and (unknown := [key for key in value if key not in known]):
-        near = difflib.get_close_matches(unknown[0], known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(known)}"
+        near = nearest(unknown[0], known)
+        hint = f"did you mean {near!r}?" if near else f"known are: {', '.join(known)}"
         raise TenfoldError(f"{where}: unknown key {unknown[0]!r}; {hint}")
     try:
         return msgspec.convert(value, kind)

@@ -34,8 +34,8 @@ With Tenfold, {run} predicts a whole table."""
 LIMITS = """\
 - It predicts one of its classes for every image, even for an image of none of them. `accepted`
   means that the most probable class reaches {threshold}.
-- It was trained and scored on images prepared like those of {source}: one digit or sign each,
-  normalised in size and position, light on dark. Photos and drawings need the same preparation.
+- It was trained and scored on images prepared like those of {source}: light on dark, and as they
+  are in size and position. Photos and drawings need the same preparation.
 - The scores hold for images like those in the data that it was scored on. Other writers, pens and
   scanners may lower them."""
 
@@ -77,6 +77,9 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
     version = environment.versions.get("tenfold", "")
     description = recipe.description
     described = description and f" ({description[0].lower()}{description[1:]})"
+    device = ""
+    if environment.device not in ("cpu", machine.cpu):
+        device = f", device {markdown(environment.device)}"
     stopped = "; stopped early" if training.interrupted else ""
     kind = "A network"
     if recipe.networks > 1:
@@ -90,7 +93,7 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
         f"{markdown_code(environment.source)} (sha256 {markdown_code(environment.fingerprint)}).\n"
         f"- Training: {duration(training.seconds)}, {plural(training.epochs, 'epoch')}, "
         f"{training.images_per_second:,.0f} images/s on {markdown(machine.cpu)}, "
-        f"{plural(machine.cores, 'core')}, device {markdown(environment.device)}{stopped}.\n"
+        f"{plural(machine.cores, 'core')}{device}{stopped}.\n"
         f"- Size: {with_si_prefix(model.parameters)} parameters, "
         f"{with_si_prefix(model.multiply_adds)} multiply-adds per image, "
         f"{with_si_prefix(model.bytes)}B."

@@ -62,7 +62,9 @@ def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]
 
 
 @style()
-def learning_curves(history: "pl.DataFrame", panels: Sequence[str] = PANELS) -> Figure:
+def learning_curves(
+    history: "pl.DataFrame", panels: Sequence[str] = PANELS, loss_floor: float = 0.0
+) -> Figure:
     """Draw loss and accuracy over the epochs, and the learning rate beneath.
 
     Both scales are logarithmic, accuracy in its errors, to resolve the end of training.
@@ -71,13 +73,15 @@ def learning_curves(history: "pl.DataFrame", panels: Sequence[str] = PANELS) -> 
         history: the columns `epoch`, `learning_rate`, `loss`, `accuracy` and, where there is
             a validation set, `val_loss`, `val_accuracy`; one row or more.
         panels: "loss", "accuracy" or both.
+        loss_floor: is taken off the training loss, which the validation loss has no part of (see
+            `tenfold.run.recipe.loss_floor`).
     """
     figure = new_figure(PANEL_WIDTH * len(panels), 380)
     grid = figure.subplots(
         2, len(panels), squeeze=False, sharex=True, gridspec_kw={"height_ratios": [5, 1]}
     )
     for column, panel in enumerate(panels):
-        _curve(grid[0][column], history, panel)
+        _curve(grid[0][column], history, panel, loss_floor)
         _learning_rate(grid[1][column], history)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper left", ncols=2)
@@ -157,8 +161,9 @@ def row_percentages(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     return percentages
 
 
-def _curve(axes: Axes, history: "pl.DataFrame", panel: str) -> None:
-    axes.set_title(panel, pad=6)
+def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -> None:
+    minus = f" (training minus {loss_floor:.3f})" if panel == "loss" and loss_floor else ""
+    axes.set_title(f"{panel}{minus}", pad=6)
     lines = [
         ("training", panel, FIRST, "-", "o"),
         ("validation", f"val_{panel}", SECOND, "--", "s"),
@@ -170,6 +175,8 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str) -> None:
         values = history[column].cast(float).to_numpy()
         # an accuracy of 1 has no place on a logarithmic scale of errors: 0.01 % stands in for it
         heights = np.maximum(1 - values, 1e-4) if panel == "accuracy" else values
+        if column == "loss":
+            heights = np.maximum(values - loss_floor, 1e-6)
         drawn.append(heights)
         size = 4.5 if len(history) <= 40 else 0
         axes.plot(

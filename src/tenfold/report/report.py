@@ -19,6 +19,8 @@ from tenfold.report.report_data import ReportData, ScoredSplit
 from tenfold.report.theme import to_png, to_svg
 from tenfold.run.folder import RunFolder
 from tenfold.run.layers import Conv
+from tenfold.run.network_summary import NetworkSummary
+from tenfold.run.recipe import loss_floor
 
 MAX_LABEL_ISSUES = 96  # drawn; label_issues.csv has them all
 OPEN_LABEL_ISSUES = 12  # the others are collapsed
@@ -26,7 +28,12 @@ OPEN_LABEL_ISSUES = 12  # the others are collapsed
 Context = dict[str, Any]
 
 
-def write_report(report_data: ReportData, errors: int = 6, augmented: Images | None = None) -> Path:
+def write_report(
+    report_data: ReportData,
+    errors: int = 6,
+    augmented: Images | None = None,
+    summary: NetworkSummary | None = None,
+) -> Path:
     """Write `report.html` and every plot of a finished run.
 
     Args:
@@ -34,6 +41,7 @@ def write_report(report_data: ReportData, errors: int = 6, augmented: Images | N
         errors: number of top errors to draw.
         augmented: uint8 [rows, 1 + versions, 28, 28], images with their augmented versions; None
             shows the plot of an earlier report, where there is one.
+        summary: of the network, layer by layer; None leaves it out.
 
     Returns:
         The path of the report.
@@ -59,6 +67,7 @@ def write_report(report_data: ReportData, errors: int = 6, augmented: Images | N
         **_data(report_data),
         **_augmentation(run, augmented),
         **_curves(report_data),
+        "summary": summary,
         **_network(report_data),
         "predictions": _predictions(report_data, scored, errors) if scored else None,
         "robustness": _robustness(report_data),
@@ -122,13 +131,21 @@ def _curves(report_data: ReportData) -> Context:
     """Loss and accuracy over the epochs."""
     history = report_data.history
     if history is None:
-        return {"curve_charts": [], "last_epoch": None}
-    _save_png(report_data.run, "curves", plots.learning_curves(history))
+        return {"curve_charts": []}
+    recipe = report_data.recipe
+    floor = loss_floor(recipe, len(report_data.environment.classes))
+    _save_png(report_data.run, "curves", plots.learning_curves(history, loss_floor=floor))
     charts = [
-        _svg(plots.learning_curves(history, [panel]), panel, f"{panel} over the epochs")
+        _svg(plots.learning_curves(history, [panel], floor), panel, f"{panel} over the epochs")
         for panel in plots.PANELS
     ]
-    return {"curve_charts": charts, "last_epoch": history.row(-1, named=True)}
+    reasons = {"label smoothing": recipe.label_smoothing, "non-digits": recipe.negatives.share}
+    return {
+        "curve_charts": charts,
+        "last_epoch": history.row(-1, named=True),
+        "loss_floor": floor,
+        "loss_floor_reasons": " and ".join(name for name, value in reasons.items() if value),
+    }
 
 
 def _predictions(report_data: ReportData, scored: ScoredSplit, errors: int) -> Context:
@@ -150,7 +167,7 @@ def _predictions(report_data: ReportData, scored: ScoredSplit, errors: int) -> C
     return {
         "scores": scores,
         "confusion": sections.confusion_cells(scores),
-        "most_confused": sections.most_confused_sentence(scores),
+        "most_confused": sections.most_confused_sentence(scored),
         "directed_pairs": sections.top_pairs(scores, scores.confused),
         "undirected_pairs": sections.top_pairs(scores, scores.confused_either_way),
         "requested_errors": errors,

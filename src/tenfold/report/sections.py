@@ -7,6 +7,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.orientation import shows_digits
 from tenfold.evaluation.scores import Confusion, Scores, percent
 from tenfold.evaluation.top_errors import TopError, top_errors
 from tenfold.report.formatting import (
@@ -183,13 +184,16 @@ def confusion_cells(scores: Scores) -> list[list[ConfusionCell]]:
     ]
 
 
-def most_confused_sentence(scores: Scores) -> str:
+def most_confused_sentence(scored: ScoredSplit) -> str:
     """Name the classes that are most confused with each other."""
+    scores = scored.scores
     pairs = [
         (scores.classes[pair.true], scores.classes[pair.predicted], pair.count)
         for pair in scores.confused_either_way
     ]
-    return most_confused(pairs, scores.classes == TEN_DIGITS)
+    # Fashion-MNIST's classes are called 0-9 too
+    digits = scores.classes == TEN_DIGITS and shows_digits(scored.images, scored.labels)
+    return most_confused(pairs, digits)
 
 
 def calibration_sentence(scores: Scores) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tenfold.data import ownership
-from tenfold.data.atomic import WRITTEN, atomic_write, remove_temporary_files
+from tenfold.data.atomic import WRITTEN, atomic_write, expanded, remove_temporary_files
 from tenfold.errors import TenfoldError
 from tenfold.run import tables
 from tenfold.run.recipe import Recipe, load_recipe
@@ -64,7 +64,8 @@ class RunFolder:
             TenfoldError: where something is there already, unless it is a run, and nothing but
                 what the run wrote, and `overwrite`; or where the folder cannot be made.
         """
-        run = cls(Path(path).resolve() if Path(path).is_symlink() else Path(path))
+        place = expanded(path)
+        run = cls(place.resolve() if place.is_symlink() else place)
         try:
             if run.path.exists() and any(run.path.iterdir()):
                 if not overwrite and (run.path / WRITTEN).exists():
@@ -104,13 +105,13 @@ class RunFolder:
                 return run
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | os.PathLike[str]) -> Self:
         """Open a run that exists.
 
         Raises:
             TenfoldError: where the folder holds none, or one that a newer Tenfold made.
         """
-        run = cls(Path(path))
+        run = cls(expanded(path))
         try:
             is_run, exists = run.recipe_file.is_file(), run.path.exists()
         except OSError as error:

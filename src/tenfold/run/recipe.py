@@ -1,6 +1,6 @@
 """The recipe: every choice of a training run, as one typed TOML file."""
 
-import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ import msgspec
 import tomli_w
 from msgspec import Meta, Struct
 
+from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.errors import TenfoldError
 from tenfold.run.augmentation import Augmentation, Negatives
 from tenfold.run.layers import (
@@ -23,8 +24,10 @@ from tenfold.run.layers import (
     check_network,
     doc,
 )
+from tenfold.run.recipe_errors import explain
 from tenfold.run.recipes import recipe_names as recipe_names
 from tenfold.run.recipes import recipe_text
+from tenfold.suggestions import nearest
 
 
 class RMSprop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rmsprop"):
@@ -82,6 +85,7 @@ class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", 
     warmup: Annotated[Share, doc("fraction of all steps spent in the warm-up")] = 0.1
 
 
+NAME = re.compile(r"^name *=.*$", re.MULTILINE)
 MAX_NETWORKS = 1000  # each is trained, and each is in the model file
 AnyOptimiser = RMSprop | SGD | AdamW | Muon
 AnySchedule = Constant | Plateau | Linear
@@ -189,8 +193,9 @@ def load_recipe(name: str | Path | Recipe, settings: Iterable[str] = ()) -> Reci
 
     Args:
         name: a recipe of the package (see `recipe_names`), the path of a TOML file, or a Recipe.
-        settings: `key=value` strings, as `epochs=3` or `optimiser.learning_rate=0.01`; the value
-            is read as TOML, or else as a plain string.
+        settings: `key=value` strings, as `epochs=3`, `optimiser.learning_rate=0.01` or, for the
+            third layer, `network.3.filters=96`; the value is read as TOML, or else as a plain
+            string.
 
     Raises:
         TenfoldError: where there is no such recipe, it is no TOML, a key is unknown (the nearest
@@ -210,23 +215,68 @@ def parse_recipe(text: str, where: str, settings: Iterable[str] = ()) -> Recipe:
         raise TenfoldError(f"{where}: is not valid TOML: {error}") from None
     for setting in settings:
         _set(table, setting)
-    try:
-        recipe = msgspec.convert(table, Recipe)
-    except msgspec.ValidationError as error:
-        raise TenfoldError(f"recipe {where}: {_explain(str(error))}") from None
-    _check(where, recipe)
-    return recipe
+    return _convert(table, where)
 
 
 def change(recipe: Recipe, **values: Any) -> Recipe:
     """Return the recipe with other top-level values, checked like those of a file."""
-    table = msgspec.to_builtins(recipe) | values
-    try:
-        changed = msgspec.convert(table, Recipe)
-    except msgspec.ValidationError as error:
-        raise TenfoldError(f"recipe {recipe.name}: {_explain(str(error))}") from None
-    _check(recipe.name, changed)
-    return changed
+    return _convert(msgspec.to_builtins(recipe) | values, recipe.name)
+
+
+def copy_recipe(name: str | Path, out: str | Path, *, overwrite: bool = False) -> Path:
+    """Copy a recipe to a file, comments and all; its name becomes that of the file.
+
+    Args:
+        name: a recipe of the package, or the path of a TOML file.
+        out: the file to write, as `mine.toml`.
+        overwrite: replace `out` where it is there already.
+
+    Returns:
+        The path of the copy.
+
+    Raises:
+        TenfoldError: where there is no such recipe, it is not valid, or the file cannot be written.
+    """
+    path = expanded(out)
+    check_destination(path, overwrite, [name])
+    where, text = _read(name)
+    parse_recipe(text, where)
+    # the top level's keys come before those of any table
+    renamed = NAME.sub(lambda _: tomli_w.dumps({"name": path.stem}).strip(), text, count=1)
+    with atomic_write(path) as file:
+        file.write(renamed.encode())
+    return path
+
+
+def non_defaults(struct: Struct) -> dict[str, Any]:
+    """Give the values of a recipe, or of a part of one, that are not at their defaults.
+
+    Returns:
+        Each key with its value as TOML has it; a table has its own keys that are not at theirs,
+        and what tells its kind.
+    """
+    config = struct.__struct_config__
+    values: dict[str, Any] = {}
+    if config.tag is not None:
+        values[str(config.tag_field)] = config.tag
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        if value == field.default:
+            continue
+        values[field.name] = non_defaults(value) if isinstance(value, Struct) else value
+    return values
+
+
+def loss_floor(recipe: Recipe, classes: int) -> float:
+    """Return the training loss, in nats, of predictions that could not be better.
+
+    A target that is smoothed has an entropy, which is in the loss of whatever is predicted; so have
+    the equal probabilities that are the target of non-digits.
+    """
+    smoothing = recipe.label_smoothing
+    target = [1 - smoothing + smoothing / classes, *[smoothing / classes] * (classes - 1)]
+    entropy = -sum(share * math.log(share) for share in target if share)
+    return entropy + recipe.negatives.weight * math.log(classes) * bool(recipe.negatives.share)
 
 
 def differ_only_in_seed(first: Recipe, second: Recipe) -> bool:
@@ -235,6 +285,15 @@ def differ_only_in_seed(first: Recipe, second: Recipe) -> bool:
     machine: dict[str, Any] = {"threads": 0, "device": "auto", "precision": "auto", "seed": 0}
     replace = msgspec.structs.replace
     return replace(first, **same, **machine) == replace(second, **same, **machine)
+
+
+def _convert(table: dict[str, Any], where: str) -> Recipe:
+    try:
+        recipe = msgspec.convert(table, Recipe)
+    except msgspec.ValidationError as error:
+        raise TenfoldError(f"recipe {where}: {explain(error, table, Recipe)}") from None
+    _check(where, recipe)
+    return recipe
 
 
 def _check(where: str, recipe: Recipe) -> None:
@@ -255,14 +314,14 @@ def _check(where: str, recipe: Recipe) -> None:
 def _read(name: str | Path) -> tuple[str, str]:
     if str(name) in recipe_names():
         return str(name), recipe_text(str(name))
-    path = Path(name)
+    path = expanded(name)
     if path.is_file():
         try:
             return str(path), path.read_text("utf-8")
         except (UnicodeDecodeError, OSError) as error:
             raise TenfoldError(f"{path}: cannot be read as a recipe: {error}") from None
-    near = difflib.get_close_matches(str(name), recipe_names(), 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(recipe_names())}"
+    near = nearest(str(name), recipe_names())
+    hint = f"did you mean {near!r}?" if near else f"there are: {', '.join(recipe_names())}"
     raise TenfoldError(f"no recipe or file named {str(name)!r}; {hint}")
 
 
@@ -275,46 +334,31 @@ def _set(table: dict[str, Any], setting: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text.strip()
     *parents, key = path.strip().split(".")
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            raise TenfoldError(f"--set {setting}: {parent!r} is not a table of values")
-    if key == "name" and parents:
-        table.clear()  # another optimiser or schedule starts from its own defaults
-    table[key] = value
+    place: Any = table
+    for number, parent in enumerate(parents):
+        if isinstance(place, list):
+            place = place[_layer_index(place, parent, setting)]
+        else:
+            place = place.setdefault(parent, {})
+        if not isinstance(place, dict | list):
+            name = ".".join(parents[: number + 1])
+            raise TenfoldError(f"--set {setting}: {name!r} is not a table of values")
+    if isinstance(place, list):
+        place[_layer_index(place, key, setting)] = value
+        return
+    if parents and key == ("layer" if parents[0] == "network" else "name"):
+        place.clear()  # another layer, optimiser or schedule starts from its own defaults
+    place[key] = value
 
 
-def _explain(message: str) -> str:
-    """Turn msgspec's message into ours, with the nearest name for an unknown key."""
-    unknown = re.search(r"unknown field `(.+?)`(?: - at `\$\.?(.*?)`)?$", message)
-    if not unknown:
-        return message.replace("`$.", "`").replace(" - at ", ", at ")
-    key, place = unknown[1], unknown[2] or ""
-    homes = _homes()
-    near = difflib.get_close_matches(key, homes, 1)
-    if near:
-        hint = f"; did you mean {(near[0] if place else homes[near[0]])!r}?"
-    else:
-        hint = f"; known are: {', '.join(Recipe.__struct_fields__)}"
-    return f"unknown key {f'{place}.{key}' if place else key!r}{hint}"
-
-
-def _homes() -> dict[str, str]:
-    """Give each key of a recipe by its name alone, and how to write it out."""
-    tables: dict[str, tuple[Any, ...]] = {
-        "network": AnyLayer.__args__,
-        "augmentation": (Augmentation,),
-        "negatives": (Negatives,),
-        "schedule": AnySchedule.__args__,
-        "optimiser": AnyOptimiser.__args__,
-    }
-    homes = {
-        name: f"{table}.{name}"
-        for table, structs in tables.items()
-        for struct in structs
-        for name in struct.__struct_fields__
-    }
-    return homes | {name: name for name in Recipe.__struct_fields__}
+def _layer_index(layers: list[Any], number: str, setting: str) -> int:
+    """Return the index of the layer `number`, counted from 1."""
+    if not number.isdecimal() or not 1 <= int(number) <= len(layers):
+        raise TenfoldError(
+            f"--set {setting}: a layer is named by its number, network.1 to "
+            f"network.{len(layers)}. Received: {number!r}"
+        )
+    return int(number) - 1
 
 
 def _inline(layer: dict[str, Any]) -> str:

@@ -7,8 +7,6 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from tenfold.run.recipe import Recipe
-
 LIMITS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
@@ -32,6 +30,18 @@ class RecipeKey:
     default: str
     description: str
 
+    @property
+    def name(self) -> str:
+        """The key without its table."""
+        return self.key.rpartition(".")[2]
+
+    @property
+    def valid(self) -> str:
+        """Which values are valid: `int, >= 1`, or `one of same, valid`."""
+        if self.type == "str" and self.range:
+            return f"one of {self.range}".replace('"', "")
+        return f"{self.type}, {self.range}" if self.range else self.type
+
 
 @dataclass(frozen=True)
 class RecipeTable:
@@ -49,16 +59,34 @@ class RecipeTable:
     description: str
     keys: tuple[RecipeKey, ...]
 
+    @property
+    def heading(self) -> str:
+        """How a recipe writes it, and what it is: `{ layer = "conv" }: 2D convolution.`."""
+        if not self.name:
+            return "Top level"
+        if not self.kind:
+            return f"[{self.name}]: {self.description}"
+        written = (
+            f'{{ layer = "{self.kind}" }}'
+            if self.name == "network"
+            else (f'[{self.name}] name = "{self.kind}"')
+        )
+        return f"{written}: {self.description}"
 
-def recipe_keys() -> Iterator[RecipeKey]:
-    """List every key of a recipe: the top level first, then table by table."""
-    for table in recipe_tables():
+
+def recipe_keys(recipe: type[msgspec.Struct]) -> Iterator[RecipeKey]:
+    """List every key of a type of recipe: the top level first, then table by table."""
+    for table in recipe_tables(recipe):
         yield from table.keys
 
 
-def recipe_tables() -> list[RecipeTable]:
-    """List the tables of a recipe and each kind of layer, optimiser and schedule."""
-    top = inspect.type_info(Recipe)
+def recipe_tables(recipe: type[msgspec.Struct]) -> list[RecipeTable]:
+    """List the tables of a type of recipe and each kind of layer, optimiser and schedule.
+
+    Args:
+        recipe: `tenfold.run.recipe.Recipe`, which needs this module to explain its errors.
+    """
+    top = inspect.type_info(recipe)
     assert isinstance(top, inspect.StructType)
     tables = [_table("", top)]
     for field in top.fields:

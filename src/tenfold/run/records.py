@@ -11,6 +11,7 @@ Number = Annotated[int, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
+Tracker = Literal["tensorboard", "mlflow"]
 Names = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_CLASSES)]
 
 FORMAT = 1  # of the run folder; a run that says a higher one was made by a newer Tenfold
@@ -49,7 +50,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
         submission: the absolute path of the submission, or None.
         report: whether to draw plots and report.
         errors: how many of the top errors to draw.
-        track: the tracker that curves and scores go to as well, or None.
+        trackers: what curves and scores go to as well.
         ink: whether the images of class folders are drawings, as `--ink` says.
     """
 
@@ -58,7 +59,7 @@ class RunRequest(Struct, frozen=True, kw_only=True):
     submission: str | None = None
     report: bool = True
     errors: Annotated[int, Meta(ge=0, le=1_000_000)] = 6
-    track: Literal["tensorboard", "mlflow"] | None = None
+    trackers: tuple[Tracker, ...] = ()
     ink: bool = False
 
 

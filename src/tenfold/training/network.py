@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
 from tenfold.run.layers import AnyLayer
-from tenfold.run.recipe import Recipe
+from tenfold.run.network_summary import LayerSummary, NetworkSummary
+from tenfold.run.recipe import Recipe, non_defaults
 from tenfold.training.layers import layer_type
 from tenfold.training.layers.convolution import Whitening
 from tenfold.training.layers.spatial import CentreCrop
@@ -91,7 +92,7 @@ def parameters(network: nn.Module) -> int:
 
 def multiply_adds(network: Network) -> int:
     """Count the multiply-adds that one image costs in convolutions and dense layers."""
-    return sum(cost for cost, _ in _costs(network))
+    return sum(cost for _, cost in _outputs(network))
 
 
 def multiply_adds_of_training(network: Network) -> int:
@@ -100,24 +101,57 @@ def multiply_adds_of_training(network: Network) -> int:
     Backward it is once for the gradient of the weights, where they learn, and once for that of what
     comes in, where anything before learns.
     """
-    return sum(cost * passes for cost, passes in _costs(network))
+    total, learned = 0, False
+    for module, (_, cost) in zip(network, _outputs(network), strict=True):
+        learns = any(weight.requires_grad for weight in module.parameters())
+        total += cost * (1 + learns + learned)
+        learned = learned or learns
+    return total
 
 
-def _costs(network: Network) -> list[tuple[int, int]]:
-    """Give each layer's multiply-adds for an image, and how often training goes through them."""
-    found: list[tuple[int, int]] = []
-    shape, learned = (1, SIDE, SIDE), False
+def summarise(recipe: Recipe, classes: int = 10) -> NetworkSummary:
+    """Summarise the network of a recipe; the random state of torch is left as it is.
+
+    Raises:
+        TenfoldError: where a layer does not fit behind the one before it.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = build(recipe, classes)
+    layers: list[LayerSummary] = []
+    for module, layer, (shape, cost) in zip(
+        network, network.layers, _outputs(network), strict=True
+    ):
+        kind, *settings = non_defaults(layer).items()
+        weights = list(module.parameters())
+        layers.append(
+            LayerSummary(
+                number=len(layers) + 1,
+                layer=kind[1],
+                settings=" ".join(f"{key}={str(value).lower()}" for key, value in settings),
+                output_shape=shape,
+                parameters=sum(weight.numel() for weight in weights),
+                trainable=parameters(module),
+                multiply_adds=cost,
+            )
+        )
+    return NetworkSummary(tuple(layers), recipe.networks)
+
+
+def _outputs(network: Network) -> list[tuple[tuple[int, ...], int]]:
+    """Give the shape that goes out of each layer, and the multiply-adds that one image costs it."""
+    found: list[tuple[tuple[int, ...], int]] = []
+    shape: tuple[int, ...] = (1, SIDE, SIDE)
     device = next(network.parameters()).device
     training = network.training
     network.eval()
     with torch.no_grad():
         for module in network:
             shape = tuple(module(torch.zeros(1, *shape, device=device)).shape[1:])
+            cost = 0
             for part in module.modules():
                 if isinstance(part, nn.Conv2d | nn.Linear):
                     places = shape[1] * shape[2] if isinstance(part, nn.Conv2d) else 1
-                    passes = 1 + part.weight.requires_grad + learned
-                    found.append((part.weight.numel() * places, passes))
-            learned = learned or any(weight.requires_grad for weight in module.parameters())
+                    cost += part.weight.numel() * places
+            found.append((shape, cost))
     network.train(training)
     return found

@@ -43,7 +43,7 @@ def load(
         TenfoldError: where nothing has that name, a value is invalid, or an image has no ink; the
             message names the file, and the row, column, member or image.
     """
-    named = None if labels is None else str(labels)
+    named = None if labels is None else os.path.expanduser(str(labels))
     options = ReadOptions(named, label_column, id_column, skip_broken)
     if isinstance(source, str | os.PathLike):
         source = with_options(str(source), options)

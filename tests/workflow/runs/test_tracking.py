@@ -129,6 +129,17 @@ def test_mlflow_gets_curves_scores_recipe_and_files(
     }
 
 
+def test_a_run_goes_to_several_trackers_at_once(
+    tiny: DigitClassifier, train_set: Dataset, store: Callable[[], Any], tmp_path: Path
+) -> None:
+    run = tracked(["tensorboard", "mlflow", "mlflow"], tiny, train_set, tmp_path / "both")
+    assert len(list((run.folder.path / "tensorboard").iterdir())) == 1
+    client = store()
+    (kept,) = client.search_runs([client.get_experiment_by_name("tenfold").experiment_id])
+    assert kept.info.status == "FINISHED"
+    assert run.folder.environment().request.trackers == ("tensorboard", "mlflow", "mlflow")
+
+
 def test_a_run_that_fails_is_marked_as_failed_at_mlflow(
     tiny: DigitClassifier,
     train_set: Dataset,

@@ -338,3 +338,25 @@ def test_trains_on_clothes_from_a_folder_that_brings_its_test_set(tmp_path: Path
     run = train(folder, epochs=1, out=tmp_path / "run", report=False, progress=False)
     assert run.metrics["test"]["n"] == 100
     assert run.folder.environment().test_source == f"{folder}:test"
+
+
+def test_a_run_summarises_its_network(trained_run: RunFolder) -> None:
+    summary = Run(trained_run).summary()
+    assert summary.trainable == trained_run.metrics().model.parameters
+    assert summary.multiply_adds == trained_run.metrics().model.multiply_adds
+    assert str(summary).splitlines()[4].split()[:3] == ["4", "conv", "filters=64"]
+
+
+def test_batch_size_and_learning_rate_are_arguments(train_set: Dataset, tmp_path: Path) -> None:
+    run = train(
+        train_set.subset(np.arange(300)),
+        batch_size=50,
+        learning_rate=0.01,
+        settings=["batch_size=20", "optimiser.learning_rate=0.5", "steps=2"],
+        out=tmp_path / "run",
+        report=False,
+        progress=False,
+    )
+    assert (run.recipe.batch_size, run.recipe.optimiser.learning_rate) == (50, 0.01)
+    with pytest.raises(TenfoldError, match=r"learning_rate must be a float, > 0\. Received: -1"):
+        train(train_set, learning_rate=-1, out=tmp_path / "other", progress=False)

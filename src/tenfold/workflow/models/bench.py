@@ -16,6 +16,7 @@ from tenfold.data.dataset import Images
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, open_model
+from tenfold.model.reader import SHIPPED
 from tenfold.run.environment import cores
 
 BATCH_SIZES = (1, 8, 64, 512, 4096)
@@ -74,14 +75,14 @@ class Benchmark:
         return "\n".join(lines)
 
 
-def bench(model: str | PathLike[str], threads: int | None = None) -> Benchmark:
+def bench(model: str | PathLike[str] = SHIPPED, threads: int | None = None) -> Benchmark:
     """Measure a model file on images of `mnist:test`.
 
     The time of each batch is that of the whole prediction, from uint8 images to labels. Sizes and
     threads take turns, so that all meet the same machine.
 
     Args:
-        model: a run, its folder or a model file.
+        model: a run, its folder or a model file; the shipped model by default.
         threads: measure this number only; by default one, and every core.
 
     Raises:

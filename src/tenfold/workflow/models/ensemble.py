@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.atomic import atomic_write, check_destination
+from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
@@ -59,10 +59,10 @@ def ensemble(
     from tenfold.training.fit import load_networks
     from tenfold.training.onnx_export import export_onnx
 
-    check_destination(out, overwrite, [Path(run) / "model.onnx" for run in runs])
+    check_destination(out, overwrite, [expanded(run) / "model.onnx" for run in runs])
     if len(runs) < 2:
         raise TenfoldError(f"an ensemble needs two runs or more. Received: {len(runs)}")
-    folders = [RunFolder.open(Path(run)) for run in runs]
+    folders = [RunFolder.open(run) for run in runs]
     sets = [_train_set(folder, source) for folder in folders]
     for folder, dataset in zip(folders, sets, strict=True):
         if dataset.classes != sets[0].classes:
@@ -77,9 +77,9 @@ def ensemble(
     hashes = np.unique(np.concatenate([dataset.hashes for dataset in sets]))
     sample = sets[0].images[:PARITY_IMAGES]
     exported = export_onnx(networks, recipe, sets[0], None, sample, hashes=hashes)
-    with atomic_write(Path(out)) as file:
+    with atomic_write(out) as file:
         file.write(exported.content)
-    return Ensemble(Path(out), len(networks), len(exported.content))
+    return Ensemble(expanded(out), len(networks), len(exported.content))
 
 
 def _train_set(folder: RunFolder, given: str | Path | Dataset | None) -> Dataset:

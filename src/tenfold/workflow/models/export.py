@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tenfold.data.atomic import atomic_write, check_destination
+from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.data.dataset import Dataset
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model, open_model
@@ -65,7 +65,7 @@ def export(
         TenfoldError: where the run has no model, its images are gone, or the file cannot be
             written.
     """
-    folder = RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
     check_destination(out, overwrite, [folder.model_file])
     model = open_model(folder.path)
     content, same, compared = model.content, 0, 0
@@ -80,6 +80,6 @@ def export(
         content = quantise(model.content, sample)
         labels = Model(content).predict(sample).labels
         same, compared = int((labels == model.predict(sample).labels).sum()), len(sample)
-    with atomic_write(Path(out)) as file:
+    with atomic_write(out) as file:
         file.write(content)
-    return Exported(Path(out), len(content), len(model.content), same, compared)
+    return Exported(expanded(out), len(content), len(model.content), same, compared)

@@ -28,6 +28,7 @@ from tenfold.workflow.models.predict import write_submission
 from tenfold.workflow.runs.label_issues import save_label_issues
 from tenfold.workflow.runs.plan import PARITY_IMAGES, Plan, TrainJob
 from tenfold.workflow.runs.profiler import Profiler
+from tenfold.workflow.runs.progress import notice, show_progress
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.score import RunScores, score_run
 from tenfold.workflow.runs.tracking import Tracking
@@ -60,6 +61,11 @@ class Execution:
     progress: bool = True
     submission: Path | None = None
 
+    def notice(self, line: str) -> None:
+        """Say what is done next, where progress is shown."""
+        if self.progress:
+            notice(line)
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
@@ -88,10 +94,11 @@ def execute(plan: Plan, execution: Execution) -> Run:
     tracking = execution.tracking
     with _with_resume_hint(execution.folder), tracking:
         tracking.begin(execution.folder, plan.recipe, execution.environment)
+        execution.notice(f"training {plan.recipe.name} in {execution.folder.path}")
         trained = [one for group in plan.groups() for one in _train(plan, group, execution)]
         metrics = _finish(plan, trained, execution)
         tracking.end(metrics)
-    return Run(execution.folder, metrics)
+    return Run(execution.folder, metrics, execution.submission)
 
 
 @contextmanager
@@ -110,7 +117,6 @@ def _with_resume_hint(folder: RunFolder) -> Iterator[None]:
 def _train(plan: Plan, group: list[TrainJob], execution: Execution) -> list[TrainedNetwork]:
     """Train the networks of a group at once."""
     from tenfold.training.fit import fit
-    from tenfold.workflow.runs.progress import show_progress
 
     first, count, profiler = group[0], len(group), execution.profiler
     folders = [execution.folder.network_folder(plan.recipe, job.number).make() for job in group]
@@ -173,6 +179,7 @@ def _prefix(group: list[TrainJob]) -> str:
 def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> Metrics:
     """Turn trained networks into the rest of the run folder."""
     folder, profiler = execution.folder, execution.profiler
+    execution.notice("exporting to ONNX, and comparing the file's predictions with the network's")
     exported, networks = _export(plan, trained, folder)
     profiler.stage("model file")
     history = trained[0].history
@@ -181,6 +188,7 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
         folder.write_history(history)
     model = Model(exported.content, plan.recipe.threads)
     test_predictions = exported.predictions if plan.test_set is not None else None
+    execution.notice("scoring")
     jobs = [one.job for one in trained]
     scores = score_run(plan, jobs, model, networks, test_predictions)
     folder.write_predictions(scores.predictions)
@@ -196,6 +204,7 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
             if path is not None:
                 write_submission(path, test_predictions, plan.train_set.classes, test_set)
     if plan.request.report:
+        execution.notice("writing the report")
         from tenfold.report.report_data import make_report_data
         from tenfold.workflow.runs.report import draw
 

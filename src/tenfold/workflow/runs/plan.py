@@ -1,20 +1,21 @@
 """What a run is made from, and what is to be made of it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from tenfold.data.atomic import expanded
 from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.matching import matched, pixel_statistics
 from tenfold.data.source_name import moved, reads_stdin
 from tenfold.data.split import Indices, folds, split
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, change
-from tenfold.run.records import Environment, RunRequest
+from tenfold.run.records import Environment, RunRequest, Tracker
 from tenfold.workflow.load import load
 
 # Images that a model file is compared on, where there is neither a test nor a validation set.
@@ -114,14 +115,15 @@ def request_for(
     submission: str | Path | None,
     report: bool,
     errors: int,
-    track: Literal["tensorboard", "mlflow"] | None,
+    trackers: Sequence[Tracker],
     ink: bool,
 ) -> RunRequest:
     """Record what was asked of a run, with paths that hold from any folder.
 
     Args:
         named: "source" and "test" as they were given.
-        submission, report, errors, track, ink: as `train` takes them.
+        submission, report, errors, ink: as `train` takes them.
+        trackers: what the run is logged to.
     """
     return RunRequest(
         working_directory=os.getcwd(),
@@ -130,10 +132,10 @@ def request_for(
             for name, value in named.items()
             if value is not None and not isinstance(value, str | Path)
         ),
-        submission=None if submission is None else str(Path(submission).absolute()),
+        submission=None if submission is None else str(expanded(submission).absolute()),
         report=report,
         errors=errors,
-        track=track,
+        trackers=tuple(trackers),
         ink=ink,
     )
 

@@ -76,11 +76,10 @@ def notice(line: str) -> None:
 
 def _text(event: "ProgressEvent") -> str:
     val_accuracy = event.record.val_accuracy if event.record else None
-    validation = "" if val_accuracy is None else f"  validation {percent(val_accuracy)}"
+    validation = "" if val_accuracy is None else f"  val {percent(val_accuracy)}"
     return (
         f"epoch {event.epoch:>{len(str(event.epochs))}}/{event.epochs}  loss {event.loss:.4f}  "
-        f"accuracy {percent(event.accuracy)}{validation}  {event.images_per_second:,.0f} images/s  "
-        f"{_clock(event.seconds_left)} left"
+        f"acc {percent(event.accuracy)}{validation}  {_clock(event.seconds_left)} left"
     )
 
 
@@ -88,12 +87,11 @@ def _bar(event: "ProgressEvent", prefix: str) -> "Table":
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    table = Table.grid(padding=(0, 1))
+    table = Table.grid(padding=(0, 1))  # narrower than 80 columns, as the lines above it
     table.add_row(
         f"{prefix}epoch {event.epoch}/{event.epochs}",
-        ProgressBar(event.steps, event.step, width=24),
+        ProgressBar(event.steps, event.step, width=12),
         f"loss {event.loss:.4f}",
-        f"accuracy {percent(event.accuracy)}",
         f"{event.images_per_second:,.0f} images/s",
         f"{_clock(event.seconds_left)} left",
     )

@@ -34,7 +34,7 @@ def write_report(
     Raises:
         TenfoldError: where the run is not finished, or its images are gone or have changed.
     """
-    folder = RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
     environment = folder.environment()
     train_set = reload_named(environment, "source", source)
     test_set = reload_named(environment, "test", test) if environment.test_source else None
@@ -45,9 +45,11 @@ def draw(report_data: ReportData, errors: int) -> Path:
     """Write `report.html`, the plots and the model card of a run; return the report's path."""
     from tenfold.report import card, report
     from tenfold.training.augment.examples import augmented_examples
+    from tenfold.training.network import summarise
 
     recipe, images = report_data.recipe, report_data.train.images[:EXAMPLES]
     examples = augmented_examples(images, recipe.augmentation, VERSIONS, recipe.seed)
-    path = report.write_report(report_data, errors, augmented=examples)
+    summary = summarise(recipe, len(report_data.environment.classes))
+    path = report.write_report(report_data, errors, augmented=examples, summary=summary)
     card.write_card(report_data)
     return path

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tenfold.data.display import listed
-from tenfold.evaluation.scores import describe, percent
+from tenfold.evaluation.scores import describe, percent, percent_range
+from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
+from tenfold.run.network_summary import NetworkSummary
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import LabelIssuesRecord, MemberScores, Metrics, SplitScores
 from tenfold.workflow.runs.profiler import format_profile
@@ -24,10 +26,12 @@ class Run:
     Args:
         folder: its files.
         record: its scores and costs; None to read them from the folder.
+        submission: the submission that was asked for; None for the folder's, where there is one.
     """
 
     folder: RunFolder
     record: Metrics | None = field(default=None, repr=False, compare=False)
+    submission: Path | None = field(default=None, repr=False, compare=False)
 
     def __fspath__(self) -> str:
         return str(self.folder.path)  # so that a run goes wherever a run folder's path does
@@ -63,6 +67,13 @@ class Run:
         """The accuracy (0-1) of `scores`."""
         return self.scores["accuracy"] if self.scores else None
 
+    @missing_extra_named("summary")
+    def summary(self) -> NetworkSummary:
+        """Summarise the network layer by layer; `print` shows the summary as a table."""
+        from tenfold.training.network import summarise
+
+        return summarise(self.recipe, len(self.folder.environment().classes))
+
     @cached_property
     def _record(self) -> Metrics:
         return self.record or self.folder.metrics()
@@ -75,6 +86,8 @@ class Run:
             "validation": metrics.validation,
         }
         lines = [_scored(name, scores) for name, scores in named.items() if scores]
+        if metrics.validation:
+            lines += self._last_epoch(metrics.validation)
         if metrics.leaked:
             lines.append(
                 f"LEAK: {metrics.leaked:,} test images are in the training set; "
@@ -94,9 +107,41 @@ class Run:
             lines.append(f"`tenfold resume {path}` resumes it")
         if metrics.label_issues:
             lines += _label_issues(metrics.label_issues, self.folder.label_issues_file)
+        lines += self._submission(metrics)
         report = self.folder.report_file
         lines.append(f"report: {report}" if report.exists() else f"run: {path}")
         return "\n".join(lines)
+
+    def _last_epoch(self, scores: SplitScores) -> list[str]:
+        """Say why the last epoch's validation accuracy is another, where it is."""
+        recipe, history = self.recipe, self.folder.history()
+        differences = {
+            "each member alone": recipe.members > 1,
+            "without test-time augmentation": recipe.test_time_shift > 0,
+        }
+        reasons = [reason for reason, holds in differences.items() if holds]
+        last = history["val_accuracy"][-1] if len(history) else None
+        if last is None or not reasons or percent(last) == percent(scores.accuracy):
+            return []
+        return [f"  ({percent(last)} after the last epoch: {', '.join(reasons)})"]
+
+    def _submission(self, metrics: Metrics) -> list[str]:
+        """Say where the submission is, how long it is, and what accuracy to expect."""
+        file = self.submission or self.folder.submission_file
+        if not file.exists():
+            return []
+        rows = metrics.unlabelled or (metrics.test.n if metrics.test else 0)
+        here = Path.cwd()
+        name = file.relative_to(here) if file.is_relative_to(here) else file
+        lines = [f"submission: {name}, {rows:,} rows"]
+        if metrics.unlabelled:
+            held_out = metrics.out_of_fold or metrics.validation
+            expected = "unknown: no labelled images were held back"
+            if held_out:
+                interval = percent_range(held_out.interval)
+                expected = f"{percent(held_out.accuracy)} (95 % interval {interval})"
+            lines.append(f"  expected accuracy: {expected}")
+        return lines
 
     def _repr_html_(self) -> str:
         curves = self.folder.path / "plots" / "curves.png"

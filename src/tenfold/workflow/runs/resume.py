@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from tenfold.data.atomic import check_destination
+from tenfold.data.atomic import check_destination, expanded
 from tenfold.data.dataset import Dataset
 from tenfold.data.source_name import files_of, moved
 from tenfold.extras import missing_extra_named
@@ -59,7 +59,7 @@ def resume(
         TenfoldError: where there is no run, its images are gone or have changed, its checkpoint is
             damaged, or another process is training it.
     """
-    folder = RunFolder.open(Path(run))
+    folder = RunFolder.open(run)
     environment = folder.environment()
     if environment.finished:
         notice(f"{folder.path}: already finished; nothing to resume")
@@ -67,7 +67,7 @@ def resume(
     from tenfold.training.callbacks import check_callbacks
 
     check_callbacks(callbacks)
-    tracking = Tracking(environment.request.track)
+    tracking = Tracking(environment.request.trackers)
     if submission is not None:
         check_destination(submission, True, _files_read(environment, source, test))
     elif environment.request.submission is not None:
@@ -83,7 +83,7 @@ def resume(
             test_set = reload_named(environment, "test", test)
         recipe, environment = _resolve_here(folder, environment, threads, device)
         plan = Plan(recipe, train_set, test_set, environment.request)
-        outside = None if submission is None else Path(submission).absolute()
+        outside = None if submission is None else expanded(submission).absolute()
         execution = Execution(
             folder, environment, tracking, Profiler(), callbacks, progress, outside
         )

@@ -1,11 +1,10 @@
-"""Log a run to an experiment tracker as it goes; the run folder remains the record."""
+"""Log a run to experiment trackers as it goes; the run folder remains the record."""
 
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +18,7 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import Environment, Metrics
+from tenfold.suggestions import nearest
 
 if TYPE_CHECKING:
     from tenfold.training.callbacks import Callback, ProgressEvent
@@ -129,22 +129,20 @@ TRACKERS: dict[str, type[TensorBoard | MLflow]] = {"tensorboard": TensorBoard, "
 
 
 class Tracking:
-    """A run's way to its tracker; what fails there is said once, and stops no training.
+    """A run's way to its trackers; what fails there is said once, and stops no training.
 
-    Used as a context, it closes the tracker's run as failed where an error comes out.
+    Used as a context, it closes the trackers' runs as failed where an error comes out.
 
     Args:
-        name: a key of `TRACKERS`, or None for none.
+        names: keys of `TRACKERS`; each is opened once.
 
     Raises:
         TenfoldError: where there is no such tracker, it is not installed, or its store does not
             answer.
     """
 
-    def __init__(self, name: str | None) -> None:
-        self._tracker: TensorBoard | MLflow | None = None
-        if name is not None:
-            self._tracker = _tracker(name)
+    def __init__(self, names: Iterable[str]) -> None:
+        self._trackers = [_tracker(name) for name in dict.fromkeys(names)]
 
     def __enter__(self) -> Self:
         return self
@@ -159,13 +157,13 @@ class Tracking:
             self._try(lambda tracker: tracker.end(self._folder, scored=False))
 
     def begin(self, folder: RunFolder, recipe: Recipe, environment: Environment) -> None:
-        """Begin the tracker's run."""
+        """Begin the run of each tracker."""
         self._folder = folder
         self._try(lambda tracker: tracker.begin(folder, recipe, environment))
 
     def callbacks(self) -> "Sequence[Callback]":
         """Return what training is to call: nothing where there is no tracker."""
-        return [self] if self._tracker else []
+        return [self] if self._trackers else []
 
     def on_epoch_end(self, event: "ProgressEvent") -> None:
         """Log the learning curves; those of a fold or a member under its own name."""
@@ -176,20 +174,19 @@ class Tracking:
         self._try(lambda tracker: tracker.log(values, event.epoch))
 
     def end(self, metrics: Metrics) -> None:
-        """Log the final scores and end the tracker's run."""
+        """Log the final scores and end the run of each tracker."""
         epochs = metrics.training.epochs
         self._try(lambda tracker: tracker.log(_scores(metrics), epochs))
         self._try(lambda tracker: tracker.end(self._folder, scored=True))
 
     def _try(self, step: Callable[[TensorBoard | MLflow], None]) -> None:
-        if self._tracker is None:
-            return
-        try:
-            step(self._tracker)
-        except Exception as error:  # a server that went away, a full disk: whatever it is
-            name = type(self._tracker).__name__
-            print(f"{name}: {_line(error)}; the run continues without it", file=sys.stderr)
-            self._tracker = None
+        for tracker in tuple(self._trackers):
+            try:
+                step(tracker)
+            except Exception as error:  # a server that went away, a full disk: whatever it is
+                name = type(tracker).__name__
+                print(f"{name}: {_line(error)}; the run continues without it", file=sys.stderr)
+                self._trackers.remove(tracker)
 
 
 def flat(recipe: Recipe) -> Parameters:
@@ -210,8 +207,8 @@ def flat(recipe: Recipe) -> Parameters:
 
 def _tracker(name: str) -> TensorBoard | MLflow:
     if name not in TRACKERS:
-        near = get_close_matches(str(name), TRACKERS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(TRACKERS)}"
+        near = nearest(str(name), TRACKERS)
+        hint = f"did you mean {near!r}?" if near else f"there are {', '.join(TRACKERS)}"
         raise TenfoldError(f"{name!r} is not a tracker; {hint}")
     with missing_extra_named(f"--track {name}"):
         import_module(name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tenfold.data.atomic import check_destination
+from tenfold.data.atomic import check_destination, expanded
 from tenfold.data.audit import leaks
 from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.source_name import files_of, is_test_set, join_sources, split_sources
@@ -16,10 +16,12 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
+from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.plan import Plan, request_for
 from tenfold.workflow.runs.profiler import Profiler
+from tenfold.workflow.runs.progress import notice, show_notes
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
@@ -37,6 +39,8 @@ def train(
     recipe: str | Path | Recipe = "quick",
     settings: Iterable[str] = (),
     epochs: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
     seed: int | None = None,
     val_fraction: float | None = None,
     split: Literal["stratified", "notebook", "writer", "random"] | None = None,
@@ -53,7 +57,7 @@ def train(
     errors: int = 6,
     callbacks: "Sequence[Callback]" = (),
     progress: bool = True,
-    track: Literal["tensorboard", "mlflow"] | None = None,
+    track: Tracker | Sequence[Tracker] = (),
     ink: bool = False,
     profile: bool = False,
 ) -> Run:
@@ -66,6 +70,8 @@ def train(
         recipe: a recipe, its name or its file.
         settings: `key=value` changes to the recipe; the arguments below go before them.
         epochs: passes over the training set.
+        batch_size: images per optimiser step.
+        learning_rate: of the optimiser: `optimiser.learning_rate` of the recipe.
         seed: random seed for initialisation, shuffling, augmentation and the split.
         val_fraction: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
             default the recipe's, and at least 0.1 where there are neither folds nor a labelled
@@ -86,7 +92,7 @@ def train(
         callbacks: objects with `on_epoch_end(event)`, told how training goes (see
             `tenfold.Callback`).
         progress: show progress on stderr.
-        track: log the curves and the scores to a tracker as well.
+        track: log the curves and the scores to a tracker as well, or to several.
         ink: the images are folders of drawings or photos, one digit each (see `tenfold.load`).
         profile: measure where the time goes; `metrics["training"]["profile"]` has it.
 
@@ -98,7 +104,6 @@ def train(
             possible.
     """
     from tenfold.training.callbacks import check_callbacks
-    from tenfold.workflow.runs.progress import show_notes
 
     profiler = Profiler(profile)
     profiler.stage("start")
@@ -115,6 +120,7 @@ def train(
     profiler.stage("reading the images")
     named = {
         "epochs": epochs,
+        "batch_size": batch_size,
         "seed": seed,
         "split": split,
         "folds": folds,
@@ -122,21 +128,30 @@ def train(
         "threads": threads,
         "device": device,
     }
+    if learning_rate is not None:
+        settings = [*settings, f"optimiser.learning_rate={learning_rate}"]
     chosen = _choose(load_recipe(recipe, settings), named, time_budget)
     if val_fraction is None:
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
 
+    if progress:  # not before: what is wrong with source or recipe is one line
+        notice(f"preparing: {len(train_set):,} images of {train_set.source}, importing PyTorch")
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
 
     profiler.stage("importing torch")
-    tracking = Tracking(track)
-    request = request_for({"source": source, "test": test}, submission, report, errors, track, ink)
+    trackers = (track,) if isinstance(track, str) else tuple(track)
+    tracking = Tracking(trackers)
+    request = request_for(
+        {"source": source, "test": test}, submission, report, errors, trackers, ink
+    )
     plan = Plan(resolve(chosen), train_set, test_set, request)
     if progress and plan.matched_test_set is not None:
         show_notes(plan.matched_test_set.notes)
     if time_budget is not None:
+        if progress:
+            notice(f"measuring how many steps fit in {time_budget:g} s")
         plan = replace(plan, recipe=_within(plan, time_budget))
     first = plan.groups()[0]
     check_fit(first[0].recipe, *plan.splits(first[0]), members=len(first))
@@ -150,7 +165,7 @@ def train(
         # The recipe comes last: where it is, everything is that `resume` needs.
         folder.write_environment(environment)
         folder.write_recipe(plan.recipe)
-        outside = None if submission is None else Path(submission).absolute()
+        outside = None if submission is None else expanded(submission).absolute()
         execution = Execution(folder, environment, tracking, profiler, callbacks, progress, outside)
         return execute(plan, execution)
 
