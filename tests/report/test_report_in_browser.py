@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page
 
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.comparison import Comparison
+from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.model.file import open_model
 from tenfold.report.comparison import MAX_SHOWN, write_comparison
 from tenfold.run.folder import RunFolder
@@ -117,6 +118,7 @@ def test_comparison_fits_a_phone_and_draws_each_group(
         labels=test_set.labels,
         probabilities=(probabilities, np.roll(probabilities, 1, axis=1)),  # rarely both correct
         classes=test_set.classes,
+        recipes=RecipeComparison(("a", "b"), ((0,), (1,))),
         leaked=(0, 3),
     )
     write_comparison(comparison, tmp_path / "compare.html")

@@ -18,6 +18,7 @@ from tenfold.cli import (
     read,
     report,
     resume,
+    runs,
     serve,
     train,
 )
@@ -29,6 +30,7 @@ from tenfold.extras import missing_extra_named
 COMMANDS = (
     train,
     resume,
+    runs,
     evaluate,
     predict,
     read,

@@ -229,14 +229,6 @@ def change(recipe: Recipe, **values: Any) -> Recipe:
     return changed
 
 
-def differ_only_in_seed(first: Recipe, second: Recipe) -> bool:
-    """Tell whether two recipes differ in nothing but the seed, the machine and their names."""
-    same = dict.fromkeys(("name", "description"), "")
-    machine: dict[str, Any] = {"threads": 0, "device": "auto", "precision": "auto", "seed": 0}
-    replace = msgspec.structs.replace
-    return replace(first, **same, **machine) == replace(second, **same, **machine)
-
-
 def _check(where: str, recipe: Recipe) -> None:
     """Raise TenfoldError where values do not go together."""
     check_network(where, recipe.network)
