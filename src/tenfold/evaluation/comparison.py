@@ -185,10 +185,7 @@ class Comparison:
     def to_text(self) -> str:
         """Format recipes, tests and the first differences as text within 80 columns."""
         recipes, test = self.recipes, self.mcnemar
-        lines = [
-            f"{letter}: {name} ({_seeds(seeds)})"
-            for letter, name, seeds in zip("AB", recipes.names, recipes.seeds, strict=True)
-        ]
+        lines = [f"{letter}: {title}" for letter, title in zip("AB", recipes.titles, strict=True)]
         if recipes.differences:
             lines += ["", *_aligned(recipes.differences_table, WIDTH), ""]
         else:
@@ -237,12 +234,6 @@ class Comparison:
         from tenfold.evaluation.result_html import comparison_html
 
         return comparison_html(self, MAX_LISTED)
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    if len(seeds) == 1:
-        return f"one run, seed {seeds[0]}"
-    return f"{len(seeds)} runs, seeds {', '.join(map(str, seeds))}"
 
 
 def _wrapped(text: str) -> list[str]:

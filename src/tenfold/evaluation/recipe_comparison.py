@@ -38,6 +38,12 @@ class RecipeComparison:
     histories: "tuple[tuple[pl.DataFrame, ...], tuple[pl.DataFrame, ...]]" = ((), ())
 
     @property
+    def titles(self) -> tuple[str, str]:
+        """Each side's name, and its seeds in words."""
+        first, second = map(_in_words, self.seeds)
+        return f"{self.names[0]} ({first})", f"{self.names[1]} ({second})"
+
+    @property
     def has_groups(self) -> bool:
         """Whether a side has more than one run."""
         return max(map(len, self.seeds)) > 1
@@ -173,3 +179,9 @@ class RecipeComparison:
             "One pair of runs says nothing about the recipes: the same recipe with another seed "
             f"errs on other images. {ADVICE}"
         )
+
+
+def _in_words(seeds: tuple[int, ...]) -> str:
+    if len(seeds) == 1:
+        return f"one run, seed {seeds[0]}"
+    return f"{len(seeds)} runs, seeds {', '.join(map(str, seeds))}"
