@@ -112,9 +112,9 @@ def _cards(comparison: Comparison) -> list[Card]:
 
 def _seeds_table(recipes: RecipeComparison) -> list[tuple[str, ...]]:
     """Give the table of means with en dashes in ranges and minus signs before numbers."""
-    *sides, difference = recipes.table
-    ranges = [(*row[:4], row[4].replace("-", "\N{EN DASH}")) for row in sides[1:]]
-    return [sides[0], *ranges, tuple(map(_minus, difference))]
+    head, *rows = recipes.table
+    ranges = [(*row[:4], row[4].replace("-", "\N{EN DASH}")) for row in rows[:-1]]
+    return [head, *ranges, *(tuple(map(_minus, row)) for row in rows[-1:])]
 
 
 def _minus(text: str) -> str:

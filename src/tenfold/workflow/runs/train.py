@@ -208,14 +208,24 @@ def train(
         group = GroupFolder.create_new(chosen.name, train_set.source)
     else:
         group = GroupFolder.create(out, overwrite)
+    return _train_group(group, plans, environments, track, callbacks, progress)
+
+
+def _train_group(
+    group: GroupFolder,
+    plans: list[Plan],
+    environments: list[Environment],
+    track: Literal["tensorboard", "mlflow"] | None,
+    callbacks: "Sequence[Callback]",
+    progress: bool,
+) -> RunGroup:
+    """Begin every run of a group, so that all can be resumed, then execute one after another."""
     plan_of = {}
-    for one, environment in zip(plans, environments, strict=True):
-        folder = group.create_run(one.recipe.seed)
-        _begin(folder, one, environment)
-        plan_of[folder.path] = one
-    group.write(
-        [one.recipe.seed for one in plans]
-    )  # where it is, everything is that `resume` needs
+    for plan, environment in zip(plans, environments, strict=True):
+        folder = group.create_run(plan.recipe.seed)
+        _begin(folder, plan, environment)
+        plan_of[folder.path] = plan
+    group.write([plan.recipe.seed for plan in plans])
 
     def run_one(folder: RunFolder) -> Run:
         with folder.lock():
