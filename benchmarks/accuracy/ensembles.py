@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from benchmarks.core.benchmark import Benchmark
 from benchmarks.core.provenance import recipe_digest
-from benchmarks.core.stats import mean
 from benchmarks.core.store import Row, Store
 from benchmarks.speed import time_to_accuracy
 from benchmarks.speed.aggregate import current_digests
 from tenfold.evaluation.scores import score
+from tenfold.evaluation.seeds import mean
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import load_recipe
 

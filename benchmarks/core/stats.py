@@ -1,4 +1,4 @@
-"""Means, differences and shares of a few measured numbers, with their 95 % intervals."""
+"""Differences and shares of a few measured numbers, with their 95 % intervals."""
 
 import math
 import statistics
@@ -6,39 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tenfold.evaluation.scores import wilson
+from tenfold.evaluation.seeds import mean, welch_test
 
 MIN_SEEDS = 3  # with two, Student's t is 12.7 standard errors wide and says nothing
-
-
-@dataclass(frozen=True)
-class Mean:
-    """The mean of n numbers, their standard deviation, and the mean's 95 % interval (Student's t).
-
-    `sd` and `interval` are None where n is 1.
-    """
-
-    n: int
-    mean: float
-    sd: float | None
-    interval: tuple[float, float] | None
-
-    def percent(self, digits: int = 3) -> str:
-        """Format a mean of shares as `99.612 % (n = 3, sd 0.021, 95 % interval 99.56-99.66 %)`."""
-        shown = f"{self.mean * 100:.{digits}f} % (n = {self.n}"
-        if self.sd is not None and self.interval is not None:
-            low, high = (f"{edge * 100:.{digits}f}" for edge in self.interval)
-            shown += f", sd {self.sd * 100:.{digits}f}, 95 % interval {low} to {high} %"
-        return shown + ")"
-
-
-def mean(values: Sequence[float]) -> Mean:
-    """Return the mean of at least one number, with the spread that n allows to estimate."""
-    n, middle = len(values), statistics.fmean(values)
-    if n < 2:
-        return Mean(n, middle, None, None)
-    sd = statistics.stdev(values)
-    half = t975(n - 1) * sd / math.sqrt(n)
-    return Mean(n, middle, sd, (middle - half, middle + half))
 
 
 def difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, float, float]:
@@ -47,17 +17,11 @@ def difference(first: Sequence[float], second: Sequence[float]) -> tuple[float, 
     Raises:
         ValueError: where a side has fewer than two numbers.
     """
-    parts = [statistics.variance(values) / len(values) for values in (first, second)]
+    if min(len(first), len(second)) < 2:
+        raise ValueError("each side needs two numbers")
     gap = statistics.fmean(first) - statistics.fmean(second)
-    total = sum(parts)
-    if total == 0:
-        return gap, gap, gap
-    sizes = (len(first), len(second))
-    freedom = total**2 / sum(
-        part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True) if part
-    )
-    half = t975(freedom) * math.sqrt(total)
-    return gap, gap - half, gap + half
+    test = welch_test(first, second)
+    return (gap, *test.interval) if test else (gap, gap, gap)
 
 
 @dataclass(frozen=True)
@@ -107,10 +71,3 @@ def gap(first: Sequence[float], second: Sequence[float], n_images: int) -> Estim
 def _wilson(values: Sequence[float], n_images: int) -> Estimate:
     middle = statistics.fmean(values)
     return Estimate(middle, *wilson(round(middle * n_images), n_images), "Wilson")
-
-
-def t975(freedom: float) -> float:
-    """Return the 97.5th percentile of Student's t."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, freedom))

@@ -2,8 +2,9 @@
 
 from statistics import median
 
-from benchmarks.core.stats import difference, mean
+from benchmarks.core.stats import difference
 from benchmarks.core.store import Row
+from tenfold.evaluation.seeds import mean
 
 
 def summary(rows: list[Row]) -> str:

@@ -147,7 +147,8 @@ def train_or_resume(train_set: Dataset, run: Path, threads: int) -> RunFolder:
         threads: of the CPU; 0 for every core.
     """
     if (run / "recipe.toml").exists():
-        return resume(run, source=train_set).folder
+        resume(run, source=train_set)
+        return RunFolder(run)
     recipe = load_recipe("reader")
     return train(
         train_set,

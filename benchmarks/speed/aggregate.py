@@ -8,8 +8,8 @@ from statistics import median
 
 from benchmarks.baselines.baseline import BASELINES
 from benchmarks.core.provenance import recipe_digest
-from benchmarks.core.stats import Mean, mean
 from benchmarks.core.store import Row
+from tenfold.evaluation.seeds import Mean, mean
 from tenfold.run.recipe import load_recipe, recipe_names
 
 Place = tuple[str, str, int]  # kind of device, its name, threads

@@ -2,8 +2,8 @@
 
 from statistics import median
 
-from benchmarks.core.stats import mean
 from benchmarks.core.store import Row, newest_group
+from tenfold.evaluation.seeds import mean
 
 VARIANTS = ("float32", "float32, no TTA", "int8", "int8, no TTA")
 # The same files in another runtime, which multiplies in bfloat16 where the processor does.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tenfold.workflow.models.evaluate import evaluate
     from tenfold.workflow.models.export import export
     from tenfold.workflow.models.predict import predict
+    from tenfold.workflow.runs.group import RunGroup
+    from tenfold.workflow.runs.listing import list_runs
     from tenfold.workflow.runs.report import write_report
     from tenfold.workflow.runs.result import Run
     from tenfold.workflow.runs.resume import resume
@@ -44,6 +46,7 @@ __all__ = [
     "ProgressEvent",
     "Reader",
     "Run",
+    "RunGroup",
     "StopTraining",
     "Template",
     "TenfoldError",
@@ -53,6 +56,7 @@ __all__ = [
     "evaluate",
     "export",
     "from_arrays",
+    "list_runs",
     "load",
     "predict",
     "resume",
@@ -70,6 +74,7 @@ _HOMES = {
     "ProgressEvent": "tenfold.training.callbacks",
     "Reader": "tenfold.model.reader",
     "Run": "tenfold.workflow.runs.result",
+    "RunGroup": "tenfold.workflow.runs.group",
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
@@ -79,6 +84,7 @@ _HOMES = {
     "evaluate": "tenfold.workflow.models.evaluate",
     "export": "tenfold.workflow.models.export",
     "from_arrays": "tenfold.data.dataset",
+    "list_runs": "tenfold.workflow.runs.listing",
     "load": "tenfold.workflow.load",
     "predict": "tenfold.workflow.models.predict",
     "resume": "tenfold.workflow.runs.resume",

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -7,9 +8,11 @@ from playwright.sync_api import Browser, Page
 
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.comparison import Comparison
+from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.model.file import open_model
 from tenfold.report.comparison import MAX_SHOWN, write_comparison
 from tenfold.run.folder import RunFolder
+from tenfold.run.recipe_differences import RecipeDifference
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,7 @@ def test_comparison_fits_a_phone_and_draws_each_group(
         labels=test_set.labels,
         probabilities=(probabilities, np.roll(probabilities, 1, axis=1)),  # rarely both correct
         classes=test_set.classes,
+        recipes=RecipeComparison(("a", "b"), ((0,), (1,))),
         leaked=(0, 3),
     )
     write_comparison(comparison, tmp_path / "compare.html")
@@ -138,6 +142,55 @@ def test_comparison_fits_a_phone_and_draws_each_group(
     ]
     assert (fits, console, counts) == (True, [], expected)
     assert warning.startswith("B was trained on 3 of these images")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_recipes_over_seeds_fit_a_phone(
+    browser: Browser,
+    trained_run: RunFolder,
+    test_set: Dataset,
+    tmp_path: Path,
+    scheme: Literal["light", "dark"],
+) -> None:
+    probabilities = open_model(trained_run.path).predict(test_set.images).probabilities
+    layer = "conv " + " ".join(f"value_{number}=12345" for number in range(12))
+    histories = (trained_run.history(),) * 3
+    recipes = RecipeComparison(
+        names=("runs/" + "long-name-" * 12, "runs/b"),
+        seeds=((0, 1, 2), (0, 1, 2)),
+        differences=(
+            RecipeDifference("augmentation.rotation", 14.0, 7.0),
+            RecipeDifference("network.3", layer, None),
+        ),
+        accuracies=((0.95, 0.951, 0.952), (0.961, 0.962, 0.963)),
+        histories=(histories, histories),
+    )
+    comparison = Comparison(
+        names=("runs/a/seed-0", "runs/b/seed-0"),
+        compared_on="images of a",
+        rows=np.arange(len(test_set)),
+        images=test_set.images,
+        labels=test_set.labels,
+        probabilities=(probabilities, probabilities),
+        classes=test_set.classes,
+        recipes=recipes,
+    )
+    write_comparison(comparison, tmp_path / "compare.html")
+    page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page.goto((tmp_path / "compare.html").as_uri())
+    title, charts, fits = (
+        page.locator("h1").inner_text(),
+        page.locator("svg").count(),
+        overflows(page),
+    )
+    headings = page.locator("h2").all_inner_texts()
+    page.close()
+    assert (title, charts, fits) == ("Recipe B is more accurate than recipe A", 2, False)
+    assert headings[:3] == [
+        "What differs between the recipes",
+        "Accuracy over seeds",
+        "Learning curves",
+    ]
 
 
 def test_page_fits_a_phone(page: Page) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from statistics import fmean, median
 
-from benchmarks.core.stats import Estimate, gap, mean, share
+from benchmarks.core.stats import Estimate, gap, share
 from benchmarks.notebook.claims.evidence import FAILS, HOLDS, OPEN, Evidence, Finding, waiting
 from tenfold.evaluation.scores import percent, wilson
+from tenfold.evaluation.seeds import mean
 
 VALIDATION = 4200
 TEST = 28_000

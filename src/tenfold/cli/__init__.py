@@ -19,6 +19,7 @@ from tenfold.cli import (
     recipe,
     report,
     resume,
+    runs,
     serve,
     train,
 )
@@ -30,6 +31,7 @@ from tenfold.extras import missing_extra_named
 COMMANDS = (
     train,
     resume,
+    runs,
     evaluate,
     predict,
     read,

@@ -9,6 +9,7 @@ from tenfold.data.escape import terminal
 
 if TYPE_CHECKING:
     from tenfold.model.reader import Reader
+    from tenfold.workflow.runs.group import RunGroup
     from tenfold.workflow.runs.result import Run
 
 
@@ -46,10 +47,10 @@ def print_error(message: str) -> None:
     print(f"tenfold: {' '.join(map(terminal, message.splitlines()))}", file=sys.stderr)
 
 
-def print_run(run: "Run", as_json: bool) -> None:
-    """Print the result of a run."""
+def print_run(run: "Run | RunGroup", as_json: bool) -> None:
+    """Print the result of a run or a group of runs."""
     if as_json:
-        print(json.dumps({"run": str(run.folder.path), **run.metrics}, indent=1))
+        print(json.dumps(run.to_dict(), indent=1))
     else:
         print(run)
 

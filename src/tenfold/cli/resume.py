@@ -8,11 +8,12 @@ from tenfold.cli import options
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "resume",
-        help="resume an interrupted run",
+        help="resume an interrupted run or group of runs",
         description="Resume a run that was killed or interrupted from its last complete epoch, "
-        "and finish everything that `tenfold train` was asked for.",
+        "and finish everything that `tenfold train` was asked for. Of a group of runs (`train "
+        "--seeds`), those that are finished stay as they are.",
     )
-    parser.add_argument("folder", metavar="RUN", help="a run folder")
+    parser.add_argument("folder", metavar="RUN", help="the folder of a run or a group")
     options.add_moved_sources(parser, ("source", "test"))
     parser.add_argument(
         "--submission",

@@ -48,6 +48,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="random seed for initialisation, shuffling, augmentation and the split",
     )
     parser.add_argument(
+        "--seeds",
+        type=options.count,
+        metavar="N",
+        help="train N runs of the recipe, with seeds from --seed on, into a folder of run folders: "
+        "a group, to compare recipes by (one model of several networks: --members)",
+    )
+    parser.add_argument(
         "--val",
         type=options.share,
         metavar="SHARE",
@@ -77,12 +84,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--time-budget",
         type=options.positive,
         metavar="SECONDS",
-        help="approximate training time, converted to a number of steps before training starts; "
-        "loading, scoring and the report are not included",
+        help="approximate training time of a run, converted to a number of steps before training "
+        "starts; loading, scoring and the report are not included",
     )
-    parser.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace an existing run in DIR, and FILE"
+        "--out", metavar="DIR", help="the folder of the run or group (default: a new one in runs/)"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an existing run or group in DIR, and FILE"
     )
     parser.add_argument(
         "--submission", metavar="FILE", help="write the test predictions as a Kaggle submission"
@@ -144,6 +153,7 @@ def run(arguments: argparse.Namespace) -> int:
         batch_size=arguments.batch_size,
         learning_rate=arguments.lr,
         seed=arguments.seed,
+        seeds=arguments.seeds,
         split=arguments.split,
         folds=arguments.folds,
         members=arguments.members,

@@ -1,5 +1,6 @@
 """Write a dataset to files of any format that has a writer, and Kaggle's own byte for byte."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 

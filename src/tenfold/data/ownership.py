@@ -12,8 +12,57 @@ from tenfold.errors import TenfoldError
 EVENTS = re.compile(r"tensorboard/events\.out\.tfevents\.[^/]+")
 
 
+def owned(
+    folder: Path, names: frozenset[str] | None = None, apart: frozenset[str] = frozenset()
+) -> tuple[list[Path], list[Path]]:
+    """List what Tenfold wrote in a folder: what has the place and the sha256 of its record.
+
+    Args:
+        folder: has a `WRITTEN`.
+        names: what a file or folder directly in it may be called; None for anything.
+        apart: folders directly in it that have a `WRITTEN` of their own, and are left out.
+
+    Returns:
+        The files and the folders in it.
+
+    Raises:
+        TenfoldError: where there is anything else.
+    """
+    if not (folder / WRITTEN).is_file():
+        raise TenfoldError(
+            f"{folder}: exists and is not a run or an export of this Tenfold's (it has no "
+            f"{WRITTEN}), so it is not replaced; name another folder"
+        )
+    known = written_hashes(folder)
+    files = []
+    for file in _files(folder):
+        place = file.relative_to(folder).as_posix()
+        if place.split("/")[0] in apart:
+            continue
+        if file.is_symlink() or not file.is_file():
+            raise _strange(folder, place, "is a link, a pipe or a device")
+        is_own = TEMPORARY.fullmatch(file.name) or EVENTS.fullmatch(place)
+        # what a person had Tenfold write here, as predictions, is recorded too, and is theirs
+        may_be_own = names is None or place.split("/")[0] in names
+        is_known = may_be_own and (file_hash(file), place) in known
+        if not is_own and not is_known:
+            changed = any(place == other for _, other in known)
+            raise _strange(folder, place, "was changed since" if changed else "is something else")
+        files.append(file)
+    folders = [
+        inner
+        for inner in _folders(folder)
+        if not inner.is_symlink() and inner.relative_to(folder).parts[0] not in apart
+    ]
+    for inner in folders:
+        place = inner.relative_to(folder).as_posix()
+        if not any(inner.iterdir()) and place not in ("plots", "tensorboard"):
+            raise _strange(folder, place, "is something else")
+    return files, folders
+
+
 def empty(folder: Path, names: frozenset[str] | None = None, first: str = "") -> None:
-    """Remove what Tenfold wrote in a folder: what has the place and the sha256 of its record.
+    """Remove what Tenfold wrote in a folder.
 
     Args:
         folder: has a `WRITTEN`, which goes last.
@@ -24,12 +73,7 @@ def empty(folder: Path, names: frozenset[str] | None = None, first: str = "") ->
         TenfoldError: where there is anything else, before anything goes; or where a file cannot be
             removed.
     """
-    if not (folder / WRITTEN).is_file():
-        raise TenfoldError(
-            f"{folder}: exists and is not a run or an export of this Tenfold's (it has no "
-            f"{WRITTEN}), so it is not replaced; name another folder"
-        )
-    files, folders = _owned(folder, names)
+    files, folders = owned(folder, names)
     files.sort(key=lambda file: file != folder / first)
     try:
         for file in files:
@@ -58,30 +102,6 @@ def check_links(folder: Path) -> None:
             raise TenfoldError(
                 f"{inner}: is a link to another place, and a run is one folder; put a folder there"
             )
-
-
-def _owned(folder: Path, names: frozenset[str] | None) -> tuple[list[Path], list[Path]]:
-    """List the files and the folders in a folder, all of which Tenfold wrote."""
-    known = written_hashes(folder)
-    files = []
-    for file in _files(folder):
-        place = file.relative_to(folder).as_posix()
-        if file.is_symlink() or not file.is_file():
-            raise _strange(folder, place, "is a link, a pipe or a device")
-        is_own = TEMPORARY.fullmatch(file.name) or EVENTS.fullmatch(place)
-        # what a person had Tenfold write here, as predictions, is recorded too, and is theirs
-        may_be_own = names is None or place.split("/")[0] in names
-        is_known = may_be_own and (file_hash(file), place) in known
-        if not is_own and not is_known:
-            changed = any(place == other for _, other in known)
-            raise _strange(folder, place, "was changed since" if changed else "is something else")
-        files.append(file)
-    folders = [inner for inner in _folders(folder) if not inner.is_symlink()]
-    for inner in folders:
-        place = inner.relative_to(folder).as_posix()
-        if not any(inner.iterdir()) and place not in ("plots", "tensorboard"):
-            raise _strange(folder, place, "is something else")
-    return files, folders
 
 
 def _strange(folder: Path, place: str, what: str) -> TenfoldError:

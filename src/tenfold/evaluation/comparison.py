@@ -1,5 +1,6 @@
 """Comparison of two models' predictions for the same images."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import Images, Labels
 from tenfold.evaluation.mcnemar import McNemar, mcnemar_test
+from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.evaluation.scores import percent, percent_range, wilson
 
+WIDTH = 80  # columns of a terminal
 MAX_LISTED = 6  # differing images that a terminal or Jupyter shows
 
 
@@ -60,15 +63,16 @@ class Comparison:
     """The predictions of two models, A and B, for the same n images; shown as HTML in Jupyter.
 
     Args:
-        names: A and B, as the user named them.
+        names: the runs or files of A and B.
         compared_on: what the images are, as "test images of mnist:test".
         rows: int64 [n], each image's row in its source, from 0.
         images: uint8 [n, 28, 28], or None where the source is gone.
         labels: int64 [n], or None where they are unknown.
         probabilities: A's and B's, float32 [n, classes] each.
         classes: the name of each class.
-        leaked: how many of the images each model was trained on.
-        same_recipe: whether both were trained by one recipe, whatever the seed and the machine.
+        recipes: what differs between their recipes, and how those do over seeds where A and B are
+            groups of runs; the models compared are then the first of each group.
+        leaked: how many of the images each was trained on; of a group, the most of any run.
         notes: what was noticed and decided on reading the images, a sentence each.
     """
 
@@ -79,8 +83,8 @@ class Comparison:
     labels: Labels | None
     probabilities: tuple[NDArray[np.float32], NDArray[np.float32]]
     classes: tuple[str, ...]
+    recipes: RecipeComparison
     leaked: tuple[int, int] = (0, 0)
-    same_recipe: bool = False
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -135,7 +139,9 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """The result in a few words."""
+        """The result in a few words: about the recipes where they were tested, else the models."""
+        if self.recipes.verdict:
+            return self.recipes.verdict
         if self.mcnemar:
             return self.mcnemar.verdict
         return f"Predictions differ for {len(self.differences):,} of {len(self):,} images"
@@ -143,6 +149,8 @@ class Comparison:
     @property
     def reason(self) -> str:
         """The numbers behind the verdict, in a sentence or two."""
+        if self.recipes.verdict:
+            return self.recipes.reason
         if self.mcnemar:
             return self.mcnemar.reason
         share = len(self.differences) / len(self)
@@ -154,19 +162,12 @@ class Comparison:
 
     @property
     def scope(self) -> str:
-        """What one pair of models cannot tell; "" where nothing was tested."""
+        """What the verdict does not tell; "" where nothing was tested."""
         if self.mcnemar is None:
             return ""
-        if self.same_recipe:
-            return (
-                "Both have the same recipe, so a difference is one of seeds or of training images, "
-                "and another pair may differ the other way."
-            )
-        return (
-            "That is about these two models, one training each, and not about their recipes: the "
-            "same recipe with another seed errs on other images. To choose between recipes, train "
-            "each with several seeds."
-        )
+        if self.recipes.verdict:
+            return f"Of two of the models, {' and '.join(self.names)}: {self.mcnemar.verdict}."
+        return self.recipes.reason
 
     @property
     def warnings(self) -> list[str]:
@@ -182,14 +183,34 @@ class Comparison:
         return "\n".join(line for line in lines if line)
 
     def to_text(self) -> str:
-        """Format accuracies, contingency table, verdict and the first differences as text."""
-        lines = [f"{letter}: {name}" for letter, name in zip("AB", self.names, strict=True)]
-        lines.append(f"on {len(self):,} {self.compared_on}")
-        lines += [f"note: {note}" for note in self.notes]
-        if self.mcnemar:
-            for table in (self.mcnemar.accuracy_table, self.mcnemar.contingency_table):
-                lines += ["", *_aligned(table)]
-        lines += ["", str(self), *(f"  {row}" for row in self.differences[:MAX_LISTED])]
+        """Format recipes, tests and the first differences as text within 80 columns."""
+        recipes, test = self.recipes, self.mcnemar
+        lines = [f"{letter}: {title}" for letter, title in zip("AB", recipes.titles, strict=True)]
+        if recipes.differences:
+            lines += ["", *_aligned(recipes.differences_table, WIDTH), ""]
+        else:
+            lines += ["the recipes are the same"]
+        lines += _wrapped(f"on {len(self):,} {self.compared_on}")
+        lines += [line for note in self.notes for line in _wrapped(f"note: {note}")]
+        if recipes.has_groups and recipes.means:
+            lines += ["", *_aligned(recipes.table, WIDTH)]
+        if recipes.verdict:
+            lines += ["", *_wrapped(f"{recipes.verdict}. {recipes.reason}")]
+        if test:
+            if recipes.has_groups:
+                lines += ["", *_wrapped(f"The first run of each, {' and '.join(self.names)}:")]
+            for table in (test.accuracy_table, test.contingency_table):
+                lines += ["", *_aligned(table, WIDTH)]
+            lines += ["", *_wrapped(f"{test.verdict}. {test.reason}")]
+            if not recipes.verdict:
+                lines += _wrapped(recipes.reason)
+        else:
+            lines += ["", *_wrapped(f"{self.verdict}. {self.reason}")]
+        lines += [line for warning in self.warnings for line in _wrapped(warning)]
+        for difference in self.differences[:MAX_LISTED]:
+            lines += textwrap.wrap(
+                str(difference), WIDTH, initial_indent="  ", subsequent_indent="    "
+            )
         more = len(self.differences) - MAX_LISTED
         return "\n".join([*lines, f"  and {more:,} more"] if more > 0 else lines)
 
@@ -202,7 +223,8 @@ class Comparison:
             "leaked": list(self.leaked),
             "notes": list(self.notes),
             "mcnemar": self.mcnemar.to_dict() if self.mcnemar else None,
-            "same_recipe": self.same_recipe,
+            "recipes": self.recipes.to_dict(),
+            "verdict": self.verdict,
             "scope": self.scope,
             "differing": len(self.differences),
             "differences": [asdict(difference) for difference in self.differences],
@@ -214,10 +236,27 @@ class Comparison:
         return comparison_html(self, MAX_LISTED)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Align rows in columns: the first to the left, the others to the right."""
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """Align rows in columns: the first to the left, the others to the right.
+
+    Where they do not fit the width, the widest columns are cut.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([f"  {row[0]:<{widths[0]}}", *map(str.rjust, row[1:], widths[1:])])
-        for row in rows
-    ]
+    while sum(widths) + 2 * len(widths) > width:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for first, *others in rows:
+        cells = [f"  {_cut(first, widths[0]):<{widths[0]}}"]
+        cells += [
+            _cut(cell, size).rjust(size) for cell, size in zip(others, widths[1:], strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."

@@ -38,14 +38,17 @@ def scores_html(scores: "Scores") -> str:
 
 
 def comparison_html(comparison: "Comparison", listed: int) -> str:
-    """Show the verdict, both tables and the first `listed` differences of each group."""
+    """Show the verdict, the tables and the first `listed` differences of each group."""
     notes = [note for note in (comparison.scope, *comparison.warnings) if note]
     warnings = "".join(f"<p>{escape(note)}</p>" for note in notes)
+    recipes, test = comparison.recipes, comparison.mcnemar
     names = "; ".join(
-        f"{letter}: {escape(name)}" for letter, name in zip("AB", comparison.names, strict=True)
+        f"{letter}: {escape(title)}" for letter, title in zip("AB", recipes.titles, strict=True)
     )
-    test = comparison.mcnemar
-    tables = map(_table, (test.accuracy_table, test.contingency_table)) if test else ()
+    shown = [recipes.differences_table] if recipes.differences else []
+    shown += [recipes.table] if recipes.has_groups and recipes.means else []
+    shown += [test.accuracy_table, test.contingency_table] if test else []
+    tables = map(_table, shown)
     images = comparison.images
     groups = (
         _group(title, differences, images, listed)

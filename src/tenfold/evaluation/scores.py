@@ -176,6 +176,12 @@ def percent_range(interval: Sequence[float], dash: str = "-") -> str:
     return f"{low * 100:.2f}{dash}{high * 100:.2f} %"
 
 
+def clipped_range(interval: Sequence[float], dash: str = "-") -> str:
+    """Format an interval of a mean of shares, cut off at 0 and 100 %, as `percent_range` does."""
+    low, high = interval
+    return percent_range((max(0.0, low), min(1.0, high)), dash)
+
+
 def _check(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[str]) -> None:
     expected = (len(labels), len(classes))
     if probabilities.shape != expected:

@@ -89,6 +89,41 @@ def learning_curves(
 
 
 @style()
+def compared_curves(
+    histories: "tuple[Sequence[pl.DataFrame], Sequence[pl.DataFrame]]", column: str
+) -> Figure:
+    """Draw a column of the learning curves of two recipes, A and B, a line for each of their runs.
+
+    Args:
+        histories: of A's runs and of B's, as `learning_curves` takes one; a run or more of each.
+        column: "loss", "accuracy", "val_loss" or "val_accuracy", which all of them have.
+    """
+    figure = new_figure(PANEL_WIDTH, 340)
+    axes = figure.subplots()
+    drawn = []
+    for name, side, colour, dash in zip("AB", histories, (FIRST, SECOND), ("-", "--"), strict=True):
+        for number, history in enumerate(side):
+            heights = _heights(history[column].cast(float).to_numpy(), "accuracy" in column)
+            drawn.append(heights)
+            axes.plot(
+                history["epoch"],
+                heights,
+                dash,
+                color=colour,
+                label="_" if number else name,
+                linewidth=2.0 if len(side) == 1 else 1.4,
+                marker="." if len(history) == 1 else None,
+            )
+    part, measure = ("validation", column[4:]) if "_" in column else ("training", column)
+    _set_log_scale(axes, np.concatenate(drawn), measure == "accuracy")
+    axes.set_title(f"{part} {measure}", pad=6)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    return figure
+
+
+@style()
 def confusion_matrix(
     confusion: NDArray[np.int64], classes: Sequence[str], normalised: bool = False
 ) -> Figure:
@@ -173,10 +208,9 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -
         if column not in history.columns or history[column].null_count() == len(history):
             continue
         values = history[column].cast(float).to_numpy()
-        # an accuracy of 1 has no place on a logarithmic scale of errors: 0.01 % stands in for it
-        heights = np.maximum(1 - values, 1e-4) if panel == "accuracy" else values
         if column == "loss":
-            heights = np.maximum(values - loss_floor, 1e-6)
+            values = np.maximum(values - loss_floor, 1e-6)
+        heights = _heights(values, panel == "accuracy")
         drawn.append(heights)
         size = 4.5 if len(history) <= 40 else 0
         axes.plot(
@@ -188,14 +222,20 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -
             marker=marker,
             markersize=size,
         )
-    axes.set_yscale("log")
-    _set_log_ticks(axes, np.concatenate(drawn), panel == "accuracy")
-    if panel == "accuracy":
-        axes.invert_yaxis()
+    _set_log_scale(axes, np.concatenate(drawn), panel == "accuracy")
 
 
-def _set_log_ticks(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
+def _heights(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float64]:
+    """Give what is drawn on a logarithmic scale: of an accuracy its errors.
+
+    An accuracy of 1 has no place there: 0.01 % of errors stands in for it.
+    """
+    return np.maximum(1 - values, 1e-4) if is_accuracy else values
+
+
+def _set_log_scale(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
     """Put ticks at 1, 2 and 5 times a power of ten only, fewer where they would be many."""
+    axes.set_yscale("log")
     valid = heights[np.isfinite(heights) & (heights > 0)]
     low, high = (valid.min() / 1.25, valid.max() * 1.25) if len(valid) else (0.1, 1.0)
     candidates = [step * 10.0**power for power in range(-5, 3) for step in (1, 2, 5)]
@@ -208,6 +248,8 @@ def _set_log_ticks(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) 
     axes.yaxis.set_major_formatter(
         FuncFormatter(lambda tick, _: f"{100 - tick * 100:g} %" if as_accuracy else f"{tick:g}")
     )
+    if as_accuracy:
+        axes.invert_yaxis()
 
 
 def _learning_rate(axes: Axes, history: "pl.DataFrame") -> None:

@@ -40,6 +40,7 @@ FILES = frozenset(
         "label_issues.csv",
     }
 )
+GROUP_FILE = "group.json"  # what makes a folder one of several runs, see `run/group.py`
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class RunFolder:
         run = cls(place.resolve() if place.is_symlink() else place)
         try:
             if run.path.exists() and any(run.path.iterdir()):
+                if (run.path / GROUP_FILE).exists():
+                    raise TenfoldError(
+                        f"{path}: holds a group of runs, which one run does not replace; name "
+                        "another folder with --out"
+                    )
                 if not overwrite and (run.path / WRITTEN).exists():
                     raise TenfoldError(
                         f"{path}: holds a run already; name another folder with --out, or replace "
@@ -89,20 +95,9 @@ class RunFolder:
         Raises:
             TenfoldError: where the folder cannot be made.
         """
-        stem = re.sub(r"[^A-Za-z0-9]+", "-", f"{recipe}-{Path(source).stem}").strip("-").lower()
-        number = 1
-        while True:
-            run = cls(Path("runs") / f"{stem}-{number}")
-            try:
-                run.path.mkdir(parents=True)  # whoever makes it has it, also of two at once
-                (run.path / WRITTEN).touch()
-            except FileExistsError:
-                number += 1
-            except OSError as error:
-                raise TenfoldError(f"{run.path}: cannot be made: {error.strerror}") from None
-            else:
-                run._become_latest()
-                return run
+        run = cls(new_folder(recipe, Path(source).stem))
+        run._become_latest()
+        return run
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -116,6 +111,8 @@ class RunFolder:
             is_run, exists = run.recipe_file.is_file(), run.path.exists()
         except OSError as error:
             raise TenfoldError(f"{path}: cannot be read: {error.strerror}") from None
+        if not is_run and (run.path / GROUP_FILE).is_file():
+            raise TenfoldError(f"{path}: is a group of runs; name one of those in it")
         if not is_run:
             what = "is not a run (it has no recipe.toml)" if exists else "does not exist"
             raise TenfoldError(f"{path}: {what}; name a folder that `tenfold train` made")
@@ -311,3 +308,27 @@ class RunFolder:
                 f"{file}: is not there; the run has not come that far, or lost the file"
             )
         return file
+
+
+def new_folder(*words: str) -> Path:
+    """Make a folder in `runs/` under a name that is not taken yet, as `runs/quick-mnist-1`.
+
+    Args:
+        words: what the name is made of.
+
+    Raises:
+        TenfoldError: where it cannot be made.
+    """
+    stem = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(words)).strip("-").lower()
+    number = 1
+    while True:
+        path = Path("runs") / f"{stem}-{number}"
+        try:
+            path.mkdir(parents=True)  # whoever makes it has it, also of two at once
+            (path / WRITTEN).touch()
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise TenfoldError(f"{path}: cannot be made: {error.strerror}") from None
+        else:
+            return path

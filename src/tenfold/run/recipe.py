@@ -279,14 +279,6 @@ def loss_floor(recipe: Recipe, classes: int) -> float:
     return entropy + recipe.negatives.weight * math.log(classes) * bool(recipe.negatives.share)
 
 
-def differ_only_in_seed(first: Recipe, second: Recipe) -> bool:
-    """Tell whether two recipes differ in nothing but the seed, the machine and their names."""
-    same = dict.fromkeys(("name", "description"), "")
-    machine: dict[str, Any] = {"threads": 0, "device": "auto", "precision": "auto", "seed": 0}
-    replace = msgspec.structs.replace
-    return replace(first, **same, **machine) == replace(second, **same, **machine)
-
-
 def _convert(table: dict[str, Any], where: str) -> Recipe:
     try:
         recipe = msgspec.convert(table, Recipe)

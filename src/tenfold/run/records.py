@@ -14,6 +14,9 @@ Name = Annotated[str, Meta(max_length=MAX_NAME)]
 Tracker = Literal["tensorboard", "mlflow"]
 Names = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=MAX_CLASSES)]
 
+Seed = Annotated[int, Meta(ge=0, lt=2**31)]
+
+MAX_SEEDS = 1000  # runs of a group
 FORMAT = 1  # of the run folder; a run that says a higher one was made by a newer Tenfold
 
 
@@ -116,6 +119,16 @@ class Environment(Struct, frozen=True, kw_only=True):
     resumed: tuple[Resumption, ...] = ()
     finished: str | None = None
     format: int = FORMAT
+
+
+class Group(Struct, frozen=True):
+    """What runs there are in a group: `group.json`.
+
+    Args:
+        seeds: of each run, which is in `seed-0/` and so on.
+    """
+
+    seeds: Annotated[tuple[Seed, ...], Meta(min_length=1, max_length=MAX_SEEDS)]
 
 
 class Parity(Struct, frozen=True):

@@ -1,24 +1,9 @@
-"""Means, differences and their intervals, on numbers worked out elsewhere."""
+"""Differences and their intervals, on numbers worked out elsewhere."""
 
 import pytest
-from benchmarks.core.stats import difference, gap, mean, share
+from benchmarks.core.stats import difference, gap, share
 
 from tenfold.evaluation.scores import wilson
-
-
-def test_mean_has_students_interval() -> None:
-    found = mean([1.0, 2.0, 3.0, 4.0])
-    assert (found.n, found.mean) == (4, 2.5)
-    assert found.sd == pytest.approx(1.290994)
-    assert found.interval == pytest.approx(
-        (0.445739, 4.554261), abs=1e-5
-    )  # 2.5 +- 3.18245 x 0.6455
-
-
-def test_one_number_has_neither_spread_nor_interval() -> None:
-    found = mean([0.995])
-    assert (found.sd, found.interval) == (None, None)
-    assert found.percent() == "99.500 % (n = 1)"
 
 
 def test_difference_is_welchs() -> None:

@@ -185,15 +185,16 @@ def test_runs_of_one_recipe_are_said_to_differ_by_their_seeds(
     runs: tuple[Path, Path, Path], compared: Comparison, tmp_path: Path
 ) -> None:
     """Two runs whose recipes differ in steps as well, and one that differs in seed alone."""
-    assert not compared.same_recipe
+    assert not compared.recipes.same
+    assert [one.key for one in compared.recipes.differences] == ["steps"]
     run = RunFolder(Path(shutil.copytree(runs[1], tmp_path / "seed")))
     recipe = RunFolder.open(runs[0]).recipe()
     run.write_recipe(change(recipe, seed=7, threads=3))
     found = compare(runs[0], run.path)
-    assert found.same_recipe
-    assert "seeds" in str(found)
-    for shown in (compared._repr_html_(), str(compared), compared.to_dict()["scope"]):
-        assert "about these two models" in shown
+    assert found.recipes.same
+    assert "difference is one of seeds" in str(found)
+    for shown in (compared._repr_html_(), str(compared), compared.to_text().replace("\n", " ")):
+        assert "One pair of runs says nothing about the recipes" in shown
 
 
 def test_what_was_not_tested_has_no_scope(runs: tuple[Path, Path, Path], test_set: Dataset) -> None:

@@ -11,6 +11,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.run.folder import RunFolder
 from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
+from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
 
@@ -146,7 +147,7 @@ def test_an_error_of_a_callback_reaches_the_caller_and_loses_no_epoch(
         train(**arguments, out=tmp_path / "run", callbacks=[FailAfter(2, error)])
     assert caught.value is error
     recorder = Recorder()
-    done = resume(tmp_path / "run", callbacks=[recorder], progress=False)
+    done = resume(Run(RunFolder(tmp_path / "run")), callbacks=[recorder], progress=False)
     assert [event.epoch for event in recorder.events] == [3]
     assert differences(done.folder, uninterrupted) == []
 
@@ -181,5 +182,5 @@ def test_one_network_of_several_cannot_be_stopped_alone(
     with pytest.raises(TenfoldError, match=r"network 1 of 2.*tenfold resume") as caught:
         train(**few, folds=2, out=tmp_path / "run", callbacks=[callback])
     assert "\n" not in str(caught.value)
-    done = resume(tmp_path / "run", progress=False)
+    done = resume(Run(RunFolder(tmp_path / "run")), progress=False)
     assert done.metrics["out_of_fold"]["n"] == 300

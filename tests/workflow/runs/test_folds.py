@@ -132,7 +132,9 @@ def test_a_run_cut_short_within_a_fold_ends_as_if_it_never_had_been(
             train(**arguments, out=tmp_path / "run")
     assert not (tmp_path / "run" / "model.onnx").exists()
     monkeypatch.setattr(Trainer, "train_epoch", counted)
-    done = resume(tmp_path / "run", source=small_set, test=arguments["test"], progress=False)
+    done = resume(
+        Run(RunFolder(tmp_path / "run")), source=small_set, test=arguments["test"], progress=False
+    )
     assert steps == [0, 6, 0, 6, 0, 6]  # three folds of two epochs, none of them twice
     assert differences(done.folder, fold_run.folder) == []
 

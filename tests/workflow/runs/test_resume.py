@@ -25,6 +25,7 @@ from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 from tenfold.training import state
 from tenfold.training.trainer import Trainer
+from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
 
@@ -209,7 +210,7 @@ def test_images_from_memory_must_be_given_again(
     run.write_environment(msgspec.structs.replace(environment, source="memory", request=request))
     with pytest.raises(TenfoldError, match=r"in memory.*source="):
         resume(run.path)
-    done = resume(run.path, source=train_set.subset(np.arange(300)), progress=False)
+    done = resume(Run(run), source=train_set.subset(np.arange(300)), progress=False)
     done.folder.submission_file.unlink()
     assert differences(done.folder, interrupted[1]) == []
 
@@ -333,5 +334,5 @@ def test_the_recipe_is_written_after_everything_else_that_resuming_needs(
         patch.setattr(RunFolder, "write_recipe", last)
         with pytest.raises(SystemExit):
             train(**arguments | {"epochs": 1}, out=tmp_path / "run")
-    done = resume(tmp_path / "run", progress=False)
+    done = resume(Run(RunFolder(tmp_path / "run")), progress=False)
     assert done.metrics["training"]["epochs"] == 1

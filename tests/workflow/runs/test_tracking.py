@@ -9,12 +9,11 @@ import pytest
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.run.folder import RunFolder
-from tenfold.run.recipe import load_recipe
 from tenfold.training.trainer import Trainer
 from tenfold.workflow.estimator import DigitClassifier
 from tenfold.workflow.runs import tracking
 from tenfold.workflow.runs.result import Run
-from tenfold.workflow.runs.tracking import TensorBoard, flat
+from tenfold.workflow.runs.tracking import TensorBoard
 from tenfold.workflow.runs.train import train
 
 CURVES = ("learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -197,11 +196,3 @@ def test_a_tracker_that_cannot_be_used_is_refused_before_anything_is_made(
         with pytest.raises(TenfoldError, match=rf"tenfold\[track\].*{name}.* is not installed"):
             tracked(name, tiny, train_set, out)
     assert not out.exists()
-
-
-def test_a_flat_recipe_has_every_choice() -> None:
-    parameters = flat(load_recipe("quick"))
-    assert parameters["network.1"] == "crop size=24"
-    assert parameters["optimiser.name"] == "muon"
-    assert parameters["schedule.warmup"] == 0.05
-    assert parameters["epochs"] == 8

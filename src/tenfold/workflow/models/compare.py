@@ -1,7 +1,8 @@
-"""Set two runs, or two models, side by side on the same images."""
+"""Set two models, or two groups of runs, side by side on the same images."""
 
 import os
 import re
+from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,13 @@ from tenfold.data.display import listed
 from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
+from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import model_file, open_model
 from tenfold.run.folder import RunFolder
-from tenfold.run.recipe import differ_only_in_seed, parse_recipe
+from tenfold.run.group import GroupFolder, is_group
+from tenfold.run.recipe import Recipe, parse_recipe
+from tenfold.run.recipe_differences import recipe_differences
 from tenfold.run.records import Environment
 from tenfold.workflow.load import load
 from tenfold.workflow.models.evaluate import refuse_leak
@@ -29,6 +33,22 @@ if TYPE_CHECKING:
 
 BEST = ("test", "validation")  # of several splits that both predicted, the first is taken
 ASK = "name a set for both to predict: tenfold compare A B SOURCE"
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A or B: a run or a model file, or the runs of a group.
+
+    Args:
+        name: as the user named it.
+        members: the run folders, or the one model file.
+    """
+
+    name: str
+    members: tuple[str, ...]
+
+
+_Sides = tuple[_Side, _Side]
 
 
 @missing_extra_named("compare")
@@ -43,14 +63,18 @@ def compare(
     threads: int | None = None,
     ink: bool = False,
 ) -> Comparison:
-    """Test whether two models differ significantly, and list the images on which they differ.
+    """Test whether two models, or two recipes, differ significantly; list what differs.
+
+    Of two groups of runs (`tenfold.train(seeds=...)`) the recipes are compared, by Welch's t-test
+    over the seeds; the first run of each stands for it where single images are concerned.
 
     Args:
-        a: a run or its folder; with `source` a model file as well.
+        a: a run, a group of runs or the folder of one; with `source` a model file as well.
         b: the other.
-        source: images for both to predict. None: those that both runs have predicted already,
-            labelled ones first: test images, or else validation images that they share.
-        out: an HTML page to write, which draws the images on which they differ; None for none.
+        source: images for both to predict. None: those that both have predicted already, labelled
+            ones first: test images, or else validation images that they share.
+        out: an HTML page to write, which draws the images on which they differ and the learning
+            curves; None for none.
         overwrite: replace `out` where it is there already.
         allow_leak: compare even where one was trained on some of the images; it is marked.
         threads: CPU threads; by default every core.
@@ -58,18 +82,18 @@ def compare(
 
     Raises:
         TenfoldError: where there are no images that both have predicted, the classes differ, one
-            was trained on some of the images, or the page cannot be drawn.
+            was trained on some of the images, a group is not finished, or the page cannot be drawn.
     """
     if out is not None:
         check_destination(out, overwrite, [*map(model_file, (a, b)), *files_of(source)])
-    names = fspath(a), fspath(b)
+    sides = _side(fspath(a)), _side(fspath(b))
     if source is None:
-        comparison = _from_predictions(names, draw=out is not None)
+        comparison = _from_predictions(sides, draw=out is not None)
     else:
-        comparison = _from_models(names, load(source, ink), threads)
+        comparison = _from_models(sides, load(source, ink), threads, draw=out is not None)
     if comparison.labels is not None and not allow_leak:
-        for name, leaked in zip(names, comparison.leaked, strict=True):
-            refuse_leak(leaked, f"{len(comparison):,} {comparison.compared_on}", name)
+        for side, leaked in zip(sides, comparison.leaked, strict=True):
+            refuse_leak(leaked, f"{len(comparison):,} {comparison.compared_on}", side.name)
     if out is not None:
         from tenfold.report.comparison import write_comparison
 
@@ -77,62 +101,149 @@ def compare(
     return comparison
 
 
-def _from_models(names: tuple[str, str], dataset: Dataset, threads: int | None) -> Comparison:
-    """Let both models predict a set."""
+def _side(name: str) -> _Side:
+    """Find the runs of a group, which must be finished; anything else stands for itself."""
+    if not is_group(name):
+        return _Side(name, (name,))
+    runs = GroupFolder.open(name).runs()
+    for run in runs:
+        if not run.environment().finished:
+            raise TenfoldError(
+                f"{run.path}: is not finished; `tenfold resume {name}` resumes the group"
+            )
+    return _Side(name, tuple(str(run.path) for run in runs))
+
+
+def _from_models(sides: _Sides, dataset: Dataset, threads: int | None, draw: bool) -> Comparison:
+    """Let the models of both sides predict a set."""
     if not len(dataset):
         raise TenfoldError(f"{dataset.source}: holds no images to compare on")
-    first, second = (open_model(name, threads) for name in names)
-    classes = _common_classes(names, first.classes, second.classes)
+    models = [[open_model(name, threads) for name in side.members] for side in sides]
+    classes = models[0][0].classes
+    for side, own in zip(sides, models, strict=True):
+        for model in own:
+            classes = _common_classes((sides[0].name, side.name), classes, model.classes)
     if dataset.labels is not None:
         dataset = dataset.remap_classes(classes)
-    matched = first.matched(dataset), second.matched(dataset)
-    predictions = first.predict(matched[0].images), second.predict(matched[1].images)
+    matched = [[model.matched(dataset) for model in own] for own in models]
+    probabilities = [
+        [
+            _columns(model.predict(images.images).probabilities, model.classes, classes)
+            for model, images in zip(*pair, strict=True)
+        ]
+        for pair in zip(models, matched, strict=True)
+    ]
+    accuracies: list[tuple[float, ...]] = [(), ()]
+    if dataset.labels is not None:
+        accuracies = [
+            tuple(float((one.argmax(axis=1) == dataset.labels).mean()) for one in own)
+            for own in probabilities
+        ]
+    leaked = [max(len(model.training_overlap(dataset)) for model in own) for own in models]
+    recipes = [[parse_recipe(model.recipe_toml, model.name) for model in own] for own in models]
     return Comparison(
-        names=names,
+        names=(sides[0].members[0], sides[1].members[0]),
         compared_on=f"images of {dataset.source}",
         rows=np.arange(len(dataset)),
         images=dataset.images,
         labels=dataset.labels,
-        probabilities=(
-            _columns(predictions[0].probabilities, first.classes, classes),
-            _columns(predictions[1].probabilities, second.classes, classes),
-        ),
+        probabilities=(probabilities[0][0], probabilities[1][0]),
         classes=classes,
-        leaked=(len(first.training_overlap(dataset)), len(second.training_overlap(dataset))),
-        same_recipe=differ_only_in_seed(
-            *(parse_recipe(model.recipe_toml, model.name) for model in (first, second))
+        recipes=_recipes(sides, recipes, accuracies, draw),
+        leaked=(leaked[0], leaked[1]),
+        notes=(
+            *_other_training_set(models[0][0].fingerprint, models[1][0].fingerprint),
+            *dict.fromkeys(note for own in matched for each in own for note in each.notes),
         ),
-        notes=tuple(dict.fromkeys(note for each in matched for note in each.notes)),
     )
 
 
-def _from_predictions(names: tuple[str, str], draw: bool) -> Comparison:
-    """Join the predictions that two runs have kept."""
-    for name in names:
-        if os.path.isfile(name):
-            raise TenfoldError(f"{name}: is a file and not a run; {ASK}")
-    first, second = (RunFolder.open(name) for name in names)
-    environments = first.environment(), second.environment()
-    split, table = _shared(names, environments, (first.predictions(), second.predictions()))
-    classes = environments[0].classes
-    _common_classes(names, classes, environments[1].classes)
-    if classes != environments[1].classes:
-        raise TenfoldError(f"{names[0]} and {names[1]} number their classes differently; {ASK}")
+def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
+    """Join the predictions that two runs, or the runs of two groups, have kept."""
+    for side in sides:
+        if os.path.isfile(side.name):
+            raise TenfoldError(f"{side.name}: is a file and not a run; {ASK}")
+    runs = [[RunFolder.open(name) for name in side.members] for side in sides]
+    names = sides[0].members[0], sides[1].members[0]
+    environments = [[run.environment() for run in own] for own in runs]
+    firsts = environments[0][0], environments[1][0]
+    tables = [[run.predictions() for run in own] for own in runs]
+    split, table = _shared(names, firsts, (tables[0][0], tables[1][0]))
+    for side, own in zip(sides, environments, strict=True):
+        for name, environment in zip(side.members, own, strict=True):
+            _check_comparable(split, names[0], firsts[0], name, environment)
     rows = table["id"].to_numpy().astype(np.int64)
     labels = None if table["label"].null_count() else table["label"].to_numpy().astype(np.int64)
-    leaked = [one.leaked if split == "test" else 0 for one in environments]
-    origin, _ = _origin(environments[0], split)
+    accuracies: list[tuple[float, ...]] = [(), ()]
+    if labels is not None:
+        accuracies = [tuple(_accuracy(one, split) for one in own) for own in tables]
+    leaked = [max(one.leaked if split == "test" else 0 for one in own) for own in environments]
+    origin, _ = _origin(firsts[0], split)
     return Comparison(
         names=names,
         compared_on=f"{split.replace('_', '-')} images of {origin}",
         rows=rows,
-        images=_images(environments[0], split, rows, draw),
+        images=_images(firsts[0], split, rows, draw),
         labels=labels,
         probabilities=(_probabilities(table, ""), _probabilities(table, "_b")),
-        classes=classes,
+        classes=firsts[0].classes,
+        recipes=_recipes(sides, [[run.recipe() for run in own] for own in runs], accuracies, draw),
         leaked=(leaked[0], leaked[1]),
-        same_recipe=differ_only_in_seed(first.recipe(), second.recipe()),
+        notes=_other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
     )
+
+
+def _check_comparable(
+    split: str, name: str, environment: Environment, other_name: str, other: Environment
+) -> None:
+    """Raise TenfoldError where a run has other classes or predicted another set than the first."""
+    classes = environment.classes
+    _common_classes((name, other_name), classes, other.classes)
+    if classes != other.classes:
+        raise TenfoldError(f"{name} and {other_name} number their classes differently; {ASK}")
+    if _origin(environment, split)[1] != _origin(other, split)[1]:
+        raise TenfoldError(
+            f"{other_name}: predicted {split.replace('_', '-')} images of another set than {name}; "
+            f"{ASK}"
+        )
+
+
+def _other_training_set(first: str, second: str) -> tuple[str, ...]:
+    """Note where two fingerprints of training sources differ."""
+    if first == second:
+        return ()
+    return ("A and B have other training images, so a difference is not of the recipes alone",)
+
+
+def _accuracy(table: "pl.DataFrame", split: str) -> float:
+    """The accuracy of a run on all its images of a split."""
+    rows = table.filter(table["split"] == split)
+    return float((rows["prediction"] == rows["label"]).to_numpy().mean())
+
+
+def _recipes(
+    sides: _Sides,
+    recipes: list[list[Recipe]],
+    accuracies: list[tuple[float, ...]],
+    draw: bool,
+) -> RecipeComparison:
+    """Compare the recipes of two sides; the learning curves are read where they are drawn."""
+    first, second = recipes
+    histories = [_histories(side) if draw else () for side in sides]
+    return RecipeComparison(
+        names=(sides[0].name, sides[1].name),
+        seeds=(tuple(one.seed for one in first), tuple(one.seed for one in second)),
+        differences=recipe_differences(first[0], second[0]),
+        accuracies=(accuracies[0], accuracies[1]),
+        histories=(histories[0], histories[1]),
+    )
+
+
+def _histories(side: _Side) -> "tuple[pl.DataFrame, ...]":
+    """Read the learning curves of the runs of a side; a model file alone has none."""
+    folders = [RunFolder(Path(name)) for name in side.members]
+    histories = [one.history() for one in folders if (one.path / "history.csv").is_file()]
+    return tuple(history for history in histories if len(history))
 
 
 def _shared(

@@ -18,6 +18,7 @@ from tenfold.run.recipe import Recipe, change
 from tenfold.run.records import Environment, RunRequest, Tracker
 from tenfold.workflow.load import load
 
+MAX_SEED = 2**31
 # Images that a model file is compared on, where there is neither a test nor a validation set.
 PARITY_IMAGES = 1000
 
@@ -70,6 +71,16 @@ class Plan:
         images, notes = matched(test.images, pixel_statistics(self.train_set.images), test.source)
         return replace(test, images=images, notes=(*test.notes, *notes)) if notes else test
 
+    def with_seeds(self, count: int) -> "list[Plan]":
+        """Make the plans of so many runs of the recipe: no two networks of them share a seed.
+
+        The first has the recipe's seed, the next the following one; of several networks a run has
+        several seeds.
+        """
+        first, step = self.recipe.seed, self.recipe.networks
+        seeds = [(first + number * step) % MAX_SEED for number in range(count)]
+        return [replace(self, recipe=change(self.recipe, seed=seed)) for seed in seeds]
+
     def jobs(self) -> list[TrainJob]:
         """List the networks to train: one a fold, one a member, or a single one.
 
@@ -107,7 +118,7 @@ def _seeded(recipe: Recipe, number: int) -> Recipe:
     """Give a network of several its own seed; the first has the run's."""
     if recipe.networks == 1:
         return recipe
-    return change(recipe, seed=(recipe.seed + number - 1) % 2**31)
+    return change(recipe, seed=(recipe.seed + number - 1) % MAX_SEED)
 
 
 def request_for(

@@ -41,6 +41,10 @@ class Run:
         """The scores and costs, as `metrics.json` has them."""
         return self._record.to_dict()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give its folder and its metrics as plain values, ready for JSON."""
+        return {"run": str(self.folder.path), **self.metrics}
+
     @property
     def recipe(self) -> Recipe:
         """The resolved recipe."""

@@ -1,21 +1,25 @@
-"""Resume a run that was cut short."""
+"""Resume a run, or a group of runs, that was cut short."""
 
 from collections.abc import Sequence
-from os import PathLike
+from functools import partial
+from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 import msgspec
 
 from tenfold.data.atomic import check_destination, expanded
 from tenfold.data.dataset import Dataset
 from tenfold.data.source_name import files_of, moved
+from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import differences, now
 from tenfold.run.folder import RunFolder
+from tenfold.run.group import GroupFolder, is_group
 from tenfold.run.recipe import Recipe, change
 from tenfold.run.records import Environment, Resumption
 from tenfold.workflow.runs.execute import Execution, execute
+from tenfold.workflow.runs.group import RunGroup, run_all
 from tenfold.workflow.runs.plan import Plan, reload_named
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.progress import notice
@@ -24,6 +28,30 @@ from tenfold.workflow.runs.tracking import Tracking
 
 if TYPE_CHECKING:
     from tenfold.training.callbacks import Callback
+
+
+class ResumeOptions(TypedDict, total=False):
+    """The keywords of `resume`."""
+
+    source: str | Path | Dataset | None
+    test: str | Path | Dataset | None
+    threads: int | None
+    device: Literal["auto", "cpu", "cuda", "mps"] | None
+    submission: str | Path | None
+    callbacks: "Sequence[Callback]"
+    progress: bool
+
+
+@overload
+def resume(run: Run, **options: Unpack[ResumeOptions]) -> Run: ...
+
+
+@overload
+def resume(run: RunGroup, **options: Unpack[ResumeOptions]) -> RunGroup: ...
+
+
+@overload
+def resume(run: str | PathLike[str], **options: Unpack[ResumeOptions]) -> Run | RunGroup: ...
 
 
 @missing_extra_named("resume")
@@ -37,7 +65,7 @@ def resume(
     submission: str | Path | None = None,
     callbacks: "Sequence[Callback]" = (),
     progress: bool = True,
-) -> Run:
+) -> Run | RunGroup:
     """Resume a run that was killed or interrupted, and finish all that it was to be.
 
     On the same machine, with the same versions and threads, its weights on the CPU end as those of
@@ -45,13 +73,14 @@ def resume(
     that is finished is returned as it is.
 
     Args:
-        run: the run or its folder.
+        run: the run or its folder; of a group of runs, those that are not finished are resumed.
         source: the training set, where it was in memory or has moved.
         test: the test set, likewise.
         threads: another number of threads.
         device: another device.
-        submission: where to write the submission beside the one in the run's folder. The place that
-            `train` was given is not used: a run from elsewhere would write wherever it says.
+        submission: of one run, where to write the submission beside the one in its folder. The
+            place that `train` was given is not used: a run from elsewhere would write wherever it
+            says.
         callbacks: told how training goes (see `tenfold.Callback`).
         progress: show progress on stderr.
 
@@ -59,7 +88,40 @@ def resume(
         TenfoldError: where there is no run, its images are gone or have changed, its checkpoint is
             damaged, or another process is training it.
     """
-    folder = RunFolder.open(run)
+    resume_one = partial(
+        _resume_run,
+        source=source,
+        test=test,
+        threads=threads,
+        device=device,
+        submission=submission,
+        callbacks=callbacks,
+        progress=progress,
+    )
+    if not is_group(run):
+        return resume_one(RunFolder.open(run))
+    if submission is not None:
+        raise TenfoldError(
+            f"{fspath(run)}: is a group of runs, and --submission writes the predictions of one; "
+            "resume without it"
+        )
+    group = GroupFolder.open(fspath(run))
+    if all(folder.environment().finished for folder in group.runs()):
+        notice(f"{group.path}: already finished; nothing to resume")
+    return run_all(group, resume_one, progress)
+
+
+def _resume_run(
+    folder: RunFolder,
+    *,
+    source: str | Path | Dataset | None,
+    test: str | Path | Dataset | None,
+    threads: int | None,
+    device: Literal["auto", "cpu", "cuda", "mps"] | None,
+    submission: str | Path | None,
+    callbacks: "Sequence[Callback]",
+    progress: bool,
+) -> Run:
     environment = folder.environment()
     if environment.finished:
         notice(f"{folder.path}: already finished; nothing to resume")

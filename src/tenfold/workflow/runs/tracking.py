@@ -11,19 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
+from tenfold.run.recipe_differences import flat_recipe
 from tenfold.run.records import Environment, Metrics
 from tenfold.suggestions import nearest
 
 if TYPE_CHECKING:
     from tenfold.training.callbacks import Callback, ProgressEvent
 
-Parameters = dict[str, str | float]
 Values = dict[str, float]
 
 # How long an epoch took is in `history.csv`; a tracker gets what says how good it was.
@@ -40,7 +38,7 @@ class TensorBoard:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._writer = EventFileWriter(str(folder.path / "tensorboard"))
-        self._add(hparams_pb(flat(recipe), trial_id=str(folder.path)), 0)
+        self._add(hparams_pb(flat_recipe(recipe), trial_id=str(folder.path)), 0)
         self._text("recipe", f"```toml\n{recipe.to_toml()}\n```")
 
     def log(self, values: Values, epoch: int) -> None:
@@ -105,7 +103,7 @@ class MLflow:
         }
         made = self._client.create_run(self._experiment, tags=tags, run_name=folder.path.name)
         self._run: str = made.info.run_id
-        whole = [Param(name, str(value)) for name, value in flat(recipe).items()]
+        whole = [Param(name, str(value)) for name, value in flat_recipe(recipe).items()]
         for start in range(0, len(whole), 100):  # MLflow takes no more at once
             self._client.log_batch(self._run, params=whole[start : start + 100])
 
@@ -187,22 +185,6 @@ class Tracking:
                 name = type(tracker).__name__
                 print(f"{name}: {_line(error)}; the run continues without it", file=sys.stderr)
                 self._trackers.remove(tracker)
-
-
-def flat(recipe: Recipe) -> Parameters:
-    """Lay a recipe out flat: `optimiser.learning_rate`, and `network.1` with a layer in words."""
-    table = msgspec.to_builtins(recipe)
-    found: Parameters = {}
-    for number, layer in enumerate(table.pop("network"), 1):
-        kind = layer.pop("layer")
-        words = [kind, *(f"{name}={value}" for name, value in layer.items())]
-        found[f"network.{number}"] = " ".join(words)
-    for name, value in table.items():
-        if isinstance(value, dict):
-            found |= {f"{name}.{key}": inner for key, inner in value.items()}
-        else:
-            found[name] = value
-    return found
 
 
 def _tracker(name: str) -> TensorBoard | MLflow:

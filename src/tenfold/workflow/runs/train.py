@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -15,10 +15,12 @@ from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
+from tenfold.run.group import GroupFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
 from tenfold.workflow.runs.execute import Execution, execute
+from tenfold.workflow.runs.group import RunGroup, begin, check_seeds, train_group
 from tenfold.workflow.runs.plan import Plan, request_for
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.progress import notice, show_notes
@@ -29,6 +31,46 @@ if TYPE_CHECKING:
     from tenfold.training.callbacks import Callback
 
 MIN_VAL_FRACTION = 0.1  # where nothing else says how good the model is
+
+
+class TrainOptions(TypedDict, total=False):
+    """The keywords of `train` beside `seeds`, which decides what is returned."""
+
+    test: AnySource | None
+    recipe: str | Path | Recipe
+    settings: Iterable[str]
+    epochs: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    seed: int | None
+    val_fraction: float | None
+    split: Literal["stratified", "notebook", "writer", "random"] | None
+    folds: int | None
+    members: int | None
+    threads: int | None
+    device: Literal["auto", "cpu", "cuda", "mps"] | None
+    time_budget: float | None
+    out: str | Path | None
+    overwrite: bool
+    submission: str | Path | None
+    allow_leak: bool
+    report: bool
+    errors: int
+    callbacks: "Sequence[Callback]"
+    progress: bool
+    track: Tracker | Sequence[Tracker]
+    ink: bool
+    profile: bool
+
+
+@overload
+def train(
+    source: AnySource = ..., *, seeds: None = None, **options: Unpack[TrainOptions]
+) -> Run: ...
+
+
+@overload
+def train(source: AnySource = ..., *, seeds: int, **options: Unpack[TrainOptions]) -> RunGroup: ...
 
 
 @missing_extra_named("train")
@@ -42,6 +84,7 @@ def train(
     batch_size: int | None = None,
     learning_rate: float | None = None,
     seed: int | None = None,
+    seeds: int | None = None,
     val_fraction: float | None = None,
     split: Literal["stratified", "notebook", "writer", "random"] | None = None,
     folds: int | None = None,
@@ -60,7 +103,7 @@ def train(
     track: Tracker | Sequence[Tracker] = (),
     ink: bool = False,
     profile: bool = False,
-) -> Run:
+) -> Run | RunGroup:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
 
     Args:
@@ -73,6 +116,8 @@ def train(
         batch_size: images per optimiser step.
         learning_rate: of the optimiser: `optimiser.learning_rate` of the recipe.
         seed: random seed for initialisation, shuffling, augmentation and the split.
+        seeds: train so many runs of the recipe, with `seed`, `seed` + 1 and so on, into a folder of
+            run folders, to compare recipes by; None: one run. It joins no networks into one model.
         val_fraction: the share (0-1) of `source` held back to score each epoch on; 0 for none. By
             default the recipe's, and at least 0.1 where there are neither folds nor a labelled
             test set.
@@ -81,10 +126,10 @@ def train(
         members: train so many networks on the same images; the model is their mean.
         threads: CPU threads; by default every core.
         device: by default a GPU where there is one.
-        time_budget: train for about so many seconds: turned into a number of steps before training
-            starts; validation comes on top.
-        out: the run folder; by default a new one under `runs/`.
-        overwrite: replace a run, and a submission, that is there.
+        time_budget: train each run for about so many seconds: turned into a number of steps before
+            training starts; validation comes on top.
+        out: the folder of the run or the group; by default a new one under `runs/`.
+        overwrite: replace a run, a group, and a submission, that is there.
         submission: where to write the predictions for `test` as Kaggle wants them.
         allow_leak: allow test images in the training set; the score is marked.
         report: draw the plots and the report.
@@ -97,7 +142,7 @@ def train(
         profile: measure where the time goes; `metrics["training"]["profile"]` has it.
 
     Returns:
-        The run: its folder and scores.
+        The run: its folder and scores; with `seeds` the group of runs.
 
     Raises:
         TenfoldError: for anything the caller can correct, before the folder is made where
@@ -108,6 +153,8 @@ def train(
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
+    if seeds is not None:
+        check_seeds(seeds, submission, profile)
     train_set, test_set = _load(source, test, ink)
     if progress:
         show_notes(train_set.notes)
@@ -153,21 +200,31 @@ def train(
         if progress:
             notice(f"measuring how many steps fit in {time_budget:g} s")
         plan = replace(plan, recipe=_within(plan, time_budget))
-    first = plan.groups()[0]
-    check_fit(first[0].recipe, *plan.splits(first[0]), members=len(first))
-    leaked = _count_leaked(plan)
-    environment = describe(train_set, test_set, device_name(plan.recipe.device), leaked, request)
+    plans = [plan] if seeds is None else plan.with_seeds(seeds)
+    for one in plans:
+        first = one.groups()[0]
+        check_fit(first[0].recipe, *one.splits(first[0]), members=len(first))
+    device_used = device_name(plan.recipe.device)
+    environments = [
+        describe(train_set, test_set, device_used, _count_leaked(one), request) for one in plans
+    ]
+    if seeds is None:
+        if out is None:
+            folder = RunFolder.create_new(chosen.name, train_set.source)
+        else:
+            folder = RunFolder.create(out, overwrite)
+        with folder.lock():
+            begin(folder, plan, environments[0])
+            outside = None if submission is None else expanded(submission).absolute()
+            execution = Execution(
+                folder, environments[0], tracking, profiler, callbacks, progress, outside
+            )
+            return execute(plan, execution)
     if out is None:
-        folder = RunFolder.create_new(chosen.name, train_set.source)
+        group = GroupFolder.create_new(chosen.name, train_set.source)
     else:
-        folder = RunFolder.create(out, overwrite)
-    with folder.lock():
-        # The recipe comes last: where it is, everything is that `resume` needs.
-        folder.write_environment(environment)
-        folder.write_recipe(plan.recipe)
-        outside = None if submission is None else expanded(submission).absolute()
-        execution = Execution(folder, environment, tracking, profiler, callbacks, progress, outside)
-        return execute(plan, execution)
+        group = GroupFolder.create(out, overwrite)
+    return train_group(group, plans, environments, trackers, callbacks, progress)
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:
