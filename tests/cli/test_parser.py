@@ -45,7 +45,7 @@ def test_an_option_like_no_other_is_wrong_usage(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fly"], "must be one of train, resume, evaluate, "),
+        (["fly"], "must be one of train, resume, runs, evaluate, "),
         (["train", "--split", "halves"], "must be one of stratified, notebook, writer, random. "),
         (["train", "--lr", "0"], "argument --lr: must be above 0. Received: '0'"),
         (["train", "--lr", "fast"], "argument --lr: must be a number. Received: 'fast'"),

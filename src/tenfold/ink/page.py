@@ -60,6 +60,7 @@ class FoundMark:
         box: its bounding box.
         row: which row of writing it is in, from 0.
         before: how many of the page's digits, in reading order, are before it.
+        accepted: whether it is surely there; in a text an unsure one is `?`.
     """
 
     label: str
@@ -67,6 +68,12 @@ class FoundMark:
     box: Box
     row: int
     before: int
+    accepted: bool = True
+
+    @property
+    def text(self) -> str:
+        """The mark as it stands in a text."""
+        return self.label if self.accepted else "?"
 
 
 @dataclass(frozen=True)

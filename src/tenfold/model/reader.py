@@ -32,7 +32,7 @@ SHIPPED = Path(__file__).parent / "assets" / "reader.onnx"
 ALTERNATIVES = 3
 DIGIT_NAMES = tuple("0123456789")
 LEAST = 1e-4  # a probability; no witness is surer than that
-MIN_COMBINED = 0.75  # the least probability of a digit that two witnesses have judged
+MIN_COMBINED = 0.8  # the least probability of a digit that two witnesses have judged
 
 
 class Weights(NamedTuple):
@@ -51,7 +51,7 @@ class Weights(NamedTuple):
     none_rejected: float
 
 
-WEIGHTS = Weights(0.857, 0.571, -1.32, -0.29)  # fitted by benchmarks.reading.page_confidence
+WEIGHTS = Weights(1.139, 0.145, -1.458, -0.917)  # fitted by benchmarks.reading.page_confidence
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,13 @@ class Reading(tuple[Digit, ...]):
             while marks and marks[0].before <= place:
                 mark = marks.pop(0)
                 if mark.row == digit.row:
-                    text += mark.label
+                    text += mark.text
                 else:
-                    rows[mark.row] = rows.get(mark.row, "") + mark.label
+                    rows[mark.row] = rows.get(mark.row, "") + mark.text
             text += digit.label if digit.accepted else "?"
             rows[digit.row] = rows.get(digit.row, "") + text
         for mark in marks:
-            rows[mark.row] = rows.get(mark.row, "") + mark.label
+            rows[mark.row] = rows.get(mark.row, "") + mark.text
         return [rows[row] for row in sorted(rows)]
 
     @property
@@ -189,6 +189,7 @@ def _mark_to_dict(mark: FoundMark) -> dict[str, Any]:
         "box": _box_to_dict(mark.box),
         "row": mark.row,
         "before": mark.before,
+        "accepted": mark.accepted,
     }
 
 
