@@ -44,8 +44,8 @@ MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 SMALL = 0.48  # of the height of a row's digits: an unclear character that is smaller is none
 MIN_MARK = 0.45  # a mark that is there less surely is a `?`
 MAX_MARK_DIGIT = 0.15  # what may be a digit with more than this probability is no mark
-# A 1 that may be a slash is unclear: 25/11 read as 25111 is worse than a ? (of 36 slashes taken for a
-# 1 this finds 31, and of 181 ones 11, on synthetic dates and amounts of training digits).
+# A 1 that may be a slash is unclear: 25/11 read as 25111 is worse than a ? (of 36 slashes taken for
+# a 1 this finds 31, and of 181 ones 11, on synthetic dates and amounts of training digits).
 MIN_SLASH, UNCLEAR_ONE = 0.12, 0.5
 MARK_MARGIN = 0.2  # of a digit's height: marks that are nearer are one
 FAINT = 0.45  # of the contrast of a page's sure digits: what is unsure and fainter is its paper's
@@ -280,11 +280,14 @@ def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[
 def _likely(found: Characters) -> tuple[Characters, Characters]:
     """Return the characters and the marks that are worth an answer.
 
-    Whether a stroke is a 1 or a slash is decided by its class, whichever it was found as.
+    Whether a stroke is a 1 or a slash is decided by its class, whichever it was found as. What looks
+    most like a mark and is much smaller than the digits is one: a thick point is a small 0, too.
     """
     digit = found.probabilities[:, :N_DIGITS].sum(1)
     best = found.probabilities.argmax(1)
-    is_mark = (best >= N_DIGITS) & (best < OTHER) & (digit < MAX_MARK_DIGIT)
+    tall = found.heights[_clear(found)]
+    small = found.heights < SMALL * (np.median(tall) if len(tall) else 0)
+    is_mark = (best >= N_DIGITS) & (best < OTHER) & (small | (digit < MAX_MARK_DIGIT))
     likely = (found.scores >= MIN_OTHER) | (digit_probabilities(found) >= MIN_DIGIT)
     characters = found[~is_mark & likely]
     marks = found[is_mark]
