@@ -71,9 +71,9 @@ def _mnist() -> Glyphs:
 def _mnist_in_other_styles() -> Glyphs:
     """Rewrite MNIST's 1, 4, 7 and 9 as they are written outside America."""
     train = load("mnist")
-    labels = torch.from_numpy(train.require_labels())
+    labels = torch.tensor(train.require_labels())
     chosen = torch.isin(labels, torch.tensor([1, 4, 7, 9]))
-    images = torch.from_numpy(train.images)[chosen][:, None].float() / 255
+    images = torch.tensor(train.images)[chosen][:, None].float() / 255
     changed = vary_writing_style(images, labels[chosen], 1.0, torch.Generator().manual_seed(0))
     bitmaps = (changed[:, 0] * 255).round().to(torch.uint8).numpy()
     assert train.writers is not None

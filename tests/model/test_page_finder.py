@@ -6,8 +6,9 @@ from tests.draw_digits import DrawDigits
 from tenfold.data.dataset import Dataset
 from tenfold.ink.page import Page
 from tenfold.ink.strokes import draw_strokes
+from tenfold.model.page_characters import keep_once
 from tenfold.model.page_finder import find_drawn_page, find_page
-from tenfold.model.page_network import PageNetwork
+from tenfold.model.page_network import CLASSES, Characters, PageNetwork
 from tenfold.model.reader import Reader, Reading
 
 FOUR = [0, 1, 2, 3]  # 7, 2, 1, 0 of MNIST's test set
@@ -202,3 +203,10 @@ def test_a_row_of_another_size_is_read_or_counted(
     found = find_page(network, page)
     assert len(found.digits) + found.n_unread >= 7
     assert sum(digit.box.height > 80 for digit in found.digits) == 4
+
+
+def test_a_mark_cut_off_to_nothing_at_an_edge_is_kept_once() -> None:
+    probabilities = np.full((2, len(CLASSES)), 1 / len(CLASSES), np.float32)
+    boxes = np.array([[0, 5, 0, 9], [40, 5, 44, 9]], np.float32)
+    marks = Characters(boxes, probabilities, np.full(2, 0.4, np.float32), np.ones(2, np.bool_))
+    assert len(keep_once(marks)) == 2

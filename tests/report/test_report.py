@@ -23,6 +23,7 @@ from tenfold.report.sections import most_confused_sentence
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import change
 from tenfold.run.records import SplitScores
+from tenfold.workflow.runs.report import draw
 from tenfold.workflow.runs.result import Run
 
 PLOTS = {
@@ -328,10 +329,12 @@ def test_run_without_folds_has_no_label_issues(report: Path) -> None:
     assert 'id="label-issues"' not in report.read_text("utf-8")
 
 
-def test_the_network_is_shown_layer_by_layer(trained_run: RunFolder) -> None:
-    page = (trained_run.path / "report.html").read_text("utf-8")  # as the run wrote it
+def test_the_network_is_shown_layer_by_layer(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    page = draw(read_report_data(run, train_set, test_set), 6).read_text("utf-8")
     section = page.partition('<section id="layers">')[2].partition("</section>")[0]
-    summary = Run(trained_run).summary()
+    summary = Run(run).summary()
     assert summary.totals in section
     assert section.count('<th scope="row">') == len(summary.layers)
     assert '<th scope="row">4 conv</th>' in section

@@ -159,6 +159,7 @@ def keep_once(found: Characters, margin: float = 0.0) -> Characters:
         union = areas + areas[place] - inner
         small = np.minimum(areas, areas[place])
         same = (inner > SAME * union) & ~gone
+        same[place] = True  # also where its box, cut off at the edge, has no area
         looks = order[same]
         probabilities[order[place]] = np.average(
             found.probabilities[looks], axis=0, weights=found.scores[looks] ** 3

@@ -280,8 +280,8 @@ def _readable(characters: Characters, rows: list[list[int]]) -> tuple[list[list[
 def _likely(found: Characters) -> tuple[Characters, Characters]:
     """Return the characters and the marks that are worth an answer.
 
-    Whether a stroke is a 1 or a slash is decided by its class, whichever it was found as. What looks
-    most like a mark and is much smaller than the digits is one: a thick point is a small 0, too.
+    Whether a stroke is a 1 or a slash is decided by its class, whichever it was found as. What most
+    looks like a mark and is much smaller than the digits is one: a thick point is a small 0, too.
     """
     digit = found.probabilities[:, :N_DIGITS].sum(1)
     best = found.probabilities.argmax(1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.reading import renderings, training_set, unipen
+from benchmarks.reading import page_cutouts, page_sources, renderings, training_set, unipen
 from benchmarks.reading.handwriting import ROOT, Ink
 
 from tenfold.data.bundled import bundled
@@ -36,6 +36,10 @@ def test_no_test_writer_and_no_test_row_is_learned_from(
         return characters(self, index)
 
     monkeypatch.setattr(unipen.Characters, "strokes", strokes)
+    monkeypatch.setattr(page_cutouts, "SCENES", 4)
+    for source in ("_mnist", "_mnist_in_other_styles"):  # the field of each digit takes a while
+        monkeypatch.setattr(page_sources, source, lambda: page_sources.printed_glyphs())
+    cut = page_cutouts.cut_out()
     made = training_set.make_training_set()
     assert set(drawn)
     assert not set(drawn) & unipen.load_unipen().test_writers()
@@ -44,11 +48,13 @@ def test_no_test_writer_and_no_test_row_is_learned_from(
         5 * training_set.OPTDIGITS_RENDERINGS,
         5 * training_set.SEMEION_RENDERINGS,
     )
-    assert len(made) == 60_030 + sum(of_each)
+    assert len(made) == 60_030 + sum(of_each) + len(cut)
+    assert np.array_equal(made.images[-len(cut) :], cut.images)
     assert np.array_equal(made.images[:60_000], bundled("mnist").images)
     assert made.require_labels()[60_030:][: of_each[0]].tolist() == [7] * of_each[0]
     assert made.negatives is not None
-    assert len(made.negatives) == training_set.CHARACTER_RENDERINGS + 9
+    assert cut.negatives is not None
+    assert len(made.negatives) == len(cut.negatives) + training_set.CHARACTER_RENDERINGS + 9
 
 
 @pytest.mark.parametrize("seed", range(8))

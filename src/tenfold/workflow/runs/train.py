@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
 
@@ -182,7 +183,7 @@ def train(
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
 
-    if progress:  # not before: what is wrong with source or recipe is one line
+    if progress and find_spec("torch"):  # not before: what is wrong until here is one line
         notice(f"preparing: {len(train_set):,} images of {train_set.source}, importing PyTorch")
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
