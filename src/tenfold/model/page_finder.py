@@ -301,14 +301,15 @@ def _without_faint(characters: Characters, luminance: Luminance) -> tuple[Charac
     """Drop what is unsure and much fainter than the page's digits: what is printed on the paper.
 
     Returns:
-        What is left, and how many were dropped.
+        What is left, and how many were dropped that are more probably a digit than none.
     """
-    unsure = digit_probabilities(characters) < UNSURE
+    sure = digit_probabilities(characters)
+    unsure = sure < UNSURE
     if unsure.all() or not unsure.any():
         return characters, 0
     contrasts = ink_contrasts(luminance, characters.boxes)
     faint = unsure & (contrasts < FAINT * np.median(contrasts[~unsure]))
-    return characters[~faint], int(faint.sum())
+    return characters[~faint], int((faint & (sure >= MIN_OTHER)).sum())
 
 
 def _evidence(found: Characters) -> NDArray[np.float32]:
