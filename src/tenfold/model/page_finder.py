@@ -15,13 +15,13 @@ from tenfold.ink.single import find_single_drawn, find_single_ink
 from tenfold.ink.strokes import Drawing
 from tenfold.model.page_characters import (
     UNSURE,
+    crossed,
     digit_probabilities,
     find_characters,
     is_digit,
     keep_once,
     of_one_size,
     resized,
-    seen_twice,
 )
 from tenfold.model.page_network import (
     CLASSES,
@@ -294,7 +294,7 @@ def _likely(found: Characters) -> tuple[Characters, Characters]:
     # The boxes of a thin stroke, found twice, need not overlap.
     margin = MARK_MARGIN * float(np.median(characters.heights)) if len(characters) else 0.0
     marks = keep_once(marks, margin)
-    return characters[~seen_twice(characters, marks)], marks
+    return characters[~crossed(characters, marks)], marks
 
 
 def _without_faint(characters: Characters, luminance: Luminance) -> tuple[Characters, int]:
