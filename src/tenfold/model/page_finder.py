@@ -44,8 +44,9 @@ MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 SMALL = 0.48  # of the height of a row's digits: an unclear character that is smaller is none
 MIN_MARK = 0.45  # a mark that is there less surely is a `?`
 MAX_MARK_DIGIT = 0.15  # what may be a digit with more than this probability is no mark
-# A 1 that may be a slash is unclear: 25/11 read as 25111 is worse than a ? (of 36 slashes taken for
-# a 1 this finds 31, and of 181 ones 11, on synthetic dates and amounts of training digits).
+# A 1 between digits that may be a slash is unclear: 25/11 read as 25111 is worse than a ?. On
+# synthetic dates and amounts of training digits it may be one in 31 of 36 slashes that were taken
+# for a 1, and in 11 of 181 ones.
 MIN_SLASH, UNCLEAR_ONE = 0.12, 0.5
 MARK_MARGIN = 0.2  # of a digit's height: marks that are nearer are one
 FAINT = 0.45  # of the contrast of a page's sure digits: what is unsure and fainter is its paper's
@@ -233,7 +234,7 @@ def _page(
 
     order = [index for row in rows for index in row]
     cropped = crop_characters(view.luminance, characters.boxes, order, angle, pen)
-    boxes, evidence = boxes_of(characters), _evidence(characters)
+    boxes, evidence = boxes_of(characters), _evidence(characters, rows)
     found = [
         FoundDigit(crop.image, boxes[index], row, (*notes, *crop.notes), evidence=evidence[index])
         for crop, index, row in zip(
@@ -312,11 +313,12 @@ def _without_faint(characters: Characters, luminance: Luminance) -> tuple[Charac
     return characters[~faint], int((faint & (sure >= MIN_OTHER)).sum())
 
 
-def _evidence(found: Characters) -> NDArray[np.float32]:
+def _evidence(found: Characters, rows: list[list[int]]) -> NDArray[np.float32]:
     """Return how probable each digit is, and, last, that it is none, float32 [n, 11]."""
     digits = found.probabilities[:, :N_DIGITS] * np.sqrt(found.scores)[:, None]
     slash = found.probabilities[:, CLASSES.index("/")] >= MIN_SLASH
-    digits[(digits.argmax(1) == 1) & slash] *= UNCLEAR_ONE
+    between = np.isin(np.arange(len(found)), [index for row in rows for index in row[1:-1]])
+    digits[(digits.argmax(1) == 1) & slash & between] *= UNCLEAR_ONE
     return np.column_stack([digits, 1 - digits.sum(1)]).astype(np.float32)
 
 
