@@ -180,7 +180,7 @@ def _field_reading(
 ) -> FieldReading:
     text = " ".join(reading.rows)
     probability = prod(digit.probability for digit in reading) if reading else 0.0
-    signs = "".join(mark.label for mark in reading.marks if mark.label != " ")
+    signs = "".join(mark.label for mark in reading.marks if mark.label != " " and mark.accepted)
     reasons = {
         "empty": not text,
         "a digit was rejected": "?" in text,
