@@ -94,7 +94,7 @@ def test_classes_that_are_often_confused_are_not_judged(
     assert not {4, 9} & {issue.label for issue in found.issues}
 
 
-@pytest.mark.parametrize(("count", "least"), [(20, 16), (60, 57), (500, 490)])
+@pytest.mark.parametrize(("count", "least"), [(20, 17), (60, 57), (500, 490)])
 def test_a_good_model_finds_nearly_all_wrong_labels_however_many(
     count: int, least: int, train_set: Dataset, by_a_good_model: np.ndarray
 ) -> None:
