@@ -32,7 +32,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_threads_sleep_where_others_need_the_cores(
     machine: pytest.MonkeyPatch, running: int, variable: str, value: str
 ) -> None:
-    machine.setattr(environment, "_running_elsewhere", lambda: running)
+    machine.setattr(environment, "running_elsewhere", lambda: running)
     limit_openmp_spinning()
     chosen = {name: os.environ.get(name) for name in environment.OPENMP_WAITING}
     assert chosen.pop(variable) == value
@@ -41,7 +41,7 @@ def test_threads_sleep_where_others_need_the_cores(
 
 def test_few_threads_on_a_large_machine_find_free_cores(machine: pytest.MonkeyPatch) -> None:
     machine.setattr(os, "cpu_count", lambda: 64)
-    machine.setattr(environment, "_running_elsewhere", lambda: 62)
+    machine.setattr(environment, "running_elsewhere", lambda: 62)
     limit_openmp_spinning()
     assert "OMP_WAIT_POLICY" not in os.environ
 
@@ -53,7 +53,7 @@ def test_what_a_person_has_set_stays(
     machine: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     machine.setenv(variable, value)
-    machine.setattr(environment, "_running_elsewhere", lambda: 9)
+    machine.setattr(environment, "running_elsewhere", lambda: 9)
     limit_openmp_spinning()
     chosen = {name: os.environ.get(name) for name in environment.OPENMP_WAITING}
     assert chosen.pop(variable) == value
@@ -63,7 +63,7 @@ def test_what_a_person_has_set_stays(
 def test_processes_that_spin_are_counted() -> None:
     spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
     try:
-        assert any(environment._running_elsewhere() >= 3 for _ in range(200))  # once they run
+        assert any(environment.running_elsewhere() >= 3 for _ in range(200))  # once they run
     finally:
         for one in spinning:
             one.kill()

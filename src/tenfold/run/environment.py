@@ -132,13 +132,13 @@ def limit_openmp_spinning() -> None:
     """
     if sys.platform != "linux" or any(name in os.environ for name in OPENMP_WAITING):
         return
-    if _running_elsewhere() > (os.cpu_count() or 1) - default_threads():
+    if running_elsewhere() > (os.cpu_count() or 1) - default_threads():
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     else:
         os.environ["GOMP_SPINCOUNT"] = str(OPENMP_SPINS)
 
 
-def _running_elsewhere() -> int:
+def running_elsewhere() -> int:
     """Count the other threads on this machine that run or wait for a core, without a break."""
     counts = []
     for _ in range(LOAD_SAMPLES):
