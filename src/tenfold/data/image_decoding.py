@@ -114,18 +114,27 @@ class ImageDecoder:
                 unless they are to be left out.
         """
         self._decode_waiting()
-        decoded = [self._decoded[index] for index in sorted(self._decoded)]
-        sides = Counter(image.shape[0] for _, image in decoded).most_common(1)
-        kept: list[str] = []
-        images: list[Images] = []
-        for file, image in decoded:
-            with self._broken.collected(file.name):
-                _check_side(image, sides[0][0], file.where)
-                kept.append(file.name)
-                images.append(image)
+        sides = Counter(image.shape[0] for _, image in self._decoded.values()).most_common(1)
+        kept, images = self.squares(sides[0][0] if sides else SIDE)
         self._broken.check()
         pixels, sizes = to_28x28(np.stack(images))
         return pixels, kept, (*sorted(self._notes), *sizes, *self._broken.notes())
+
+    def squares(self, side: int | None) -> tuple[list[str], list[Images]]:
+        """Decode what is left; return the names and the images of one size, uint8 [side, side].
+
+        Those of another size are broken; with None none is.
+        """
+        self._decode_waiting()
+        kept: list[str] = []
+        images: list[Images] = []
+        for file, image in (self._decoded[index] for index in sorted(self._decoded)):
+            with self._broken.collected(file.name):
+                if side is not None:
+                    _check_side(image, side, file.where)
+                kept.append(file.name)
+                images.append(image)
+        return kept, images
 
     def _decode_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
