@@ -69,8 +69,8 @@ def add_ray(parser: argparse.ArgumentParser, when: str = "") -> None:
         nargs="?",
         const="auto",
         metavar="ADDRESS",
-        help=f"{when}work on a Ray cluster instead of this machine (the extra scale); by default "
-        "that of RAY_ADDRESS, or the one that this machine is part of",
+        help=f"{when}on a Ray cluster instead of this machine (the extra scale): by default that "
+        "of RAY_ADDRESS, or the one that this machine is part of",
     )
 
 

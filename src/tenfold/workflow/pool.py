@@ -10,7 +10,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from typing import IO, Any, Protocol
 
@@ -46,6 +46,10 @@ class Launcher(Protocol):
             the TenfoldError that it raised.
         """
         ...
+
+
+# Makes a launcher whose tasks take so many cores and GPUs each.
+MakeLauncher = Callable[[float, float], Launcher]
 
 
 def resolve_function(name: str) -> Any:

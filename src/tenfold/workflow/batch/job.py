@@ -119,7 +119,7 @@ class JobFolder:
             return (self.path / "job.json").stat().st_mtime_ns
         except OSError as error:
             raise TenfoldError(
-                f"{self.path}: there is no job in it ({error.strerror}); a folder must be on storage "
+                f"{self.path}: there is no job in it ({error.strerror}); it must be on storage "
                 "that all machines share"
             ) from error
 

@@ -20,6 +20,8 @@ from tenfold.run.group import GroupFolder
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
+from tenfold.workflow.pool import MakeLauncher
+from tenfold.workflow.runs.elsewhere import train_elsewhere
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.group import RunGroup, begin, check_seeds, train_group
 from tenfold.workflow.runs.plan import Plan, request_for
@@ -62,6 +64,7 @@ class TrainOptions(TypedDict, total=False):
     track: Tracker | Sequence[Tracker]
     ink: bool
     profile: bool
+    launcher: MakeLauncher | None
 
 
 @overload
@@ -104,6 +107,7 @@ def train(
     track: Tracker | Sequence[Tracker] = (),
     ink: bool = False,
     profile: bool = False,
+    launcher: MakeLauncher | None = None,
 ) -> Run | RunGroup:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
 
@@ -141,6 +145,9 @@ def train(
         track: log the curves and the scores to a tracker as well, or to several.
         ink: the images are folders of drawings or photos, one digit each (see `tenfold.load`).
         profile: measure where the time goes; `metrics["training"]["profile"]` has it.
+        launcher: makes what trains the networks in other processes, given the cores and the GPUs
+            of each, as `tenfold.scale.ray_launcher.RayLauncher` on a cluster; None: here, one after
+            another. Scores and report are made here.
 
     Returns:
         The run: its folder and scores; with `seeds` the group of runs.
@@ -154,6 +161,8 @@ def train(
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
+    if launcher is not None:
+        _check_elsewhere(profile, callbacks, track)
     if seeds is not None:
         check_seeds(seeds, submission, profile)
     train_set, test_set = _load(source, test, ink)
@@ -209,6 +218,9 @@ def train(
     environments = [
         describe(train_set, test_set, device_used, _count_leaked(one), request) for one in plans
     ]
+    trainer = None
+    if launcher is not None:  # before the folder is made: there may be no such cluster
+        trainer = launcher(plan.recipe.threads, float(plan.recipe.device == "cuda"))
     if seeds is None:
         if out is None:
             folder = RunFolder.create_new(chosen.name, train_set.source)
@@ -216,6 +228,8 @@ def train(
             folder = RunFolder.create(out, overwrite)
         with folder.lock():
             begin(folder, plan, environments[0])
+            if trainer is not None:
+                train_elsewhere([plan], [folder], trainer, progress)
             outside = None if submission is None else expanded(submission).absolute()
             execution = Execution(
                 folder, environments[0], tracking, profiler, callbacks, progress, outside
@@ -225,7 +239,19 @@ def train(
         group = GroupFolder.create_new(chosen.name, train_set.source)
     else:
         group = GroupFolder.create(out, overwrite)
-    return train_group(group, plans, environments, trackers, callbacks, progress)
+    return train_group(group, plans, environments, trackers, callbacks, progress, trainer)
+
+
+def _check_elsewhere(
+    profile: bool, callbacks: "Sequence[Callback]", track: Tracker | Sequence[Tracker]
+) -> None:
+    """Raise TenfoldError where what watches training would watch another process."""
+    for name, given in (("--profile", profile), ("callbacks", callbacks), ("--track", track)):
+        if given:
+            raise TenfoldError(
+                f"{name}: watches training in this process, and with --ray it is in others; leave "
+                "one of them out"
+            )
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:
