@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
+    from tenfold.workflow.batch.run import batch_predict, batch_read
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
     from tenfold.workflow.models.bench import bench
@@ -50,6 +51,8 @@ __all__ = [
     "StopTraining",
     "Template",
     "TenfoldError",
+    "batch_predict",
+    "batch_read",
     "bench",
     "compare",
     "ensemble",
@@ -78,6 +81,8 @@ _HOMES = {
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
+    "batch_predict": "tenfold.workflow.batch.run",
+    "batch_read": "tenfold.workflow.batch.run",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",
