@@ -170,7 +170,8 @@ def measure_killed(source: Path, folder: Path, arguments: argparse.Namespace) ->
     there, here = folder / "there", folder / "here"
 
     def reached(share: float) -> bool:
-        return len(list((there / "done").glob("*.json"))) >= share * parts
+        done = len(list((there / "done").glob("*.json")))
+        return done >= share * parts
 
     began = time.perf_counter()
     with peak_memory() as peak, cluster([1, 1, 1]) as machines:

@@ -21,18 +21,12 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 
 class Machines:
-    """The machines of a cluster.
+    """The machines of a cluster; there are none at first."""
 
-    Args:
-        cores: of each of them.
-    """
-
-    def __init__(self, cores: Sequence[int]) -> None:
+    def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
         self._cluster: Any = Cluster()
-        for count in cores:
-            self.add(count)
 
     @property
     def address(self) -> str:
@@ -65,8 +59,10 @@ def cluster(cores: Sequence[int]) -> Iterator[Machines]:
     Args:
         cores: of each machine; the first has the head, which no test kills.
     """
-    machines = Machines(cores)
+    machines = Machines()
     try:
+        for count in cores:
+            machines.add(count)
         yield machines
     finally:
         machines.stop()

@@ -1,4 +1,4 @@
-"""A Ray cluster of three machines, each a raylet of its own, on the loopback of this one."""
+"""A Ray cluster of two machines, each a raylet of its own, on the loopback of this one."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def cluster() -> Iterator[Any]:
 
     cluster = Cluster()
     try:
-        for _ in range(3):
+        for _ in range(2):
             add_node(cluster)
         yield cluster
     finally:

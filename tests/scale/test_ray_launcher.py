@@ -43,7 +43,7 @@ def test_a_job_that_loses_a_machine_is_the_one_of_this_machine(
 ) -> None:
     (source,) = export_dataset(test_set, tmp_path, format="parquet")
     launcher = LosingMachine(cluster, cluster.address)
-    assert launcher.slots == 3
+    assert launcher.slots == 2
     found = batch_predict(
         trained_run.path,
         [source],

@@ -5,10 +5,12 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.data.dataset import PIXELS, Dataset, Images
@@ -23,7 +25,7 @@ def png(image: Images) -> bytes:
     return file.getvalue()
 
 
-def pixel_table(images: Images, first: int = 0) -> pl.DataFrame:
+def pixel_table(images: NDArray[Any], first: int = 0) -> pl.DataFrame:
     """Lay images out as a table of ids and 784 columns."""
     flat = images.reshape(len(images), PIXELS)
     columns = {f"pixel{index}": flat[:, index] for index in range(PIXELS)}

@@ -297,6 +297,21 @@ def test_images_of_the_training_set_are_counted(
     assert result.n_seen_in_training == len(expected) > 0
 
 
+def test_tables_whose_columns_were_never_seen_are_named(
+    trained_run: RunFolder, digit_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "some.zip").write_bytes((digit_folder / "some.zip").read_bytes())
+    (folder / "a.parquet").write_bytes(b"PAR1, and no more")
+    batch_predict(trained_run.path, [folder], tmp_path / "out", threads=1, progress=False)
+    (folder / "a.parquet").write_bytes((digit_folder / "a.parquet").read_bytes())
+    result = batch_predict(trained_run.path, [folder], tmp_path / "out", threads=1, progress=False)
+    (line,) = result.errors
+    assert "its columns are not known; begin anew" in line
+    assert result.images == 20
+
+
 @pytest.mark.parametrize("cut", [512 * 3, 512 * 3 + 100, -1024, -10240])
 def test_a_tar_that_ends_anywhere_but_at_its_end_is_damaged(
     digit_folder: Path, tmp_path: Path, cut: int

@@ -50,8 +50,17 @@ def items(
         return _zip_members(shard, suffixes, max_bytes)
     if shard.kind == "tar":
         return _tar_members(shard, suffixes, max_bytes)
-    assert layout is not None
-    return _rows(shard, layout)
+    return _rows(shard, known_layout(shard, layout))
+
+
+def known_layout(shard: Shard, layout: RowLayout | None) -> RowLayout:
+    """Return the columns of Parquet. Raises TenfoldError where the job has not decided on them."""
+    if layout is None:
+        raise TenfoldError(
+            f"{shard.source}: no table could be read when the job began, so its columns are not "
+            "known; begin anew with --overwrite, or in another folder"
+        )
+    return layout
 
 
 def _files(shard: Shard, max_bytes: int) -> Iterator[Item]:

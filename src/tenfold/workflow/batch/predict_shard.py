@@ -20,7 +20,7 @@ from tenfold.data.image_decoding import ImageDecoder
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
 from tenfold.workflow.batch.decision import SetDecision
-from tenfold.workflow.batch.items import items
+from tenfold.workflow.batch.items import items, known_layout
 from tenfold.workflow.batch.job import TABLES, Done, JobFolder, JobRecord, Options
 from tenfold.workflow.batch.shards import Shard, suffixes_of
 from tenfold.workflow.load import image_decoder
@@ -136,8 +136,7 @@ def read_arrays(
     shard: Shard, decision: SetDecision, failures: Failures
 ) -> Iterator[tuple[list[str], NDArray[Any]]]:
     """Read rows of pixels: their ids, and numbers [n, pixels] as they are."""
-    layout = decision.layout
-    assert layout is not None
+    layout = known_layout(shard, decision.layout)
     columns = (*layout.images, *([layout.id] if layout.id else []))
     table = read_rows(shard.source, shard.start, shard.stop, columns)
     ids = ids_of(table, layout, shard.start)
