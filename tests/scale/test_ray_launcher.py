@@ -94,3 +94,5 @@ def test_no_cluster_and_no_ray_are_one_line_each(
     with pytest.raises(TenfoldError, match="extra 'scale'"):
         train("mnist", launcher=lambda cpus, gpus: RayLauncher("auto", cpus, gpus), epochs=1)
     assert not (tmp_path / "out").exists()
+    assert main(["train", "mnist", "--task-gpus", "0.5"]) == 1
+    assert "name that with --ray" in capsys.readouterr().err

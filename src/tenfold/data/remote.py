@@ -17,6 +17,8 @@ _BLOCK = 4 << 20  # bytes that are fetched at once: 32 requests for a shard of 1
 # Hidden files, and what operating systems add unasked.
 _HIDDEN = re.compile(r"(^|/)(\..*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)")
 
+_JOB = {"job.json", "shards.jsonl"}
+
 
 class UnreachableError(TenfoldError):
     """A file elsewhere that could not be had this time: no verdict on the file itself."""
@@ -52,7 +54,7 @@ def is_pattern(word: str) -> bool:
 
 
 def list_files(word: str) -> list[Listed]:
-    """Find the files that a word stands for, sorted; hidden ones are left out.
+    """Find the files that a word stands for, sorted; without hidden ones, and folders of jobs.
 
     Args:
         word: a file, a folder with all that is below it, or a glob (`**` is any depth); a URL of
@@ -86,6 +88,9 @@ def _walk(folder: str) -> Iterator[Listed]:
         raise TenfoldError(f"{error.filename}: cannot be read: {error.strerror or error}")
 
     for place, folders, files in os.walk(folder, onerror=refuse):
+        if set(files) >= _JOB:  # what an earlier job wrote among its sources
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not _HIDDEN.search(name)]
         for name in files:
             path = os.path.join(place, name)

@@ -21,8 +21,8 @@ class RayLauncher:
     """Calls functions on a Ray cluster, which must be able to import this Tenfold.
 
     Args:
-        address: of the cluster, as `10.0.0.1:6379` or `ray://...`; "auto" for the one that
-            `RAY_ADDRESS` names, or that this machine is part of.
+        address: of the cluster, as `10.0.0.1:6379`; "auto" for the one that `RAY_ADDRESS` names, or
+            that this machine is part of.
         cpus: cores that a task takes.
         gpus: GPUs that a task takes; a fraction where several share one.
 

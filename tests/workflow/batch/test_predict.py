@@ -286,6 +286,48 @@ def test_the_command_writes_a_folder_and_a_csv_as_before(
     assert "absent: there is no such file or folder" in capsys.readouterr().err
 
 
+def test_a_file_is_taken_once_and_an_earlier_job_and_strange_names_are_not(
+    trained_run: RunFolder,
+    digit_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / "some.zip").write_bytes((digit_folder / "some.zip").read_bytes())
+    (folder / "a.parquet").write_bytes((digit_folder / "a.parquet").read_bytes())
+    strange = os.fsdecode(os.fsencode(folder) + b"/\xff.png")
+    Path(strange).write_bytes(b"nothing")
+    monkeypatch.chdir(tmp_path)
+    sources = ["digits", folder / "some.zip", "digits/*.parquet"]
+    for name in ("digits/first", "second"):
+        result = batch_predict(trained_run.path, sources, name, threads=1, progress=False)
+        assert result.images == 40
+        assert any("2 files are named twice and taken once" in note for note in result.notes)
+        assert [line.partition(": ")[2] for line in result.errors] == [
+            "its name is no Unicode; rename it"
+        ]
+
+
+def test_ctrl_c_ends_the_processes_and_says_how_to_go_on(
+    trained_run: RunFolder, hundred: Dataset, tmp_path: Path
+) -> None:
+    pixel_table(np.tile(hundred.images, (20, 1, 1))).write_parquet(tmp_path / "set.parquet")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "tenfold", "predict", str(trained_run.path)]
+    command += [str(tmp_path / "set.parquet"), "-o", str(out), "--part-size", "2"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+    while process.poll() is None and not list(out.glob("done/*.json")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+    assert process.returncode == 130
+    assert b"stopped after" in stderr
+    assert b"the same command goes on" in stderr
+    assert b"Traceback" not in stderr
+
+
 def test_images_of_the_training_set_are_counted(
     trained_run: RunFolder, train_set: Dataset, tmp_path: Path
 ) -> None:
@@ -310,6 +352,16 @@ def test_tables_whose_columns_were_never_seen_are_named(
     (line,) = result.errors
     assert "its columns are not known; begin anew" in line
     assert result.images == 20
+
+
+def test_a_table_that_declares_more_rows_than_it_can_hold_is_rejected(tmp_path: Path) -> None:
+    from tenfold.workflow.batch.shards import list_shards
+
+    columns = {f"pixel{index}": np.zeros(200_000, np.uint8) for index in range(784)}
+    pl.DataFrame(columns).write_parquet(tmp_path / "bomb.parquet")
+    listing = list_shards([str(tmp_path)], "predict", 10)
+    assert not listing.shards
+    assert "declare 200,000 rows and are rejected" in listing.errors[f"{tmp_path}/bomb.parquet"]
 
 
 @pytest.mark.parametrize("cut", [512 * 3, 512 * 3 + 100, -1024, -10240])

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import IO, NamedTuple
 
-from tenfold.data.archives import BoundedReader, decompressed, open_zip
+from tenfold.data.archives import MAX_BYTES, BoundedReader, decompressed, open_zip
 from tenfold.data.formats.parquet_rows import RowLayout, encoded_images, ids_of, read_rows
 from tenfold.data.remote import UnreachableError, is_url, open_file, read_whole
 from tenfold.data.tree import Archive
@@ -87,7 +87,7 @@ def _files(shard: Shard, max_bytes: int) -> Iterator[Item]:
 
 def _zip_members(shard: Shard, suffixes: tuple[str, ...], max_bytes: int) -> Iterator[Item]:
     with open_file(shard.source) as file, open_zip(file, shard.source) as opened:
-        archive = Archive(opened, shard.size, shard.source)
+        archive = Archive(opened, _bytes(shard), shard.source)
         for name in zip_members(archive, suffixes)[shard.start : shard.stop]:
             where = f"{shard.source}:{name}"
             try:
@@ -103,7 +103,7 @@ def _tar_members(shard: Shard, suffixes: tuple[str, ...], max_bytes: int) -> Ite
     """Read a tar from its beginning to its end, as it comes; nothing of it is extracted."""
     source = shard.source
     seen: set[str] = set()
-    with open_file(source) as file, decompressed(file, shard.size, source) as stream:
+    with open_file(source) as file, decompressed(file, _bytes(shard), source) as stream:
         tail = _Tail(stream)
         try:
             with _open_tar(tail) as archive:
@@ -127,6 +127,11 @@ def _tar_members(shard: Shard, suffixes: tuple[str, ...], max_bytes: int) -> Ite
                 f"{source}: the tar is damaged or truncated ({reason}), so nothing of it was "
                 "taken; copy it again, and give the same command once more"
             ) from error
+
+
+def _bytes(shard: Shard) -> int:
+    """Return how large an archive is; the most that one may be, where a server does not say."""
+    return shard.size if shard.size > 0 else MAX_BYTES
 
 
 class _Tail:

@@ -263,7 +263,8 @@ def _go_on(
     if not record.errors:
         return record, shards
     # shards of files are of sources that were listed: what failed is a source, or one whole file
-    known = {shard.source for shard in shards if shard.kind != "files"}
+    folder = record.working_directory
+    known = {shard.within(folder).source for shard in shards if shard.kind != "files"}
     failed = list(record.errors)
     more = list_shards(failed, purpose, options.part_size, len(shards), known)
     if more.shards or more.errors != record.errors:

@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from tenfold.data.archives import open_zip
+from tenfold.data.archives import MAX_RATIO, RATIO_COUNTS_FROM, open_zip
+from tenfold.data.dataset import PIXELS
 from tenfold.data.formats.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from tenfold.data.formats.parquet_rows import count_rows, row_ranges
 from tenfold.data.remote import Listed, is_url, list_files, open_file, stamp
@@ -95,7 +96,7 @@ def list_shards(
         purpose: what is done with them: PDFs are read only.
         part: images of a shard.
         first: number of the first shard.
-        known: files that are in shards already.
+        known: files that are in shards already, absolute paths and URLs.
     """
     listing = Listing([])
     seen = set(known)
@@ -108,10 +109,15 @@ def list_shards(
             continue
         plain: dict[str, list[str]] = {}
         for file in found:
-            if file.path in seen:
+            place = file.path if is_url(file.path) else os.path.abspath(file.path)
+            if place in seen:
                 listing.twice += 1
                 continue
-            seen.add(file.path)
+            seen.add(place)
+            if not _is_unicode(file.path):
+                shown = file.path.encode("utf-8", "backslashreplace").decode()
+                listing.errors[shown] = f"{shown}: its name is no Unicode; rename it"
+                continue
             kind = _kind(file.name, suffixes)
             if kind is None:
                 listing.others += 1
@@ -125,6 +131,14 @@ def list_shards(
                 images = sum(map(_weight, some))
                 listing.shards.append(Shard(number, "files", folder, images, tuple(some)))
     return listing
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def suffixes_of(purpose: Purpose) -> tuple[str, ...]:
@@ -155,7 +169,9 @@ def _add_container(
     try:
         size, changed = stamp(file.path)
         if kind == "parquet":
-            ranges = row_ranges(file.path, count_rows(file.path), part)
+            rows = count_rows(file.path)
+            _check_rows(file.path, rows, size)
+            ranges = row_ranges(file.path, rows, part)
         elif kind == "zip":
             with open_file(file.path) as opened, open_zip(opened, file.path) as archive:
                 count = len(zip_members(Archive(archive, size, file.path), suffixes))
@@ -170,6 +186,15 @@ def _add_container(
         images = stop - start if stop else max(size // TAR_ITEM_BYTES, 1)
         listing.shards.append(
             Shard(number, kind, file.path, images, (), start, stop, size, changed)
+        )
+
+
+def _check_rows(path: str, rows: int, size: int) -> None:
+    """Raise TenfoldError where a file declares more rows than its bytes can hold images."""
+    if size >= 0 and rows * PIXELS > max(RATIO_COUNTS_FROM, MAX_RATIO * size):
+        raise TenfoldError(
+            f"{path}: {size:,} bytes declare {rows:,} rows and are rejected; write them anew with "
+            "less compression if you trust them"
         )
 
 
