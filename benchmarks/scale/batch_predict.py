@@ -166,12 +166,11 @@ def measure_speed(source: Path, folder: Path, arguments: argparse.Namespace) -> 
 
 def measure_killed(source: Path, folder: Path, arguments: argparse.Namespace) -> Row:
     """Predict all pictures on a cluster that is killed in parts, and here; compare them."""
-    parts = sum(-(-size // arguments.part_size) for size in _file_sizes(arguments.pictures))
+    n_parts: int = sum(-(-size // arguments.part_size) for size in _file_sizes(arguments.pictures))
     there, here = folder / "there", folder / "here"
 
     def reached(share: float) -> bool:
-        done = len(list((there / "done").glob("*.json")))
-        return done >= share * parts
+        return sum(1 for _ in (there / "done").glob("*.json")) >= share * n_parts
 
     began = time.perf_counter()
     with peak_memory() as peak, cluster([1, 1, 1]) as machines:

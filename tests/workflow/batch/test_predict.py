@@ -299,7 +299,7 @@ def test_a_file_is_taken_once_and_an_earlier_job_and_strange_names_are_not(
     strange = os.fsdecode(os.fsencode(folder) + b"/\xff.png")
     Path(strange).write_bytes(b"nothing")
     monkeypatch.chdir(tmp_path)
-    sources = ["digits", folder / "some.zip", "digits/*.parquet"]
+    sources = ["digits", str(folder / "some.zip"), "digits/*.parquet"]
     for name in ("digits/first", "second"):
         result = batch_predict(trained_run.path, sources, name, threads=1, progress=False)
         assert result.images == 40
