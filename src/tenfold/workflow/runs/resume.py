@@ -125,7 +125,7 @@ def _resume_run(
     environment = folder.environment()
     if environment.finished:
         notice(f"{folder.path}: already finished; nothing to resume")
-        return Run(folder)
+        return Run(folder, source=source, test=test)
     from tenfold.training.callbacks import check_callbacks
 
     check_callbacks(callbacks)
