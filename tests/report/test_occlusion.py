@@ -144,5 +144,5 @@ def test_the_plot_has_the_map_beside_each_image(report_data: ReportData) -> None
     images = scored.images[[error.index for error in errors]]
     maps = error_maps(report_data, scored, errors)
     plain, beside = (error_grid(images, errors, scored.classes, one) for one in (None, maps))
-    widths = [figure.axes[0].images[0].get_array().shape[1] for figure in (plain, beside)]
+    widths = [int(figure.axes[0].images[0].get_extent()[1] + 0.5) for figure in (plain, beside)]
     assert widths == [28, 58]

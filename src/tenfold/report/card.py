@@ -129,7 +129,7 @@ def _threshold(recipe: Recipe) -> str:
             "the probability in the file's `tenfold.accept_threshold`, chosen to reject "
             f"{share} of the validation set"
         )
-    return "a probability of one half; it does not detect non-digits"
+    return "a probability of one half; it does not detect images of none of the classes"
 
 
 def _scores(metrics: Metrics) -> str:

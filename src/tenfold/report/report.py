@@ -1,5 +1,6 @@
 """Write the report of a run: one self-contained HTML file, and every plot as PNG."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def write_report(
     """
     run = report_data.run
     scored, out_of_fold = report_data.scored, report_data.out_of_fold
+    environment = report_data.environment
+    in_memory = "source" in environment.request.in_memory
     context: Context = {
         "name": run.path.resolve().name,
         "report_data": report_data,
@@ -61,7 +64,8 @@ def write_report(
         "facts": sections.run_facts(report_data),
         "remarks": sections.remarks(report_data),
         "leaked": report_data.metrics.leaked,
-        "environment": report_data.environment,
+        "environment": environment,
+        "source": "SOURCE" if in_memory else shlex.quote(environment.source),
         "recipe_text": report_data.recipe.to_toml(),
         "side": SIDE,
         "columns": raster.SPRITE_COLUMNS,

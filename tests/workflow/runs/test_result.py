@@ -50,7 +50,8 @@ def test_errors_are_all_wrong_predictions_of_the_test_images_by_name(opened: ten
     joined = errors.join(test, on="id", suffix="_index")
     assert (joined["label"] == joined["label_index"].cast(pl.String)).all()
     assert (joined["prediction"] == joined["prediction_index"].cast(pl.String)).all()
-    assert (joined["prediction_probability"] - joined["probability"]).abs().max() < 1e-6
+    probabilities = joined["probability"].to_numpy()
+    assert joined["prediction_probability"].to_numpy() == pytest.approx(probabilities)
 
 
 def test_errors_without_labels_are_an_empty_table_of_the_same_columns(opened: tenfold.Run) -> None:
