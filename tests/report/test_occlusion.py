@@ -134,7 +134,8 @@ def test_orange_is_above_zero_blue_below_and_a_faint_map_stays_faint(scheme: obj
     assert np.abs(drawn[0, 0] - chosen.second).max() <= 26
     assert np.abs(drawn[0, 1] - chosen.first).max() <= 26
     assert tuple(drawn[1, 1]) == chosen.paper
-    faint = occlusion_picture(np.zeros((28, 28), np.uint8), values / 100, chosen).astype(int)
+    weak = (values / 100).astype(np.float32)
+    faint = occlusion_picture(np.zeros((28, 28), np.uint8), weak, chosen).astype(int)
     assert np.abs(faint[0, 0] - chosen.paper).max() < 16
 
 
