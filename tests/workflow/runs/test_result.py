@@ -123,5 +123,5 @@ def test_a_run_without_scores_says_so(trained_run: RunFolder, tmp_path: Path) ->
 def test_plots_show_in_jupyter_what_the_report_drew(opened: tenfold.Run) -> None:
     shown = opened.plots._repr_html_()
     assert shown.count("<img") == len(NAMES) - 1
-    assert "not drawn yet: <code>label_issues</code>" in shown
+    assert "not in the report: <code>label_issues</code>" in shown
     assert "robustness" in repr(opened.plots)

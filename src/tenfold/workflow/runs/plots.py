@@ -178,7 +178,7 @@ class Plots:
             for name, content in drawn.items()
         )
         others = [f"<code>{name}</code>" for name in NAMES if name not in drawn]
-        rest = f"<p>not drawn yet: {', '.join(others)}</p>" if others else ""
+        rest = f"<p>not in the report: {', '.join(others)}</p>" if others else ""
         title = f"<p>plots of <b>{escape(str(self._folder.path))}</b></p>"
         grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px"
         return f'{title}<div style="{grid}">{figures}</div>{rest}'

@@ -190,7 +190,8 @@ class Run:
         if not curves.exists():
             return f"<p>{text}</p>"
         plot = png_data_uri(curves.read_bytes())
-        return f'<p>{text}</p><img alt="learning curves" src="{plot}">'
+        size = "width:880px;max-width:100%"  # the file is sharper than a screen may be
+        return f'<p>{text}</p><img alt="learning curves" style="{size}" src="{plot}">'
 
 
 def _scored(name: str, scores: SplitScores) -> str:
