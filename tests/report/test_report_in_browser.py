@@ -111,7 +111,7 @@ def test_page_follows_the_colour_scheme(page: Page) -> None:
 def test_maps_follow_the_colour_scheme_and_lie_beside_their_images(page: Page) -> None:
     shown = []
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=scheme)
         shown.append(page.locator(".pair picture img").first.evaluate("e => e.currentSrc"))
     assert shown[0] == page.locator(".pair picture img").first.get_attribute("src")
     assert shown[1] == page.locator(".pair picture source").first.get_attribute("srcset")

@@ -15,6 +15,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.predictions import error_table
 from tenfold.run.folder import RunFolder
+from tenfold.workflow.estimator import DigitClassifier
 from tenfold.workflow.runs.plots import NAMES
 
 
@@ -106,6 +107,25 @@ def test_tables_alone_are_drawn_without_images_and_the_rest_says_what_it_lacks(
     assert plots.confusion_matrix_normalised.axes
     with pytest.raises(TenfoldError, match=r"was an array in memory.*source="):
         _ = plots.example
+
+
+def test_a_run_that_was_trained_on_images_in_memory_keeps_them_for_its_plots(
+    tiny: DigitClassifier, train_set: Dataset, tmp_path: Path
+) -> None:
+    some = train_set.subset(np.arange(300))
+    run = tenfold.train(
+        some,
+        settings=tiny.settings,
+        epochs=1,
+        val_fraction=0.2,
+        out=tmp_path / "run",
+        report=False,
+        progress=False,
+    )
+    assert run.plots.example.axes
+    assert run.plots.top_errors.axes
+    assert set(run.errors["split"]) == {"validation"}
+    assert run.folder.occlusion() is None  # to look at a plot writes nothing
 
 
 def test_label_issues_need_folds(opened: tenfold.Run) -> None:
