@@ -156,10 +156,8 @@ def test_runs_on_other_images_say_on_which(trained_run: RunFolder, tmp_path: Pat
         run = RunFolder(Path(shutil.copytree(trained_run.path, tmp_path / name)))
         run.write_environment(msgspec.structs.replace(run.environment(), source=source))
     lines = str(list_runs(tmp_path, sort="name")).splitlines()
-    assert [line.strip().partition(";")[0] for line in lines[2:] if line.startswith("    ")] == [
-        "images of mnist",
-        "images of clothes.csv",
-    ]
+    said = [line.strip().partition(";")[0] for line in lines if "images of" in line]
+    assert said == ["images of mnist", "images of clothes.csv"]
     shutil.rmtree(tmp_path / "b")
     alone = list_runs(tmp_path)
     assert "images of" not in str(alone)
