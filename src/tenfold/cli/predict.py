@@ -29,8 +29,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--out",
         default="submission.csv",
         metavar="FILE|DIR",
-        help="the CSV to write (default: submission.csv), or a folder, which is a name without a "
-        "suffix, or with / at its end",
+        help="the CSV to write (default: submission.csv), or a folder: one that is there, DIR/, or "
+        "for sources of any size a name without a suffix",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE, or the job in DIR")
     parser.add_argument(
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.batch.run import is_folder
     from tenfold.workflow.models.predict import predict
 
-    if is_folder(arguments.out):
+    if is_folder(arguments.out, arguments.sources):
         return _run_batch(arguments)
     options.refuse_batch_options(arguments)
     source = arguments.sources[0]

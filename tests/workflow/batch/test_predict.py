@@ -278,10 +278,12 @@ def test_the_command_writes_a_folder_and_a_csv_as_before(
         ((f"{digit_folder}/*.parquet", "-o", "two.csv"), "name one with -o DIR"),
         (("mnist:test", "-o", "bundled/"), "is bundled"),
         ((source, "--part-size", "9", "-o", "two.csv"), "--part-size: is for an output"),
-        ((str(digit_folder / "notes.txt"), "-o", "none"), "has no image in it"),
+        ((str(digit_folder / "notes.txt"), "-o", "none/"), "has no image in it"),
     ):
         assert main(["predict", model, *words]) == 1
         assert reason in capsys.readouterr().err
+    assert main(["predict", model, "mnist:test", "-o", "no-suffix"]) == 0
+    assert Path("no-suffix").is_file()
     assert main(["predict", model, source, "absent", "-o", "partly"]) == 1
     assert "absent: there is no such file or folder" in capsys.readouterr().err
 

@@ -34,7 +34,14 @@ from tenfold.workflow.batch.job import (
     digest,
 )
 from tenfold.workflow.batch.progress import Progress, image_count
-from tenfold.workflow.batch.shards import PART_SIZE, Listing, Purpose, Shard, list_shards
+from tenfold.workflow.batch.shards import (
+    PART_SIZE,
+    Listing,
+    Purpose,
+    Shard,
+    list_shards,
+    may_be_large,
+)
 from tenfold.workflow.pool import Launcher, LocalPool
 from tenfold.workflow.runs.progress import show_notes
 
@@ -392,9 +399,15 @@ def _some_of(shard: Shard, count: int) -> Shard:
     return msgspec.structs.replace(shard, stop=min(shard.stop, shard.start + count))
 
 
-def is_folder(out: str | PathLike[str]) -> bool:
-    """Return whether an output is a folder: one that is there, or a name without a suffix."""
+def is_folder(out: str, sources: Sequence[str]) -> bool:
+    """Return whether an output is a folder: one that is there, or is named as one.
+
+    A name is a folder's where it ends in `/`, or where it has no suffix and a source is one that
+    may be larger than memory; else it is a file's.
+    """
     path = expanded(out)
     if path.exists():
         return path.is_dir()
-    return str(out).endswith(("/", "\\")) or not path.suffix
+    if out.endswith(("/", "\\")):
+        return True
+    return out != "-" and not path.suffix and (len(sources) > 1 or may_be_large(sources[0]))

@@ -11,7 +11,7 @@ from tenfold.data.archives import MAX_RATIO, RATIO_COUNTS_FROM, open_zip
 from tenfold.data.dataset import PIXELS
 from tenfold.data.formats.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from tenfold.data.formats.parquet_rows import count_rows, row_ranges
-from tenfold.data.remote import Listed, is_url, list_files, open_file, stamp
+from tenfold.data.remote import Listed, is_pattern, is_url, list_files, open_file, stamp
 from tenfold.data.tree import Archive
 from tenfold.errors import TenfoldError
 
@@ -131,6 +131,13 @@ def list_shards(
                 images = sum(map(_weight, some))
                 listing.shards.append(Shard(number, "files", folder, images, tuple(some)))
     return listing
+
+
+def may_be_large(source: str) -> bool:
+    """Return whether a source is a folder, a glob, a URL, or a file that holds many images."""
+    if is_url(source) or is_pattern(source) or os.path.isdir(os.path.expanduser(source)):
+        return True
+    return _kind(source, ()) is not None
 
 
 def _is_unicode(name: str) -> bool:
