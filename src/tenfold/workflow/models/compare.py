@@ -2,8 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
-from os import PathLike, fspath
+from dataclasses import dataclass, replace
+from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
 from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.extras import missing_extra_named
-from tenfold.model.file import model_file, open_model
+from tenfold.model.file import Model
+from tenfold.model.foreign_file import ForeignModel
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder, is_group
 from tenfold.run.recipe import Recipe, parse_recipe
@@ -26,6 +27,14 @@ from tenfold.run.recipe_differences import recipe_differences
 from tenfold.run.records import Environment
 from tenfold.workflow.load import load
 from tenfold.workflow.models.evaluate import refuse_leak
+from tenfold.workflow.models.predictors import (
+    AnyModel,
+    Predicted,
+    Predictor,
+    file_of,
+    open_predictor,
+    predict_set,
+)
 from tenfold.workflow.runs.plan import reload_source
 
 if TYPE_CHECKING:
@@ -45,7 +54,12 @@ class _Side:
     """
 
     name: str
-    members: tuple[str, ...]
+    members: tuple[AnyModel, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The run folders, or the file."""
+        return tuple(_name(member) for member in self.members)
 
 
 _Sides = tuple[_Side, _Side]
@@ -53,8 +67,8 @@ _Sides = tuple[_Side, _Side]
 
 @missing_extra_named("compare")
 def compare(
-    a: str | PathLike[str],
-    b: str | PathLike[str],
+    a: AnyModel,
+    b: AnyModel,
     source: AnySource | None = None,
     *,
     out: str | Path | None = None,
@@ -69,7 +83,8 @@ def compare(
     over the seeds; the first run of each stands for it where single images are concerned.
 
     Args:
-        a: a run, a group of runs or the folder of one; with `source` a model file as well.
+        a: a run, a group of runs or the folder of one; with `source` also a model file, of
+            Tenfold's or of others, or a file of predictions (see `tenfold.evaluate`).
         b: the other.
         source: images for both to predict. None: those that both have predicted already, labelled
             ones first: test images, or else validation images that they share.
@@ -85,15 +100,15 @@ def compare(
             was trained on some of the images, a group is not finished, or the page cannot be drawn.
     """
     if out is not None:
-        check_destination(out, overwrite, [*map(model_file, (a, b)), *files_of(source)])
-    sides = _side(fspath(a)), _side(fspath(b))
+        check_destination(out, overwrite, [file_of(a), file_of(b), *files_of(source)])
+    sides = _side(a), _side(b)
     if source is None:
         comparison = _from_predictions(sides, draw=out is not None)
     else:
         comparison = _from_models(sides, load(source, ink), threads, draw=out is not None)
     if comparison.labels is not None and not allow_leak:
         for side, leaked in zip(sides, comparison.leaked, strict=True):
-            refuse_leak(leaked, f"{len(comparison):,} {comparison.compared_on}", side.name)
+            refuse_leak(leaked or 0, f"{len(comparison):,} {comparison.compared_on}", side.name)
     if out is not None:
         from tenfold.report.comparison import write_comparison
 
@@ -101,8 +116,15 @@ def compare(
     return comparison
 
 
-def _side(name: str) -> _Side:
+def _name(model: AnyModel) -> str:
+    return model.name if isinstance(model, Model | ForeignModel) else fspath(model)
+
+
+def _side(model: AnyModel) -> _Side:
     """Find the runs of a group, which must be finished; anything else stands for itself."""
+    name = _name(model)
+    if isinstance(model, Model | ForeignModel):
+        return _Side(name, (model,))
     if not is_group(name):
         return _Side(name, (name,))
     runs = GroupFolder.open(name).runs()
@@ -118,59 +140,104 @@ def _from_models(sides: _Sides, dataset: Dataset, threads: int | None, draw: boo
     """Let the models of both sides predict a set."""
     if not len(dataset):
         raise TenfoldError(f"{dataset.source}: holds no images to compare on")
-    models = [[open_model(name, threads) for name in side.members] for side in sides]
-    classes = models[0][0].classes
-    for side, own in zip(sides, models, strict=True):
-        for model in own:
-            classes = _common_classes((sides[0].name, side.name), classes, model.classes)
+    opened = [[open_predictor(one, dataset, threads) for one in side.members] for side in sides]
+    classes = opened[0][0].classes
+    for side, own in zip(sides, opened, strict=True):
+        for one in own:
+            classes = _common_classes((sides[0].name, side.name), classes, one.classes)
     if dataset.labels is not None:
         dataset = dataset.remap_classes(classes)
-    matched = [[model.matched(dataset) for model in own] for own in models]
-    probabilities = [
-        [
-            _columns(model.predict(images.images).probabilities, model.classes, classes)
-            for model, images in zip(*pair, strict=True)
-        ]
-        for pair in zip(models, matched, strict=True)
-    ]
+    both = [[_predict(one, dataset, classes) for one in own] for own in opened]
     accuracies: list[tuple[float, ...]] = [(), ()]
     if dataset.labels is not None:
         accuracies = [
-            tuple(float((one.argmax(axis=1) == dataset.labels).mean()) for one in own)
-            for own in probabilities
+            tuple(float((one.labels == dataset.labels).mean()) for one in own) for own in both
         ]
-    leaked = [max(len(model.training_overlap(dataset)) for model in own) for own in models]
-    recipes = [[parse_recipe(model.recipe_toml, model.name) for model in own] for own in models]
+    first, second = both[0][0], both[1][0]
     return Comparison(
-        names=(sides[0].members[0], sides[1].members[0]),
+        names=(sides[0].paths[0], sides[1].paths[0]),
         compared_on=f"images of {dataset.source}",
         rows=np.arange(len(dataset)),
         images=dataset.images,
         labels=dataset.labels,
-        probabilities=(probabilities[0][0], probabilities[1][0]),
+        probabilities=(first.probabilities, second.probabilities),
         classes=classes,
-        recipes=_recipes(sides, recipes, accuracies, draw),
-        leaked=(leaked[0], leaked[1]),
-        notes=(
-            *_other_training_set(models[0][0].fingerprint, models[1][0].fingerprint),
-            *dict.fromkeys(note for own in matched for each in own for note in each.notes),
-        ),
+        recipes=_recipes(sides, _recipes_of(opened), accuracies, draw, _others(opened)),
+        leaked=(_leaked(both[0]), _leaked(both[1])),
+        notes=_notes(opened, both),
+        labels_only=(first.labels, second.labels),
     )
+
+
+def _predict(predictor: Predictor, dataset: Dataset, classes: tuple[str, ...]) -> Predicted:
+    """Predict a set, with the classes numbered as the comparison has them."""
+    found = predict_set(predictor, dataset)
+    if predictor.classes == classes:
+        return found
+    place = np.array([classes.index(name) for name in predictor.classes], np.int64)
+    probabilities = found.probabilities
+    if probabilities is not None:
+        probabilities = _columns(probabilities, predictor.classes, classes)
+    return replace(found, labels=place[found.labels], probabilities=probabilities)
+
+
+def _leaked(predicted: list[Predicted]) -> int | None:
+    counts = [one.leaked for one in predicted if one.leaked is not None]
+    return max(counts, default=None)
+
+
+def _recipes_of(opened: list[list[Predictor]]) -> list[list[Recipe]]:
+    """Read the recipes of each side; none where it is no model of Tenfold's."""
+    return [
+        [parse_recipe(one.recipe_toml, one.name) for one in own if isinstance(one, Model)]
+        for own in opened
+    ]
+
+
+def _others(opened: list[list[Predictor]]) -> tuple[str, str]:
+    """Say what each side is, where it is no model of Tenfold's."""
+    words = [
+        ""
+        if isinstance(own[0], Model)
+        else "another tool's model"
+        if isinstance(own[0], ForeignModel)
+        else "predictions"
+        for own in opened
+    ]
+    return words[0], words[1]
+
+
+def _notes(opened: list[list[Predictor]], both: list[list[Predicted]]) -> tuple[str, ...]:
+    """Say what was decided on reading, of what it is where only one side has it."""
+    firsts = [own[0] for own in opened]
+    notes: list[str] = []
+    if isinstance(firsts[0], Model) and isinstance(firsts[1], Model):
+        notes += _other_training_set(firsts[0].fingerprint, firsts[1].fingerprint)
+    for letter, own, predicted in zip("AB", opened, both, strict=True):
+        for one, found in zip(own, predicted, strict=True):
+            known = isinstance(one, Model)
+            notes += [
+                note if known or note in found.dataset.notes else f"{letter}: {note}"
+                for note in found.notes
+            ]
+            if found.leaked is None:
+                notes.append(f"{letter}: whether it was trained on some of these images is unknown")
+    return tuple(dict.fromkeys(notes))
 
 
 def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
     """Join the predictions that two runs, or the runs of two groups, have kept."""
     for side in sides:
-        if os.path.isfile(side.name):
+        if not isinstance(side.members[0], str) or os.path.isfile(file_of(side.name)):
             raise TenfoldError(f"{side.name}: is a file and not a run; {ASK}")
-    runs = [[RunFolder.open(name) for name in side.members] for side in sides]
-    names = sides[0].members[0], sides[1].members[0]
+    runs = [[RunFolder.open(name) for name in side.paths] for side in sides]
+    names = sides[0].paths[0], sides[1].paths[0]
     environments = [[run.environment() for run in own] for own in runs]
     firsts = environments[0][0], environments[1][0]
     tables = [[run.predictions() for run in own] for own in runs]
     split, table = _shared(names, firsts, (tables[0][0], tables[1][0]))
     for side, own in zip(sides, environments, strict=True):
-        for name, environment in zip(side.members, own, strict=True):
+        for name, environment in zip(side.paths, own, strict=True):
             _check_comparable(split, names[0], firsts[0], name, environment)
     rows = table["id"].to_numpy().astype(np.int64)
     labels = None if table["label"].null_count() else table["label"].to_numpy().astype(np.int64)
@@ -226,22 +293,27 @@ def _recipes(
     recipes: list[list[Recipe]],
     accuracies: list[tuple[float, ...]],
     draw: bool,
+    others: tuple[str, str] = ("", ""),
 ) -> RecipeComparison:
     """Compare the recipes of two sides; the learning curves are read where they are drawn."""
     first, second = recipes
-    histories = [_histories(side) if draw else () for side in sides]
+    histories = [
+        _histories(side) if draw and not other else ()
+        for side, other in zip(sides, others, strict=True)
+    ]
     return RecipeComparison(
         names=(sides[0].name, sides[1].name),
         seeds=(tuple(one.seed for one in first), tuple(one.seed for one in second)),
-        differences=recipe_differences(first[0], second[0]),
+        differences=() if any(others) else recipe_differences(first[0], second[0]),
         accuracies=(accuracies[0], accuracies[1]),
         histories=(histories[0], histories[1]),
+        others=others,
     )
 
 
 def _histories(side: _Side) -> "tuple[pl.DataFrame, ...]":
     """Read the learning curves of the runs of a side; a model file alone has none."""
-    folders = [RunFolder(Path(name)) for name in side.members]
+    folders = [RunFolder(Path(name)) for name in side.paths]
     histories = [one.history() for one in folders if (one.path / "history.csv").is_file()]
     return tuple(history for history in histories if len(history))
 
