@@ -16,6 +16,7 @@ from tenfold.report.sections import (
     MAX_ERRORS,
     Card,
     calibration_sentence,
+    confusion_cells,
     error_rate,
     top_pairs,
 )
@@ -46,14 +47,13 @@ def write_evaluation(evaluation: Evaluation, path: Path) -> None:
     scores = evaluation.scores
     tiles = _tiles(evaluation)
     images = evaluation.images[np.array([tile.row for tile in tiles], np.int64)]
-    confusion = plots.confusion_matrix(scores.confusion, scores.classes)
     has_probabilities = isinstance(scores, Scores)
     context = {
         "evaluation": evaluation,
         "scores": scores,
         "interval": percent_range(scores.interval),
         "cards": _cards(evaluation),
-        "confusion_chart": Markup(to_svg(confusion, "confusion", "Confusion matrix")),
+        "confusion": confusion_cells(scores),
         "pairs": top_pairs(scores, scores.confused),
         "tiles": tiles,
         "columns": raster.SPRITE_COLUMNS,

@@ -165,7 +165,7 @@ def class_counts(scored: ScoredSplit) -> NDArray[np.int64]:
     return np.bincount(scored.labels, minlength=len(scored.classes)).astype(np.int64)
 
 
-def confusion_cells(scores: Scores) -> list[list[ConfusionCell]]:
+def confusion_cells(scores: LabelScores) -> list[list[ConfusionCell]]:
     """Give the confusion matrix, a row for each true class."""
     shares = row_percentages(scores.confusion)
     errors = scores.confusion - np.diag(np.diag(scores.confusion))

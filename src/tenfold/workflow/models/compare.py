@@ -20,6 +20,7 @@ from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model
 from tenfold.model.foreign_file import ForeignModel
+from tenfold.model.model_name import ModelName
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder, is_group
 from tenfold.run.recipe import Recipe, parse_recipe
@@ -228,7 +229,7 @@ def _notes(opened: list[list[Predictor]], both: list[list[Predicted]]) -> tuple[
 def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
     """Join the predictions that two runs, or the runs of two groups, have kept."""
     for side in sides:
-        if not isinstance(side.members[0], str) or os.path.isfile(file_of(side.name)):
+        if not isinstance(side.members[0], str) or os.path.isfile(ModelName.parse(side.name).path):
             raise TenfoldError(f"{side.name}: is a file and not a run; {ASK}")
     runs = [[RunFolder.open(name) for name in side.paths] for side in sides]
     names = sides[0].paths[0], sides[1].paths[0]
