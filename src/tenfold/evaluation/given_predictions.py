@@ -23,7 +23,8 @@ from tenfold.evaluation.prediction_file import (
 from tenfold.model.model_name import ModelName
 from tenfold.run.folder import RunFolder
 
-ROUNDING = 0.02  # of the sum of ten probabilities of two decimals
+ROUNDING = 0.005  # of each of a row's probabilities, of two decimals; of their sum
+MIN_SLACK, MAX_SLACK = 0.02, 0.1
 TIE = 0.011  # between two probabilities that are one, but for their rounding
 
 
@@ -181,8 +182,9 @@ def _probabilities(file: PredictionFile, columns: Sequence[str]) -> NDArray[np.f
     """Read a column of probabilities a class, float64 [n, classes]; rows are made to sum to 1."""
     values = np.column_stack([file.numbers(column) for column in columns])
     sums = values.sum(axis=1)
-    wrong = (values < 0).any(axis=1) | (values > 1 + ROUNDING).any(axis=1)
-    wrong |= np.abs(sums - 1) > ROUNDING
+    slack = min(MAX_SLACK, max(MIN_SLACK, ROUNDING * len(columns))) + 1e-9
+    wrong = (values < 0).any(axis=1) | (values > 1 + slack).any(axis=1)
+    wrong |= np.abs(sums - 1) > slack
     if wrong.any():
         at = int(wrong.argmax())
         raise TenfoldError(

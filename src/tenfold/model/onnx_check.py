@@ -16,7 +16,10 @@ DOMAINS = (b"", b"ai.onnx")
 CLASSICAL = b"ai.onnx.ml"  # the operators of scikit-learn's models; Tenfold's own have none
 
 OTHERS = "and Tenfold runs no model that has; export it without"
-OURS = "which no network of Tenfold has; name a run folder, or the model.onnx in it"
+OURS = (
+    "which no network of Tenfold has; name a run folder, or the model.onnx in it (others are "
+    "evaluated and compared: tenfold.ForeignModel in Python)"
+)
 
 # Numbers of fields in onnx.proto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 MODEL_GRAPH, MODEL_METADATA, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 14, 20, 25
