@@ -47,7 +47,7 @@ def fit_cnn(train_set: Dataset) -> nn.Module:
         images = torch.from_numpy(as_rows(train_set.images)).reshape(-1, 1, 28, 28)
         labels = torch.from_numpy(train_set.require_labels())
         for _ in range(EPOCHS):
-            for indices in torch.randperm(len(labels)).split(BATCH):
+            for indices in torch.randperm(len(labels)).reshape(-1, BATCH):
                 loss = functional.cross_entropy(network(images[indices]), labels[indices])
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]

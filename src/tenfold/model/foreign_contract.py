@@ -1,13 +1,14 @@
 """What goes into a model that Tenfold did not write, and what comes out: the shapes and types."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tenfold.data.dataset import PIXELS, SIDE, Images
+from tenfold.data.dataset import PIXELS, SIDE, Images, Labels
 from tenfold.errors import TenfoldError
 from tenfold.model.pixel_range import PixelRange
 
@@ -27,6 +28,22 @@ SCORE_TYPES = ("tensor(float)", "tensor(float16)", "tensor(double)")
 MAP_TYPES = ("seq(map(int64,tensor(float)))", "seq(map(string,tensor(float)))")
 LABEL_TYPES = ("tensor(int64)", "tensor(int32)", "tensor(string)")
 MAX_BATCH = 4096  # of a model with a fixed size of batch
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignPredictions:
+    """Predictions of a model that need not have probabilities.
+
+    Args:
+        labels: int64 [n], the class predicted.
+        probabilities: float32 [n, classes], rows sum to 1; None where there are none.
+    """
+
+    labels: Labels
+    probabilities: NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 @dataclass(frozen=True)
@@ -150,3 +167,35 @@ def _only(names: list[str], word: str) -> list[str]:
     """Of several outputs, take the one that is called so."""
     named = [name for name in names if word in name.lower()]
     return named if len(named) == 1 else names
+
+
+def classes_of(metadata: dict[str, str], name: str) -> Iterable[str]:
+    """Read the names of the classes in a file's metadata: a JSON list, or commas between."""
+    text = metadata.get("classes", "")
+    if not text.startswith("["):
+        return text.split(",") if text else ()
+    try:
+        return msgspec.json.decode(text, type=tuple[str, ...])
+    except msgspec.MsgspecError as error:
+        raise TenfoldError(f"{name}: the metadata `classes` is no list of names: {error}") from None
+
+
+def number_labels(labels: NDArray[Any], classes: Sequence[str], name: str) -> Labels:
+    """Number labels, [n], as the classes are; whole numbers that are no names are indices.
+
+    Raises:
+        TenfoldError: where one is of none of the classes; `name` is the model's.
+    """
+    place = {one: index for index, one in enumerate(classes)}
+    values = labels.tolist()
+    found = [place.get(str(value), -1) for value in values]
+    if -1 not in found:
+        return np.array(found, np.int64)
+    are_whole = all(isinstance(value, int) for value in values)
+    are_names = any(str(index) in place for index in range(len(classes)))
+    if are_whole and not are_names and 0 <= min(values) <= max(values) < len(classes):
+        return np.array(values, np.int64)
+    raise TenfoldError(
+        f"{name}: cannot be scored: its label {values[found.index(-1)]!r} is none of its classes "
+        f"({', '.join(classes[:12])}); name them, as {name}:classes=a,b,c"
+    )

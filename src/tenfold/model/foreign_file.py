@@ -1,12 +1,10 @@
 """A model file that Tenfold did not write: any ONNX file that fits a contract."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +15,15 @@ from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
 from tenfold.model.file import open_session
 from tenfold.model.find_pixel_range import find_pixel_range
-from tenfold.model.foreign_contract import Input, Outputs, find_input, find_outputs
+from tenfold.model.foreign_contract import (
+    ForeignPredictions,
+    Input,
+    Outputs,
+    classes_of,
+    find_input,
+    find_outputs,
+    number_labels,
+)
 from tenfold.model.model_name import ModelName
 from tenfold.model.onnx_check import check_onnx, onnx_metadata
 from tenfold.model.pixel_range import PixelRange, usual_ranges
@@ -33,22 +39,6 @@ FLOAT_SLACK = 2e-3
 SAME = 1e-3  # of a score, whatever else is in the batch
 
 Kind = Literal["probabilities", "logits", "scores", "labels"]
-
-
-@dataclass(frozen=True, eq=False)
-class ForeignPredictions:
-    """Predictions of a model that need not have probabilities.
-
-    Args:
-        labels: int64 [n], the class predicted.
-        probabilities: float32 [n, classes], rows sum to 1; None where there are none.
-    """
-
-    labels: Labels
-    probabilities: NDArray[np.float32] | None
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 class ForeignModel:
@@ -99,7 +89,7 @@ class ForeignModel:
         self._input: Input = find_input(self._session.get_inputs(), self.name)
         wanted = output or given.output or said.get("output")
         self._outputs: Outputs = find_outputs(self._session.get_outputs(), self.name, wanted)
-        self._told = tuple(classes or given.classes or _classes_of(said, self.name))
+        self._told = tuple(classes or given.classes or classes_of(said, self.name))
         text = pixels or given.pixels or said.get("pixels")
         self._probe(None if text is None else PixelRange.parse(text, self.name))
 
@@ -277,20 +267,7 @@ class ForeignModel:
         return classes
 
     def _indices(self, labels: NDArray[Any]) -> Labels:
-        """Number labels as the classes are; whole numbers that are no names are indices."""
-        place = {name: index for index, name in enumerate(self.classes)}
-        values = labels.tolist()
-        found = [place.get(str(value), -1) for value in values]
-        if -1 in found and all(isinstance(value, int) for value in values):
-            are_names = any(str(value) in place for value in range(len(self.classes)))
-            if not are_names and 0 <= min(values) <= max(values) < len(self.classes):
-                return np.array(values, np.int64)
-        if -1 in found:
-            raise self._wrong(
-                f"its label {values[found.index(-1)]!r} is none of its classes "
-                f"({', '.join(self.classes[:12])}); name them, as {self.name}:classes=a,b,c"
-            )
-        return np.array(found, np.int64)
+        return number_labels(labels, self.classes, self.name)
 
     def _check_labels(self, labels: Labels, predicted: Labels, scores: NDArray[np.float64]) -> None:
         rows = np.arange(len(scores))
@@ -343,14 +320,3 @@ class ForeignModel:
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
         return open_session(self.content, self.name, self._threads)
-
-
-def _classes_of(metadata: dict[str, str], name: str) -> Iterable[str]:
-    """Read the names of the classes in a file's metadata: a JSON list, or commas between."""
-    text = metadata.get("classes", "")
-    if not text.startswith("["):
-        return text.split(",") if text else ()
-    try:
-        return msgspec.json.decode(text, type=tuple[str, ...])
-    except msgspec.MsgspecError as error:
-        raise TenfoldError(f"{name}: the metadata `classes` is no list of names: {error}") from None

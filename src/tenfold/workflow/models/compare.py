@@ -2,8 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass, replace
-from os import fspath
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,21 +11,25 @@ from numpy.typing import NDArray
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import AnySource, Dataset, Images
-from tenfold.data.display import listed
 from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
-from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model
 from tenfold.model.foreign_file import ForeignModel
 from tenfold.model.model_name import ModelName
 from tenfold.run.folder import RunFolder
-from tenfold.run.group import GroupFolder, is_group
 from tenfold.run.recipe import Recipe, parse_recipe
-from tenfold.run.recipe_differences import recipe_differences
 from tenfold.run.records import Environment
 from tenfold.workflow.load import load
+from tenfold.workflow.models.comparison_sides import (
+    Sides,
+    common_classes,
+    compare_recipes,
+    find_side,
+    in_order,
+    other_training_set,
+)
 from tenfold.workflow.models.evaluate import refuse_leak
 from tenfold.workflow.models.predictors import (
     AnyModel,
@@ -43,27 +46,6 @@ if TYPE_CHECKING:
 
 BEST = ("test", "validation")  # of several splits that both predicted, the first is taken
 ASK = "name a set for both to predict: tenfold compare A B SOURCE"
-
-
-@dataclass(frozen=True)
-class _Side:
-    """A or B: a run or a model file, or the runs of a group.
-
-    Args:
-        name: as the user named it.
-        members: the run folders, or the one model file.
-    """
-
-    name: str
-    members: tuple[AnyModel, ...]
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The run folders, or the file."""
-        return tuple(_name(member) for member in self.members)
-
-
-_Sides = tuple[_Side, _Side]
 
 
 @missing_extra_named("compare")
@@ -102,7 +84,7 @@ def compare(
     """
     if out is not None:
         check_destination(out, overwrite, [file_of(a), file_of(b), *files_of(source)])
-    sides = _side(a), _side(b)
+    sides = find_side(a), find_side(b)
     if source is None:
         comparison = _from_predictions(sides, draw=out is not None)
     else:
@@ -117,27 +99,7 @@ def compare(
     return comparison
 
 
-def _name(model: AnyModel) -> str:
-    return model.name if isinstance(model, Model | ForeignModel) else fspath(model)
-
-
-def _side(model: AnyModel) -> _Side:
-    """Find the runs of a group, which must be finished; anything else stands for itself."""
-    name = _name(model)
-    if isinstance(model, Model | ForeignModel):
-        return _Side(name, (model,))
-    if not is_group(name):
-        return _Side(name, (name,))
-    runs = GroupFolder.open(name).runs()
-    for run in runs:
-        if not run.environment().finished:
-            raise TenfoldError(
-                f"{run.path}: is not finished; `tenfold resume {name}` resumes the group"
-            )
-    return _Side(name, tuple(str(run.path) for run in runs))
-
-
-def _from_models(sides: _Sides, dataset: Dataset, threads: int | None, draw: bool) -> Comparison:
+def _from_models(sides: Sides, dataset: Dataset, threads: int | None, draw: bool) -> Comparison:
     """Let the models of both sides predict a set."""
     if not len(dataset):
         raise TenfoldError(f"{dataset.source}: holds no images to compare on")
@@ -145,7 +107,7 @@ def _from_models(sides: _Sides, dataset: Dataset, threads: int | None, draw: boo
     classes = opened[0][0].classes
     for side, own in zip(sides, opened, strict=True):
         for one in own:
-            classes = _common_classes((sides[0].name, side.name), classes, one.classes)
+            classes = common_classes((sides[0].name, side.name), classes, one.classes)
     if dataset.labels is not None:
         dataset = dataset.remap_classes(classes)
     both = [[_predict(one, dataset, classes) for one in own] for own in opened]
@@ -163,7 +125,7 @@ def _from_models(sides: _Sides, dataset: Dataset, threads: int | None, draw: boo
         labels=dataset.labels,
         probabilities=(first.probabilities, second.probabilities),
         classes=classes,
-        recipes=_recipes(sides, _recipes_of(opened), accuracies, draw, _others(opened)),
+        recipes=compare_recipes(sides, _recipes_of(opened), accuracies, draw, _others(opened)),
         leaked=(_leaked(both[0]), _leaked(both[1])),
         notes=_notes(opened, both),
         labels_only=(first.labels, second.labels),
@@ -178,7 +140,7 @@ def _predict(predictor: Predictor, dataset: Dataset, classes: tuple[str, ...]) -
     place = np.array([classes.index(name) for name in predictor.classes], np.int64)
     probabilities = found.probabilities
     if probabilities is not None:
-        probabilities = _columns(probabilities, predictor.classes, classes)
+        probabilities = in_order(probabilities, predictor.classes, classes)
     return replace(found, labels=place[found.labels], probabilities=probabilities)
 
 
@@ -213,7 +175,7 @@ def _notes(opened: list[list[Predictor]], both: list[list[Predicted]]) -> tuple[
     firsts = [own[0] for own in opened]
     notes: list[str] = []
     if isinstance(firsts[0], Model) and isinstance(firsts[1], Model):
-        notes += _other_training_set(firsts[0].fingerprint, firsts[1].fingerprint)
+        notes += other_training_set(firsts[0].fingerprint, firsts[1].fingerprint)
     for letter, own, predicted in zip("AB", opened, both, strict=True):
         for one, found in zip(own, predicted, strict=True):
             known = isinstance(one, Model)
@@ -226,7 +188,7 @@ def _notes(opened: list[list[Predictor]], both: list[list[Predicted]]) -> tuple[
     return tuple(dict.fromkeys(notes))
 
 
-def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
+def _from_predictions(sides: Sides, draw: bool) -> Comparison:
     """Join the predictions that two runs, or the runs of two groups, have kept."""
     for side in sides:
         if not isinstance(side.members[0], str) or os.path.isfile(ModelName.parse(side.name).path):
@@ -255,9 +217,11 @@ def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
         labels=labels,
         probabilities=(_probabilities(table, ""), _probabilities(table, "_b")),
         classes=firsts[0].classes,
-        recipes=_recipes(sides, [[run.recipe() for run in own] for own in runs], accuracies, draw),
+        recipes=compare_recipes(
+            sides, [[run.recipe() for run in own] for own in runs], accuracies, draw
+        ),
         leaked=(leaked[0], leaked[1]),
-        notes=_other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
+        notes=other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
     )
 
 
@@ -266,7 +230,7 @@ def _check_comparable(
 ) -> None:
     """Raise TenfoldError where a run has other classes or predicted another set than the first."""
     classes = environment.classes
-    _common_classes((name, other_name), classes, other.classes)
+    common_classes((name, other_name), classes, other.classes)
     if classes != other.classes:
         raise TenfoldError(f"{name} and {other_name} number their classes differently; {ASK}")
     if _origin(environment, split)[1] != _origin(other, split)[1]:
@@ -276,47 +240,10 @@ def _check_comparable(
         )
 
 
-def _other_training_set(first: str, second: str) -> tuple[str, ...]:
-    """Note where two fingerprints of training sources differ."""
-    if first == second:
-        return ()
-    return ("A and B have other training images, so a difference is not of the recipes alone",)
-
-
 def _accuracy(table: "pl.DataFrame", split: str) -> float:
     """The accuracy of a run on all its images of a split."""
     rows = table.filter(table["split"] == split)
     return float((rows["prediction"] == rows["label"]).to_numpy().mean())
-
-
-def _recipes(
-    sides: _Sides,
-    recipes: list[list[Recipe]],
-    accuracies: list[tuple[float, ...]],
-    draw: bool,
-    others: tuple[str, str] = ("", ""),
-) -> RecipeComparison:
-    """Compare the recipes of two sides; the learning curves are read where they are drawn."""
-    first, second = recipes
-    histories = [
-        _histories(side) if draw and not other else ()
-        for side, other in zip(sides, others, strict=True)
-    ]
-    return RecipeComparison(
-        names=(sides[0].name, sides[1].name),
-        seeds=(tuple(one.seed for one in first), tuple(one.seed for one in second)),
-        differences=() if any(others) else recipe_differences(first[0], second[0]),
-        accuracies=(accuracies[0], accuracies[1]),
-        histories=(histories[0], histories[1]),
-        others=others,
-    )
-
-
-def _histories(side: _Side) -> "tuple[pl.DataFrame, ...]":
-    """Read the learning curves of the runs of a side; a model file alone has none."""
-    folders = [RunFolder(Path(name)) for name in side.paths]
-    histories = [one.history() for one in folders if (one.path / "history.csv").is_file()]
-    return tuple(history for history in histories if len(history))
 
 
 def _shared(
@@ -376,28 +303,3 @@ def _images(
 def _probabilities(table: "pl.DataFrame", ending: str) -> NDArray[np.float32]:
     names = [name for name in table.columns if re.fullmatch(rf"p\d+{ending}", name)]
     return np.ascontiguousarray(table.select(names).to_numpy(), np.float32)
-
-
-def _common_classes(
-    names: tuple[str, str], first: tuple[str, ...], second: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return the classes to compare by: the first's, or the second's where it has more."""
-    if set(first) >= set(second):
-        return first
-    if set(first) < set(second):
-        return second
-    raise TenfoldError(
-        f"{names[0]} has the classes {listed(first)} and {names[1]} {listed(second)}: "
-        "only models of the same classes can be compared"
-    )
-
-
-def _columns(
-    probabilities: NDArray[np.float32], own: tuple[str, ...], classes: tuple[str, ...]
-) -> NDArray[np.float32]:
-    """Put probabilities in the order of other classes; 0 for a class that the model lacks."""
-    if own == classes:
-        return probabilities
-    ordered = np.zeros((len(probabilities), len(classes)), np.float32)
-    ordered[:, [classes.index(name) for name in own]] = probabilities
-    return ordered
