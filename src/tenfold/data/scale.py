@@ -268,7 +268,8 @@ def _two_sided(
             raise outside_error(array, outside, noisy, where)
         return noisy
     if outside.any() and outside.mean() < 0.01 and (certain or typical[0] >= 0):
-        scale = PixelScale(*map(float, typical if at_low else typical[::-1]))
+        ink_end = typical[1] if at_low else typical[0]
+        scale = PixelScale(float(typical[0] if at_low else typical[1]), float(ink_end))
         raise outside_error(array, outside, scale, where)
     if max(abs(ends[0] + 1), abs(ends[1] - 1)) <= 0.05:  # torchvision's Normalize(0.5, 0.5)
         return PixelScale(-1.0, 1.0) if at_low or not certain else PixelScale(1.0, -1.0)
@@ -285,4 +286,6 @@ def _within_own_range(batch: NDArray[np.float64], blank: float) -> NDArray[np.fl
     axes = tuple(range(1, batch.ndim))
     low = batch.min(axis=axes, keepdims=True)
     span = batch.max(axis=axes, keepdims=True) - low
-    return np.divide(batch - low, span, out=np.full(batch.shape, blank), where=span > 0)
+    shares = np.full(batch.shape, blank)
+    np.divide(batch - low, span, out=shares, where=span > 0)
+    return shares
