@@ -145,7 +145,9 @@ class ImageDecoder:
             with self._broken.collected(file.name):
                 if answer.error is not None:
                     raise TenfoldError(answer.error)
-                pixels = np.frombuffer(answer.pixels, np.uint32 if answer.deep else np.uint8)
+                pixels: Decoded = np.frombuffer(answer.pixels, np.uint8)
+                if answer.deep:
+                    pixels = np.frombuffer(answer.pixels, np.uint32)
                 self._decoded[index] = file.named(), pixels.reshape(answer.shape)
                 self._notes |= answer.notes
 

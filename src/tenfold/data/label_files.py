@@ -71,7 +71,7 @@ class LabelSource:
         names = table.header[1:]
         if names and not all(map(str.isdecimal, names)):
             labels = [names[int(label)] for label in labels]
-        rows = list(zip(columns[0], labels, strict=True))
+        rows: list[tuple[str, ...]] = list(zip(columns[0], labels, strict=True))
         header = (table.header[0], "label") if table.header else ()
         return replace(self, content=LabelTable(table.where, header, rows))
 
