@@ -197,6 +197,12 @@ def test_a_column_that_is_named_as_an_id_is_no_label(
     assert "13 of the 20 ids occur more than once" in dataset.notes
 
 
+@pytest.mark.parametrize("name", ["label_id", "symbol_id", "ClassId", "class_name"])
+def test_an_id_of_the_class_is_the_label(small_set: Dataset, write: Write, name: str) -> None:
+    dataset = load(write([[name, *header("pixel{i}")], *rows_of(small_set, 0)]))
+    assert dataset.fingerprint == small_set.fingerprint
+
+
 def test_ids_are_whole_numbers_where_pandas_made_them_decimals(
     small_set: Dataset, write: Write, load_error: LoadError
 ) -> None:

@@ -18,6 +18,7 @@ from tenfold.errors import TenfoldError
 LABEL_NAMES = {"label", "labels", "class", "classes", "y", "target", "digit", "category"}
 ID_NAMES = {"id", "imageid", "image_id", "filename", "file_name", "file", "path"}
 _ID_NAME = re.compile(r"(.*[^a-z])?(id|uuid|guid|key|name)|.*[a-z]I[dD]|img|image")
+_LABEL_WORD = re.compile(r"label|class|digit|symbol|categor|target|char|letter|truth")
 _ROW_NUMBER_NAMES = {"", "index", "unnamed: 0"}  # pandas' index, which names no image
 
 _DECIMAL = re.compile(r"[+-]?([0-9]*\.[0-9]|[0-9.]+e|nan|inf).*", re.IGNORECASE)
@@ -165,8 +166,9 @@ def _named_columns(
         of_rest = label_column(tuple(names[index] for index in rest))
         label = None if of_rest is None else rest[of_rest]
     if label is not None and id_ is None and options.label_column is None:
-        name = names[label]
-        if _ID_NAME.fullmatch(name if "I" in name else lower[label]):
+        name, plain = names[label], lower[label]
+        is_id = _ID_NAME.fullmatch(name if "I" in name else plain)
+        if is_id and not _LABEL_WORD.search(plain):
             label, id_ = None, label
     return label, id_, dropped, notes
 
