@@ -162,8 +162,8 @@ def fuzz(target: str, examples: int, seed: int) -> Row:
     for sample in samples.values():  # what loading imports is not counted to a file
         attempt(sample, [], consume)
     limit = _bound_memory()
-    for number in (signal.SIGALRM, signal.SIGPROF):
-        signal.signal(number, _time_out)
+    for timer in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(timer, _time_out)
     outcomes: dict[str, Counter[str]] = {kind: Counter() for kind in samples}
     failures: list[str] = []
     slowest = 0.0

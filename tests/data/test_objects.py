@@ -22,7 +22,8 @@ class Digits(TorchDataset[tuple[Any, int]]):
     """Pairs of a Pillow image, or what becomes of it, and a label, as torchvision's MNIST."""
 
     def __init__(self, dataset: Dataset, transform: Any = None) -> None:
-        self.dataset, self.transform = dataset, transform or (lambda image: image)
+        self.dataset = dataset
+        self.transform: Any = transform or (lambda image: image)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -102,7 +102,7 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     if isinstance(value, list | tuple) and value and _is_pillow(value[0]):
         return None
     try:
-        return np.shape(value)
+        return tuple(np.shape(value))
     except ValueError:  # its items differ in shape
         return None
 

@@ -101,8 +101,8 @@ def find_layout(
         values = [row[label] for row in rows if len(row) == len(names)]
         named_label = names[label].lower() in LABEL_NAMES
         if not named_label and len(values) >= MIN_EVIDENCE_ROWS and len(set(values)) == len(values):
-            said = f"column {label + 1}, {names[label]!r}, is different in each row: the id"
-            label, id_, notes = None, label, (*notes, said)
+            note = f"column {label + 1}, {names[label]!r}, is different in each row: the id"
+            label, id_, notes = None, label, (*notes, note)
     count = len(names) - len({label, id_, dropped} - {None})
     undecided = False
     if label is None and count == PIXELS + 1 and id_ is None and dropped is None:
