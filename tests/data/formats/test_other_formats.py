@@ -96,7 +96,7 @@ def test_matlab_files_are_parsed_in_a_process_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digits = bundled("mnist").subset(np.arange(40))
-    savemat(tmp_path / "a.mat", {"x": digits.images, "y": digits.require_labels()})
+    scipy.io.savemat(tmp_path / "a.mat", {"x": digits.images, "y": digits.require_labels()})
 
     def here(*arguments: object) -> None:
         raise AssertionError("a damaged file ends the process that parses it")
