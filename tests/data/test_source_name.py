@@ -42,6 +42,15 @@ def test_options_of_python_and_of_the_name_are_the_same(arrays: Path, small_set:
     assert load(dataset.source).fingerprint == dataset.fingerprint == small_set.fingerprint
 
 
+def test_the_home_folder_is_found_for_labels_too(
+    arrays: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(arrays))
+    named = with_options("~/digits.npy", ReadOptions(labels="~/answers.npz"))
+    for source in (named, f"{arrays}/digits.npy:labels=~/answers.npz"):
+        assert load(source).fingerprint == small_set.fingerprint
+
+
 def test_paths_are_read_against_the_folder_where_they_were_named(
     arrays: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

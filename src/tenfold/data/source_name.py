@@ -146,6 +146,8 @@ def with_options(source: str, options: ReadOptions) -> str:
     source = os.path.expanduser(source)
     if options == AS_IT_IS:
         return source
+    if options.labels is not None:
+        options = replace(options, labels=os.path.expanduser(options.labels))
     sources = split_sources(source)
     own = [one for one in sources if one not in BUNDLED]
     if len(sources) > 1 and own:
@@ -240,8 +242,9 @@ def _split(words: str) -> tuple[str | None, ReadOptions]:
             values[last] += f":{word}"  # as in `labels=set.npz:y`
         else:
             within.append(word)
+    labels = values.get(LABELS)
     return ":".join(within) or None, ReadOptions(
-        values.get(LABELS),
+        None if labels is None else os.path.expanduser(labels),
         values.get(LABEL_COLUMN),
         values.get(ID_COLUMN),
         SKIP_BROKEN in flags,
