@@ -124,6 +124,13 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         Refusal: where it is larger than that.
         ClientDisconnect: where it does not come to an end.
     """
+    coding = request.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise Refusal(
+            415,
+            "malformed",
+            f"compressed bodies are not taken; send it as it is. Received: {coding[:50]!r}",
+        )
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > max_bytes:
         raise too_large(max_bytes)
