@@ -42,7 +42,8 @@ class Content:
 
     Args:
         media_type: as in `Content-Type`.
-        schema: a type whose JSON Schema msgspec knows, or JSON Schema itself.
+        schema: a type whose JSON Schema msgspec knows, several of which it is one, or JSON Schema
+            itself.
         examples: valid bodies by their names.
     """
 
@@ -171,10 +172,10 @@ def parse_flag(request: Request, name: str) -> bool:
     values = request.query_params.getlist(name)
     if not values:
         return False
-    if len(values) > 1 or values[0] not in ("true", "false", "1", "0"):
+    if len(values) > 1 or values[0] not in ("true", "false"):
         raise Refusal(
             422,
             "malformed",
             f"{name}: must be true or false. Received: {', '.join(values)[:100]!r}",
         )
-    return values[0] in ("true", "1")
+    return values[0] == "true"

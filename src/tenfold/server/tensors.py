@@ -67,7 +67,8 @@ class InferResponse(Struct, omit_defaults=True):
 
 _request = msgspec.json.Decoder(InferRequest)
 _flat = msgspec.json.Decoder(list[int])
-_nested = msgspec.json.Decoder(list[list[list[int]]])
+_flat_floats = msgspec.json.Decoder(list[float])
+_nested_floats = msgspec.json.Decoder(list[list[list[float]]])
 _encoder = msgspec.json.Encoder()
 
 
@@ -148,28 +149,30 @@ def parse_images(request: InferRequest, binary: memoryview, most: int) -> NDArra
 
 def _parse_data(data: Raw, shape: list[int]) -> bytes:
     """Return the pixels of JSON: one flat list, or one as the shape has it."""
-    content = memoryview(data)
-    is_nested = bytes(content[:64]).translate(None, b" \t\r\n").startswith(b"[[")
     try:
-        if is_nested:
-            images = _nested.decode(content)
-            rows = [row for image in images for row in image]
-            is_right = [len(images), *map(len, images)] == [shape[0], *[SIDE] * shape[0]]
-            pixels = b"".join(map(bytes, rows)) if is_right else b""
-            is_right &= all(len(row) == SIDE for row in rows)
-        else:
-            pixels = bytes(_flat.decode(content))
-            is_right = len(pixels) == math.prod(shape)
-    except ValueError as error:  # msgspec's errors are, too
-        what = "" if isinstance(error, msgspec.ValidationError) else "; one is not"
-        if isinstance(error, msgspec.ValidationError):
-            what = f" ({error})"
-        raise malformed(f"{INPUT}: data must be whole numbers of 0-255{what}") from None
-    if not is_right:
-        raise malformed(
-            f"{INPUT}: data must be {math.prod(shape):,} numbers, flat or nested, for shape {shape}"
-        )
+        try:
+            pixels = bytes(_flat.decode(data))  # 40 us of 784 numbers fewer than what follows
+        except (msgspec.ValidationError, ValueError):
+            # nested, or whole numbers written as 12.0, as some clients have it
+            start = bytes(memoryview(data)[:64]).translate(None, b" \t\r\n")
+            is_nested = start.startswith(b"[[")
+            array = np.array((_nested_floats if is_nested else _flat_floats).decode(data))
+            if is_nested and array.shape != tuple(shape):
+                raise _wrong_size(shape) from None
+            if not ((array >= 0) & (array <= 255) & (array == np.floor(array))).all():
+                raise ValueError("one is not") from None
+            pixels = array.astype(np.uint8).tobytes()
+    except ValueError as error:  # msgspec's are, too
+        raise malformed(f"{INPUT}: data must be whole numbers of 0-255 ({error})") from None
+    if len(pixels) != math.prod(shape):
+        raise _wrong_size(shape)
     return pixels
+
+
+def _wrong_size(shape: list[int]) -> Refusal:
+    return malformed(
+        f"{INPUT}: data must be {math.prod(shape):,} numbers, flat or nested, for shape {shape}"
+    )
 
 
 def encode_response(
