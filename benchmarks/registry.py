@@ -15,6 +15,7 @@ BENCHMARKS = {
     "profiles": "benchmarks.speed.profiles:Profiles",
     "inference": "benchmarks.speed.inference:Inference",
     "cost": "benchmarks.speed.cost:Cost",
+    "serving": "benchmarks.speed.serving:Serving",
     "threads": "benchmarks.speed.threads:Threads",
     "csv-reading": "benchmarks.speed.csv_reading:CsvReading",
     "reading": "benchmarks.reading.benchmark:Reading",
