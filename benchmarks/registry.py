@@ -27,6 +27,7 @@ BENCHMARKS = {
     "tuning": "benchmarks.accuracy.tuning:Tuning",
     "kill-resume": "benchmarks.reliability.kill_resume:KillResume",
     "fuzz": "benchmarks.reliability.fuzz:Fuzz",
+    "fuzz-requests": "benchmarks.reliability.fuzz_requests:FuzzRequests",
 }
 
 
