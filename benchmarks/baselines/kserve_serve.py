@@ -29,9 +29,11 @@ class Digits(Model):  # type: ignore[misc]
         found = self.session.run(list(DATATYPES), {"image": images})
         for name, tensor in zip(DATATYPES, found, strict=True):
             output = InferOutput(name, list(tensor.shape), DATATYPES[name])
-            output.set_data_from_numpy(tensor, binary_data=payload.from_grpc or False)
+            output.set_data_from_numpy(tensor, binary_data=payload.use_binary_outputs)
             outputs.append(output)
-        return InferResponse(payload.id or "", self.name, outputs)
+        return InferResponse(
+            payload.id or "", self.name, outputs, use_binary_outputs=payload.use_binary_outputs
+        )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ word on the server's stderr. At the end it is asked for a 7.
 import argparse
 import json
 import random
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from http.client import HTTPConnection
 
 from benchmarks.core.benchmark import Benchmark
@@ -31,6 +33,8 @@ FORM = (
     b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\nx\r\n'
     b'--b\r\nContent-Disposition: form-data; name="fields"\r\n\r\n[fields.a]\r\n--b--\r\n'
 )
+HTTP = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2}) [A-Z]")
+LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]+)", re.IGNORECASE)
 SECONDS = 60.0  # for one answer, on a busy machine
 
 
@@ -95,9 +99,9 @@ class FuzzRequests(Benchmark):
         statuses = ", ".join(f"{status}: {count:,}" for status, count in row["statuses"].items())
         return (
             f"{row['requests']:,} damaged requests, seed {row['seed']}: {len(row['wrong'])} "
-            f"answered wrongly (statuses {statuses}; {row['silent']:,} had no answer, since they were no "
-            f"whole request). It {'answers' if row['answers'] else 'no longer answers'}. Commit "
-            f"{row['commit']}, {row['date'][:10]}."
+            f"answered wrongly (statuses {statuses}; {row['silent']:,} had no answer, since they "
+            f"were no whole request). It {'answers' if row['answers'] else 'no longer answers'}. "
+            f"Commit {row['commit']}, {row['date'][:10]}."
         )
 
 
@@ -119,12 +123,10 @@ def fuzz(port: int, requests: int, seed: int) -> Row:
         sent = damaged(draw.choice(WHOLE), draw)
         received = exchange(port, sent)
         silent += not received
-        for response in received.split(b"HTTP/1.1 ")[1:] if received else ():
-            head, _, content = response.partition(b"\r\n\r\n")
-            status = head[:3].decode("latin-1")
+        for status, content in responses(received):
             statuses[status] += 1
             if not _is_right(status, content):
-                wrong.append({"sent": repr(sent), "received": repr(response[:500])})
+                wrong.append({"sent": repr(sent), "received": repr(received[:500])})
     return {
         "statuses": dict(sorted(statuses.items())),
         "silent": silent,
@@ -170,6 +172,18 @@ def exchange(port: int, sent: bytes) -> bytes:
         except (ConnectionResetError, BrokenPipeError):
             pass
     return received
+
+
+def responses(received: bytes) -> Iterator[tuple[str, bytes]]:
+    """Split what was received into statuses and contents; what is no HTTP has the status ""."""
+    while received:
+        head, _, rest = received.partition(b"\r\n\r\n")
+        status, length = HTTP.match(head), LENGTH.search(head)
+        size = int(length[1]) if length and not head.startswith(b"HTTP/1.1 304") else 0
+        # the response to HEAD has the length of what it does not have
+        size = 0 if rest.startswith(b"HTTP/1.1 ") else size
+        yield status[1].decode() if status else "", rest[:size]
+        received = rest[size:]
 
 
 def _is_right(status: str, content: bytes) -> bool:
