@@ -113,8 +113,8 @@ def test_fields_of_a_form_are_read(send: Send, two: NDArray[np.uint8]) -> None:
     assert isinstance(form, Form)
     assert {name: field.text for name, field in form.fields.items()} == {"left": "7", "right": "2"}
     # a part of the form that is no file will do, too
-    files, fields = {"file": ("f.png", encode(two))}, {"fields": FIELDS.decode()}
-    assert send(files=files, data=fields) == (status, content)
+    form_parts = {"files": {"file": ("f.png", encode(two))}, "data": {"fields": FIELDS.decode()}}
+    assert send(**form_parts) == (status, content)
 
 
 @pytest.mark.parametrize(
