@@ -100,9 +100,12 @@ def test_every_page_of_a_pdf_is_read(send: Send, two: NDArray[np.uint8]) -> None
 
 
 def test_a_broken_pdf_is_one_line(send: Send) -> None:
-    status, content = send(content=b"%PDF-1.7 and no more")
+    broken = b"%PDF-1.7 and no more"
+    status, content = send(content=broken)
+    assert (status, "damaged or truncated" in content["error"]) == (422, True)
+    status, content = send(files={"file": ("form.pdf", broken)})
     assert status == 200
-    assert "damaged or truncated" in content["results"][0]["error"]
+    assert "form.pdf: the PDF is damaged" in content["results"][0]["error"]
 
 
 def test_fields_of_a_form_are_read(send: Send, two: NDArray[np.uint8]) -> None:

@@ -41,10 +41,11 @@ class InFlight:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Cancel every request under way; to be called in the event loop."""
+        """Cancel every request under way, once; to be called in the event loop."""
         self.is_cancelled = True
         for task in list(self.tasks):
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
 
 
 class Guard:
