@@ -19,7 +19,13 @@ from tenfold.data.objects import from_object
 from tenfold.data.orientation import transposed, transposed_evidence
 from tenfold.data.polarity import normalised
 from tenfold.data.sets import read_file, read_npz, read_tree
-from tenfold.data.source_name import STDIN, SourceName, join_sources, split_sources
+from tenfold.data.source_name import (
+    STDIN,
+    SourceName,
+    is_corrections,
+    join_sources,
+    split_sources,
+)
 from tenfold.data.tar import is_tar, open_tar
 from tenfold.data.tree import Archive, EmptyTree, Folder, Tree
 from tenfold.data.unknown_files import describe, unknown_error
@@ -73,6 +79,10 @@ def _joined(datasets: list[Dataset], source: str) -> Dataset:
 def _load_one(source: str, decode: DecodeImage) -> Dataset:
     if source in BUNDLED:
         return bundled(source)
+    if is_corrections(source):
+        from tenfold.data.corrections.dataset import load_corrections  # SQLite: 10 ms
+
+        return load_corrections(source)
     name = SourceName.parse(source)
     dataset = _read(name, decode)
     found = normalised(dataset.images)
