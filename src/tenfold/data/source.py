@@ -14,6 +14,7 @@ from tenfold.data.dataset import AnySource, Dataset, concatenate
 from tenfold.data.formats.format import HEAD_BYTES
 from tenfold.data.formats.npz import is_npz
 from tenfold.data.image_decoding import DecodeImage, decode_image
+from tenfold.data.negatives import split_negatives
 from tenfold.data.numbering import renumbered
 from tenfold.data.objects import from_object
 from tenfold.data.orientation import transposed, transposed_evidence
@@ -59,7 +60,8 @@ def load(source: AnySource, decode: DecodeImage = decode_image) -> Dataset:
             file, and the row, column, member or image.
     """
     if not isinstance(source, str | os.PathLike):
-        return from_object(source)
+        found = from_object(source)
+        return found if found is source else split_negatives(found)
     names = split_sources(str(source))
     if len(names) > 1:
         return _joined([_load_one(name, decode) for name in names], str(source))
@@ -88,6 +90,7 @@ def _load_one(source: str, decode: DecodeImage) -> Dataset:
     found = normalised(dataset.images)
     if found.notes:
         dataset = replace(dataset, images=found.images, notes=(*dataset.notes, *found.notes))
+    dataset = split_negatives(dataset)
     dataset = renumbered(dataset, from_matlab=name.path.suffix.lower() == ".mat")
     if name.options.transposed:
         return transposed(dataset)

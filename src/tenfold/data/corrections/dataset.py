@@ -4,6 +4,7 @@ import numpy as np
 
 from tenfold.data.corrections.store import Corrections, KeptCorrection, Search
 from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.data.negatives import negatives_note
 from tenfold.data.pixels import named_labels, other_classes
 from tenfold.data.source_name import CORRECTIONS
 from tenfold.errors import TenfoldError
@@ -83,10 +84,7 @@ def _check_classes(labelled: list[KeptCorrection], source: str) -> None:
 def _notes(n_lines: int, n_negatives: int) -> tuple[str, ...]:
     notes = []
     if n_negatives:
-        notes.append(
-            f"{n_negatives:,} image{'s are' if n_negatives > 1 else ' is'} no digit: negatives, "
-            "which recipes with `negatives` learn to reject"
-        )
+        notes.append(negatives_note(n_negatives))
     if n_lines:
         notes.append(
             f"{n_lines:,} corrected line{'s' if n_lines > 1 else ''} left out, with another "

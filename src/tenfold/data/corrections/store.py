@@ -13,11 +13,11 @@ import numpy as np
 
 from tenfold.data.corrections.database import MAX_BYTES, connection, corrections_path, transaction
 from tenfold.data.dataset import SIDE, Images
+from tenfold.data.negatives import NOT_A_DIGIT
 from tenfold.errors import TenfoldError
 
 MAX_PICTURE_BYTES = 16 << 20
 MAX_LIST = 200  # corrections that are listed at once
-NOT_A_DIGIT = "not a digit"
 
 Kind = Literal["digit", "line"]
 InputKind = Literal["strokes", "picture"]
