@@ -5,13 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tenfold.data.corrections.store import (
-    AnsweredBy,
-    Area,
-    CorrectedInput,
-    Correction,
-    Corrections,
-)
+from tenfold.data.corrections.records import AnsweredBy, Area, CorrectedInput, Correction
+from tenfold.data.corrections.store import Corrections
 from tenfold.data.dataset import Dataset
 
 DIGITS = AnsweredBy("digits", "5" * 64, tuple("0123456789"))

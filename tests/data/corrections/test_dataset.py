@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tests.data.corrections.conftest import DIGITS, Correct, drawn
 
-from tenfold.data.corrections.store import Area, Correction, Corrections
+from tenfold.data.corrections.records import Area, Correction
+from tenfold.data.corrections.store import Corrections
 from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.data.source_name import files_of

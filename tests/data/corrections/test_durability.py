@@ -17,8 +17,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from tenfold.data.corrections.store import *
-from tenfold.data.corrections.store import Area
+from tenfold.data.corrections.records import *
+from tenfold.data.corrections.store import Corrections
 kept = Corrections(Path(sys.argv[1]))
 model = AnsweredBy("digits", "5" * 64, tuple("0123456789"))
 for place in range(int(sys.argv[2])):

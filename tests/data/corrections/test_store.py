@@ -9,15 +9,9 @@ import numpy as np
 import pytest
 from tests.data.corrections.conftest import DIGITS, Correct, drawn
 
-from tenfold.data.corrections.store import (
-    MAX_PICTURE_BYTES,
-    NOT_A_DIGIT,
-    Area,
-    CorrectedInput,
-    Correction,
-    Corrections,
-    Search,
-)
+from tenfold.data.corrections.records import Area, CorrectedInput, Correction, Search
+from tenfold.data.corrections.store import MAX_PICTURE_BYTES, Corrections
+from tenfold.data.negatives import NOT_A_DIGIT
 from tenfold.errors import TenfoldError
 
 
@@ -26,11 +20,13 @@ def test_a_correction_is_found_as_it_was_kept(kept: Corrections, correct: Correc
     correction = correct(3, "7")
     (number,) = kept.add(drawn(), DIGITS, [correction])
     (found,) = Corrections().find()
-    assert (found.id, found.model, found.input_kind) == (number, DIGITS, "strokes")
+    assert (found.id, found.model, found.source.kind) == (number, DIGITS, "strokes")
     assert found.correction.image is not None
     np.testing.assert_array_equal(found.correction.image, correction.image)
     assert replace(found.correction, image=None) == replace(correction, image=None)
-    assert kept.inputs([found.input_id]) == {found.input_id: drawn()}
+    assert (found.source.view, found.source.single) == (drawn().view, drawn().single)
+    assert kept.content(found.source.id) == drawn().content
+    assert kept.preview(found.source.id) == drawn().preview
 
 
 def test_the_last_of_two_labels_of_a_digit_counts(kept: Corrections, correct: Correct) -> None:
@@ -71,11 +67,11 @@ def test_what_is_deleted_is_overwritten_with_its_input(kept: Corrections, correc
     secret = b"[[[31415, 92653]]]" * 50
     one, two = kept.add(drawn(secret), DIGITS, [correct(0, "7"), correct(1, "8")])
     kept.add(drawn(), DIGITS, [correct(2, "9")])
-    input_id = kept.find(Search(label="7"))[0].input_id
+    input_id = kept.find(Search(label="7"))[0].source.id
     assert kept.delete([one, 999]) == 1
-    assert input_id in kept.inputs([input_id])
+    assert kept.content(input_id) == secret
     assert kept.delete([two]) == 1
-    assert kept.inputs([input_id]) == {}
+    assert kept.content(input_id) is None
     assert kept.count() == 1
     for file in kept.path.parent.iterdir():
         assert b"31415, 92653" not in file.read_bytes()
@@ -95,7 +91,7 @@ def test_only_the_owner_may_read_the_file(kept: Corrections, correct: Correct) -
 
 
 def test_nothing_is_created_before_there_is_something_to_keep(kept: Corrections) -> None:
-    assert (kept.find(), kept.count(), kept.delete([1]), kept.inputs([1])) == ([], 0, 0, {})
+    assert (kept.find(), kept.count(), kept.delete([1]), kept.content(1)) == ([], 0, 0, None)
     assert not kept.path.parent.exists()
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tenfold.data.corrections.store import Corrections, KeptCorrection, Search
+from tenfold.data.corrections.records import KeptCorrection, Search
+from tenfold.data.corrections.store import Corrections
 from tenfold.data.dataset import SIDE, Dataset, Images
 from tenfold.data.negatives import negatives_note
 from tenfold.data.pixels import named_labels, other_classes

@@ -1,146 +1,29 @@
 """Keep corrections, find and delete them."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from tenfold.data.corrections.database import MAX_BYTES, connection, corrections_path, transaction
-from tenfold.data.dataset import SIDE, Images
+from tenfold.data.corrections.records import (
+    AnsweredBy,
+    Area,
+    CorrectedInput,
+    Correction,
+    KeptCorrection,
+    KeptInput,
+    Search,
+)
+from tenfold.data.dataset import SIDE
 from tenfold.data.negatives import NOT_A_DIGIT
 from tenfold.errors import TenfoldError
 
 MAX_PICTURE_BYTES = 16 << 20
-MAX_LIST = 200  # corrections that are listed at once
-
-Kind = Literal["digit", "line"]
-InputKind = Literal["strokes", "picture"]
-
-
-class Area(NamedTuple):
-    """A rectangle, in pixels of the upright picture or in the unit of the strokes."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
-@dataclass(frozen=True)
-class CorrectedInput:
-    """What was read: strokes, or a picture.
-
-    Args:
-        kind: what it is.
-        content: the strokes as JSON, or the bytes of the picture's file.
-        preview: a small JPEG of it.
-        view: what of it the preview shows.
-        single: whether all of it was read as one digit.
-        region: the part of it that was read, as the user named it; None for all.
-    """
-
-    kind: InputKind
-    content: bytes
-    preview: bytes
-    view: tuple[float, float, float, float]
-    single: bool = False
-    region: str | None = None
-
-    @property
-    def sha256(self) -> str:
-        """Of all that decides what is read."""
-        digest = hashlib.sha256(f"{self.kind} {self.single} {self.region}\0".encode())
-        digest.update(self.content)
-        return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class AnsweredBy:
-    """The model that was wrong.
-
-    Args:
-        name: `digits` for the shipped one, else its file's name without the ending.
-        digest: the sha256 of the file.
-        classes: the names of its classes.
-    """
-
-    name: str
-    digest: str
-    classes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What one digit, or one line of them, is, and what the model took it for.
-
-    Args:
-        label: the class, or, of a line, the text; None for what is no digit.
-        answer: what was read, the most probable class also where it was rejected.
-        accepted: whether the answer was.
-        probability: of the answer, 0-1.
-        box: where it is.
-        image: uint8 [28, 28], as the model saw it; None for a line, of which another number of
-            digits was found than there are.
-        kind: a digit, or a line without images.
-    """
-
-    label: str | None
-    answer: str
-    accepted: bool
-    probability: float
-    box: Area
-    image: Images | None
-    kind: Kind = "digit"
-
-
-@dataclass(frozen=True)
-class KeptCorrection:
-    """A correction that was kept.
-
-    Args:
-        id: its number; later ones are higher.
-        created: when, in UTC, as ISO 8601.
-        input_id: of the strokes or the picture that it is from.
-        input_kind: which of the two that is.
-        model: the model that was wrong.
-        correction: what was corrected.
-    """
-
-    id: int
-    created: str
-    input_id: int
-    input_kind: InputKind
-    model: AnsweredBy
-    correction: Correction
-
-
-@dataclass(frozen=True)
-class Search:
-    """Which corrections to find; what is None is not asked for.
-
-    Args:
-        label: what they are; `NOT_A_DIGIT` for what is none.
-        answer: what was read.
-        kind: digits, or lines.
-        model: the name of the model.
-        since: the earliest time, UTC, ISO 8601.
-        until: the time that they must be before.
-        before: the id that theirs must be below, to go on from the last of a list.
-    """
-
-    label: str | None = None
-    answer: str | None = None
-    kind: Kind | None = None
-    model: str | None = None
-    since: str | None = None
-    until: str | None = None
-    before: int | None = None
 
 
 class Corrections:
@@ -213,23 +96,22 @@ class Corrections:
             ).fetchone()
         return int(row[0])
 
-    def inputs(self, ids: Iterable[int]) -> dict[int, CorrectedInput]:
-        """Return what was read, by the ids of the inputs; those that are gone are absent."""
-        wanted = sorted(set(ids))
-        if not wanted or not self.path.exists():
-            return {}
+    def content(self, input_id: int) -> bytes | None:
+        """Return the strokes as JSON, or the bytes of a picture; None where they are gone."""
+        return self._blob("content", input_id)
+
+    def preview(self, input_id: int) -> bytes | None:
+        """Return the small JPEG of an input; None where it is gone."""
+        return self._blob("preview", input_id)
+
+    def _blob(self, column: str, input_id: int) -> bytes | None:
+        if not self.path.exists():
+            return None
         with connection(self.path, self._max_bytes) as opened:
-            rows = opened.execute(
-                "SELECT id, kind, content, preview, view, single, region FROM inputs "
-                f"WHERE id IN ({_marks(wanted)})",
-                wanted,
-            ).fetchall()
-        return {
-            number: CorrectedInput(
-                kind, content, preview, tuple(json.loads(view)), bool(single), region
-            )
-            for number, kind, content, preview, view, single, region in rows
-        }
+            row = opened.execute(
+                f"SELECT {column} FROM inputs WHERE id = ?", (input_id,)
+            ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def delete(self, ids: Iterable[int]) -> int:
         """Delete corrections; an input of which none is left goes, too, and is overwritten.
@@ -258,8 +140,8 @@ class Corrections:
 
 
 _COLUMNS = (
-    "corrections.id, created, input_id, inputs.kind, name, digest, classes, "
-    "label, answer, accepted, probability, x, y, width, height, image, corrections.kind"
+    "corrections.id, created, input_id, inputs.kind, view, single, region, name, digest, classes, "
+    "corrections.kind, label, answer, accepted, probability, x, y, width, height, image"
 )
 
 
@@ -340,18 +222,22 @@ def _condition(search: Search) -> tuple[str, list[Any]]:
 
 
 def _kept(row: tuple[Any, ...], path: Path) -> KeptCorrection:
-    image = row[15]
+    number, created, input_id, input_kind, view, single, region, name, digest, classes = row[:10]
+    kind, label, answer, accepted, probability, *box, image = row[10:]
     try:
         if image is not None:
             image = np.frombuffer(image, np.uint8).reshape(SIDE, SIDE)
-        model = AnsweredBy(row[4], row[5], tuple(json.loads(row[6])))
-        box = Area(*map(int, row[11:15]))
-        correction = Correction(row[7], row[8], bool(row[9]), row[10], box, image, row[16])
+        return KeptCorrection(
+            number,
+            created,
+            KeptInput(input_id, input_kind, tuple(json.loads(view)), bool(single), region),
+            AnsweredBy(name, digest, tuple(json.loads(classes))),
+            Correction(label, answer, bool(accepted), probability, Area(*box), image, kind),
+        )
     except (TypeError, ValueError) as error:
         raise TenfoldError(
-            f"{path}: correction {row[0]} is damaged ({error}); delete it, or move the file away"
+            f"{path}: correction {number} is damaged ({error}); delete it, or move the file away"
         ) from error
-    return KeptCorrection(row[0], row[1], row[2], row[3], model, correction)
 
 
 def _marks(values: Sequence[int]) -> str:
