@@ -36,7 +36,7 @@ def ask() -> Iterator[Ask]:
     def ask(address: str) -> HTTPConnection:
         connection = HTTPConnection(urlsplit(address).netloc, timeout=HUNG)
         connections.append(connection)
-        connection.putrequest("POST", "/read/strokes")
+        connection.putrequest("POST", "/read")
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Content-Length", str(len(SEVEN)))
         connection.putheader("Expect", "100-continue")
@@ -74,7 +74,7 @@ def test_a_signal_ends_the_server_though_clients_stay(
 ) -> None:
     server, address = start()
     silent, half_header = connect(address), connect(address, b"GET / HTTP/1.1\r\n")
-    head = b"POST /read/image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
     half_body = connect(address, head + b"1")
     ask(address).getresponse().read()  # and its connection stays open
     server.send_signal(number)
@@ -126,7 +126,7 @@ def test_a_reader_that_dies_costs_one_request(start: Start, ask: Ask) -> None:
         response = ask(address).getresponse()
         assert response.status in (200, 422)
         response.read()
-    assert json.loads(ask(address).getresponse().read())["text"] == "7"
+    assert json.loads(ask(address).getresponse().read())["rows"] == ["7"]
     server.terminate()
     assert server.communicate(timeout=HUNG)[1] == ""
 

@@ -13,6 +13,13 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "digits as you draw them, and pictures that you drop on it.",
     )
     parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="RUN|MODEL",
+        help="run folders or .onnx files to serve, each by the name of its folder or file "
+        "(default: the shipped one, as `digits`); the first one reads pictures",
+    )
+    parser.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="NAME",
@@ -31,10 +38,17 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from tenfold.server.config import ServerConfig
     from tenfold.server.serve import listen, serve
+    from tenfold.server.service import Service, open_models
 
+    config = ServerConfig(
+        host=arguments.host, threads=arguments.threads, min_confidence=arguments.min_confidence
+    )
+    named = [] if arguments.model is None else [arguments.model]
     with listen(arguments.host, arguments.port) as listener:
-        serve(options.open_reader(arguments), listener, arguments.host)
+        models = open_models([*named, *arguments.models], arguments.threads)
+        serve(Service(models, config), listener)
     return 0
 
 

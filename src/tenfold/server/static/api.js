@@ -1,16 +1,15 @@
 // Requests to the server, which does all the reading.
 
 export const readStrokes = (strokes, signal) =>
-  post("read/strokes", JSON.stringify(strokes), "application/json", signal);
+  read(JSON.stringify(strokes), "application/json", signal);
 
-export const readImage = (image, signal) =>
-  post("read/image", image, "application/octet-stream", signal);
+export const readImage = (image, signal) => read(image, "application/octet-stream", signal);
 
-async function post(path, body, type, signal) {
+async function read(body, type, signal) {
   const headers = { "Content-Type": type };
   let response;
   try {
-    response = await fetch(path, { method: "POST", headers, body, signal });
+    response = await fetch("read?details=true", { method: "POST", headers, body, signal });
   } catch (error) {
     if (signal.aborted) throw error;
     throw new Error("The server does not respond. Is “tenfold serve” still running?");
@@ -19,5 +18,8 @@ async function post(path, body, type, signal) {
     .json()
     .catch(() => ({ error: `The server failed (status ${response.status}).` }));
   if (!response.ok) throw new Error(content.error);
-  return content;
+  // A PDF has many pages; this page shows the first.
+  const [first] = content.results ?? [{ reading: content }];
+  if (first.error) throw new Error(first.error);
+  return { ...first.reading, text: first.reading.rows.join("\n") };
 }

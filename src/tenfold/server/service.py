@@ -1,0 +1,93 @@
+"""What answers requests: the models, the processes that read pictures, and who is told of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenfold.errors import TenfoldError
+from tenfold.model.file import Model, model_file, open_model
+from tenfold.model.reader import SHIPPED
+from tenfold.run.environment import thread_count
+from tenfold.server.config import ServerConfig
+from tenfold.server.guard import InFlight
+from tenfold.server.observer import Observers
+from tenfold.server.pages import PagePool
+
+SHIPPED_NAME = "digits"
+MAX_READERS = 4  # pages read at once, unless more are asked for
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that is served.
+
+    Args:
+        name: in addresses.
+        model: what it is.
+    """
+
+    name: str
+    model: Model
+
+
+class Service:
+    """All that a server has; handlers are given it when their endpoints are made.
+
+    Args:
+        models: by their names; the first one reads pictures where none is named.
+        config: what it is told to do.
+    """
+
+    def __init__(self, models: dict[str, ServedModel], config: ServerConfig) -> None:
+        self.models, self.config = models, config
+        self.observers = Observers()
+        self.in_flight = InFlight()
+        self.is_stopping = False
+        limits = config.requests
+        self.pages = PagePool(
+            {name: served.model.name for name, served in models.items()},
+            config.readers or min(MAX_READERS, thread_count(config.threads)),
+            config.min_confidence,
+            limits.waiting,
+            limits.wait_seconds,
+            self.observers,
+        )
+
+    @property
+    def default_model(self) -> ServedModel:
+        """What reads pictures where no model is named."""
+        return next(iter(self.models.values()))
+
+    def close(self) -> None:
+        """End every process and thread."""
+        self.pages.close()
+
+
+def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, ServedModel]:
+    """Open models; each is served by the stem of its file, or the name of its run's folder.
+
+    Args:
+        paths: run folders and model files; the shipped model where there are none.
+        threads: CPU threads; None: every core.
+
+    Raises:
+        TenfoldError: where one cannot be read, or two have one name.
+    """
+    opened: dict[str, ServedModel] = {}
+    for path in list(paths) or [SHIPPED]:
+        name = model_name(path)
+        if name in opened:
+            raise TenfoldError(
+                f"serve: two models are named {name!r}; rename one of the files. Received: "
+                f"{opened[name].model.name}, {path}"
+            )
+        opened[name] = ServedModel(name, open_model(path, threads))
+    return opened
+
+
+def model_name(path: str | Path) -> str:
+    """Name a model as it is served."""
+    if path == SHIPPED:
+        return SHIPPED_NAME
+    given, file = Path(path), model_file(path)
+    return file.stem if file.name == given.name else given.resolve().name
