@@ -32,6 +32,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="N",
         help="port to listen on (default: 8000; 0: any free port)",
     )
+    parser.add_argument(
+        "--corrections",
+        action=argparse.BooleanOptionalAction,
+        help="keep corrected answers, with strokes and pictures, in your data folder "
+        "(default: only where nobody but this machine can reach the server)",
+    )
     options.add_reader(parser)
     options.add_threads(parser)
     parser.set_defaults(run=run)
@@ -43,7 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
     from tenfold.server.service import Service, open_models
 
     config = ServerConfig(
-        host=arguments.host, threads=arguments.threads, min_confidence=arguments.min_confidence
+        host=arguments.host,
+        threads=arguments.threads,
+        min_confidence=arguments.min_confidence,
+        corrections=arguments.corrections,
     )
     named = [] if arguments.model is None else [arguments.model]
     with listen(arguments.host, arguments.port) as listener:

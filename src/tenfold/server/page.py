@@ -11,7 +11,7 @@ from tenfold.server.endpoint import Endpoint
 from tenfold.server.service import Service
 
 STATIC = Path(__file__).parent / "static"
-HOME = "index.html"
+PAGES = {"/": "index.html", "/corrections": "corrections.html"}
 MEDIA_TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
 
 
@@ -20,7 +20,7 @@ def endpoints(service: Service) -> list[Endpoint]:
     made = []
     for file in sorted(STATIC.iterdir()):
         made.append(_endpoint(f"/{file.name}", file))
-    return [_endpoint("/", STATIC / HOME), *made]
+    return [*(_endpoint(path, STATIC / name) for path, name in PAGES.items()), *made]
 
 
 def _endpoint(path: str, file: Path) -> Endpoint:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenfold.data.corrections.store import Corrections
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, model_file, open_model
 from tenfold.model.reader import SHIPPED
@@ -36,6 +37,9 @@ class Service:
     Args:
         models: by their names; the first one reads pictures where none is named.
         config: what it is told to do.
+
+    Raises:
+        TenfoldError: where corrections are to be kept and their file is none, or damaged.
     """
 
     def __init__(self, models: dict[str, ServedModel], config: ServerConfig) -> None:
@@ -43,6 +47,7 @@ class Service:
         self.observers = Observers()
         self.in_flight = InFlight()
         self.is_stopping = False
+        self.corrections = _open_corrections() if config.keeps_corrections else None
         limits = config.requests
         self.pages = PagePool(
             {name: served.model.name for name, served in models.items()},
@@ -61,6 +66,16 @@ class Service:
     def close(self) -> None:
         """End every process and thread."""
         self.pages.close()
+
+
+def _open_corrections() -> Corrections:
+    """Check the file of corrections, if there is one; the first correction creates it."""
+    kept = Corrections()
+    try:
+        kept.count()
+    except TenfoldError as error:
+        raise TenfoldError(f"{error}; or start with --no-corrections") from error
+    return kept
 
 
 def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, ServedModel]:

@@ -42,6 +42,7 @@ CREATE TABLE inputs (
     content BLOB NOT NULL,
     single INTEGER NOT NULL,
     region TEXT,
+    page INTEGER NOT NULL,
     preview BLOB NOT NULL,
     view TEXT NOT NULL
 );

@@ -31,6 +31,7 @@ class CorrectedInput:
         view: what of it the preview shows.
         single: whether all of it was read as one digit.
         region: the part of it that was read, as the user named it; None for all.
+        page: of a PDF, from 1; 0 for what is none.
     """
 
     kind: InputKind
@@ -39,11 +40,12 @@ class CorrectedInput:
     view: View
     single: bool = False
     region: str | None = None
+    page: int = 0
 
     @property
     def sha256(self) -> str:
         """Of all that decides what is read."""
-        digest = hashlib.sha256(f"{self.kind} {self.single} {self.region}\0".encode())
+        digest = hashlib.sha256(f"{self.kind} {self.single} {self.region} {self.page}\0".encode())
         digest.update(self.content)
         return digest.hexdigest()
 
@@ -58,6 +60,7 @@ class KeptInput:
         view: what of it the preview shows.
         single: whether all of it was read as one digit.
         region: the part of it that was read.
+        page: of a PDF.
     """
 
     id: int
@@ -65,6 +68,7 @@ class KeptInput:
     view: View
     single: bool
     region: str | None
+    page: int
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,24 @@ class Corrections:
             ).fetchone()
         return int(row[0])
 
+    def choices(self) -> tuple[list[str], list[str], list[str]]:
+        """Return what can be searched for: every label, every answer, every model's name."""
+        if not self.path.exists():
+            return [], [], []
+        columns = (f"coalesce(label, '{NOT_A_DIGIT}')", "answer", "name")
+        with connection(self.path, self._max_bytes) as opened:
+            labels, answers, models = (
+                sorted(
+                    str(row[0])
+                    for row in opened.execute(
+                        f"SELECT DISTINCT {column} FROM corrections "
+                        "JOIN models ON models.id = model_id"
+                    )
+                )
+                for column in columns
+            )
+        return labels, answers, models
+
     def content(self, input_id: int) -> bytes | None:
         """Return the strokes as JSON, or the bytes of a picture; None where they are gone."""
         return self._blob("content", input_id)
@@ -140,22 +158,24 @@ class Corrections:
 
 
 _COLUMNS = (
-    "corrections.id, created, input_id, inputs.kind, view, single, region, name, digest, classes, "
-    "corrections.kind, label, answer, accepted, probability, x, y, width, height, image"
+    "corrections.id, created, input_id, inputs.kind, view, single, region, page, "
+    "name, digest, classes, corrections.kind, label, answer, accepted, probability, "
+    "x, y, width, height, image"
 )
 
 
 def _input_id(opened: Connection, source: CorrectedInput) -> int:
     digest = source.sha256
     opened.execute(
-        "INSERT OR IGNORE INTO inputs (sha256, kind, content, single, region, preview, view) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO inputs (sha256, kind, content, single, region, page, preview, view) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             digest,
             source.kind,
             source.content,
             source.single,
             source.region,
+            source.page,
             source.preview,
             json.dumps(source.view),
         ),
@@ -222,15 +242,15 @@ def _condition(search: Search) -> tuple[str, list[Any]]:
 
 
 def _kept(row: tuple[Any, ...], path: Path) -> KeptCorrection:
-    number, created, input_id, input_kind, view, single, region, name, digest, classes = row[:10]
-    kind, label, answer, accepted, probability, *box, image = row[10:]
+    number, created, input_id, input_kind, view, single, region, page = row[:8]
+    name, digest, classes, kind, label, answer, accepted, probability, *box, image = row[8:]
     try:
         if image is not None:
             image = np.frombuffer(image, np.uint8).reshape(SIDE, SIDE)
         return KeptCorrection(
             number,
             created,
-            KeptInput(input_id, input_kind, tuple(json.loads(view)), bool(single), region),
+            KeptInput(input_id, input_kind, tuple(json.loads(view)), bool(single), region, page),
             AnsweredBy(name, digest, tuple(json.loads(classes))),
             Correction(label, answer, bool(accepted), probability, Area(*box), image, kind),
         )
