@@ -1,9 +1,15 @@
 """What a server is told to do: who may ask, how much, how it batches."""
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from tenfold.errors import TenfoldError
 from tenfold.server.connections import ConnectionLimits
+
+TOKEN_VARIABLE = "TENFOLD_TOKEN"
+MIN_TOKEN, MAX_TOKEN = 8, 4096  # characters
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,12 @@ class ServerConfig:
     requests: RequestLimits = field(default_factory=RequestLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
+    def __post_init__(self) -> None:
+        for origin in self.allow_origins:
+            _check_origin(origin)
+        for proxy in self.trusted_proxies:
+            _check_proxy(proxy)
+
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
@@ -97,3 +109,63 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def open_token(
+    host: str, given: str | None = None, file: str | None = None, is_open: bool = False
+) -> str | None:
+    """Find the token that requests must carry, given as such, in a file or in TENFOLD_TOKEN.
+
+    Args:
+        host: to listen on; one that others reach needs a token.
+        given: the token.
+        file: the path of a file that holds it.
+        is_open: whether others may ask without one.
+
+    Raises:
+        TenfoldError: where there is none and one is needed, or it is no token.
+    """
+    if is_open:
+        return None
+    where, token = "--token", given
+    if file is not None:
+        where = file
+        try:
+            with open(os.path.expanduser(file), encoding="utf-8") as opened:
+                token = opened.read(MAX_TOKEN + 2).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise TenfoldError(f"--token-file: {file} cannot be read: {error}") from None
+    elif token is None and TOKEN_VARIABLE in os.environ:
+        where, token = TOKEN_VARIABLE, os.environ[TOKEN_VARIABLE].strip()
+    if token is None:
+        if is_loopback(host):
+            return None
+        raise TenfoldError(
+            f"--host: {host} is open to others; give a token (--token-file, or "
+            f"{TOKEN_VARIABLE} in the environment), or say --no-token"
+        )
+    if not MIN_TOKEN <= len(token) <= MAX_TOKEN or not token.isascii() or not token.isprintable():
+        raise TenfoldError(
+            f"{where}: a token has {MIN_TOKEN}-{MAX_TOKEN} printable ASCII characters; "
+            f"`openssl rand -hex 32` makes one. Received: {len(token)} characters"
+        )
+    return token
+
+
+def _check_origin(origin: str) -> None:
+    parts = urlsplit(origin)
+    if origin != "*" and (
+        parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")
+    ):
+        raise TenfoldError(
+            f"--allow-origin: must be as https://example.org, or *. Received: {origin!r}"
+        )
+
+
+def _check_proxy(proxy: str) -> None:
+    try:
+        ipaddress.ip_network(proxy, strict=False)
+    except ValueError:
+        raise TenfoldError(
+            f"--trusted-proxy: must be an address or a network, as 10.0.0.0/8. Received: {proxy!r}"
+        ) from None

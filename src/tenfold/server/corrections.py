@@ -41,6 +41,7 @@ from tenfold.server.correction_messages import (
     parse_search,
 )
 from tenfold.server.endpoint import JSON, Content, Endpoint, Parameter, json_response, read_body
+from tenfold.server.page import STATIC, file_endpoint
 from tenfold.server.read import unless_disconnected
 from tenfold.server.reading import Task
 from tenfold.server.refusal import Refusal
@@ -143,7 +144,10 @@ def endpoints(service: Service) -> list[Endpoint]:
             media_type="application/octet-stream",
         )
 
+    # Public goes by the path, and what may be kept or deleted there is not.
+    page = replace(file_endpoint(PATH, STATIC / "corrections.html"), is_public=False)
     return [
+        page,
         _add_endpoint(add),
         _make("GET", f"{PATH}/status", status, "Whether corrections are kept", Status),
         Endpoint(

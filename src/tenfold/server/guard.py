@@ -27,6 +27,8 @@ from tenfold.server.refusal import Reason, Refusal
 LEFT = 499  # the status, in events alone, of a request whose client left
 EXPOSED = b"Inference-Header-Content-Length, Retry-After"
 ALLOWED = b"Authorization, Content-Type, Inference-Header-Content-Length, X-Request-ID"
+MAX_DIGITS, HUGE = 19, 1 << 62
+MAX_UNREAD = 64 << 10  # bytes of a body that are read though the response does not need them
 _OWN = frozenset(name.encode() for name in HEADERS)
 
 
@@ -130,6 +132,10 @@ class Guard:
                 authorization = value
             elif name == b"cookie":
                 cookies.append(value)
+            elif name == b"content-length":
+                exchange.expected = int(value) if len(value) < MAX_DIGITS else HUGE
+            elif name == b"transfer-encoding":
+                exchange.expected = HUGE
             elif name == b"access-control-request-method":
                 asked = value
         name = (host or b"").decode("latin-1")
@@ -157,17 +163,29 @@ class Guard:
 class _Exchange:
     """One request and its response: counts bytes, and completes the response's headers."""
 
-    __slots__ = ("_receive", "_send", "has_left", "origin", "received", "sent", "status")
+    __slots__ = (
+        "_receive",
+        "_send",
+        "expected",
+        "has_left",
+        "origin",
+        "received",
+        "sent",
+        "status",
+    )
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive, self._send = receive, send
         self.received = self.sent = self.status = 0
+        self.expected = 0  # bytes of the body
         self.has_left = False
         self.origin: bytes | None = None  # of another website, which is allowed
 
     async def receive(self) -> Message:
         message = await self._receive()
         self.received += len(message.get("body", b""))
+        if not message.get("more_body"):
+            self.expected = self.received
         return message
 
     async def send(self, message: Message) -> None:
@@ -176,6 +194,8 @@ class _Exchange:
             headers = message["headers"]
             own = {name for name, _ in headers} & _OWN
             headers += [pair for pair in RAW_HEADERS if pair[0] not in own] if own else RAW_HEADERS
+            if self.expected - self.received > MAX_UNREAD:
+                headers.append((b"connection", b"close"))
             if self.origin is not None:
                 headers.append((b"access-control-allow-origin", self.origin))
                 headers.append((b"access-control-expose-headers", EXPOSED))

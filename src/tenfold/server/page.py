@@ -1,7 +1,6 @@
 """The files of the local web page: each has a fixed address, and is in memory."""
 
 import hashlib
-import mimetypes
 from pathlib import Path
 
 from starlette.requests import Request
@@ -11,21 +10,24 @@ from tenfold.server.endpoint import Endpoint
 from tenfold.server.service import Service
 
 STATIC = Path(__file__).parent / "static"
-PAGES = {"/": "index.html", "/corrections": "corrections.html"}
-MEDIA_TYPES = {".js": "text/javascript", ".svg": "image/svg+xml", ".css": "text/css"}
+HOME = "index.html"
+MEDIA_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 def endpoints(service: Service) -> list[Endpoint]:
-    """Make an endpoint for each file of the page: no path of a request reaches the file system."""
-    made = []
-    for file in sorted(STATIC.iterdir()):
-        made.append(_endpoint(f"/{file.name}", file))
-    return [*(_endpoint(path, STATIC / name) for path, name in PAGES.items()), *made]
+    """Make an endpoint for each file that pages load; they hold nothing that is secret."""
+    files = sorted(STATIC.iterdir())
+    return [file_endpoint(f"/{file.name}", file) for file in files if file.suffix != ".html"]
 
 
-def _endpoint(path: str, file: Path) -> Endpoint:
-    content = file.read_bytes()
-    media_type = MEDIA_TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0]
+def file_endpoint(path: str, file: Path) -> Endpoint:
+    """Make the endpoint of a file: no path of a request reaches the file system."""
+    content, media_type = file.read_bytes(), MEDIA_TYPES[file.suffix]
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
 
     async def handler(request: Request) -> Response:
@@ -33,4 +35,4 @@ def _endpoint(path: str, file: Path) -> Endpoint:
             return Response(status_code=304, headers={"ETag": etag})
         return Response(content, 200, {"ETag": etag}, media_type)
 
-    return Endpoint("GET", path, handler)
+    return Endpoint("GET", path, handler, is_public=True)

@@ -50,6 +50,7 @@ class PagePool:
         self._min_confidence = min_confidence
         self._max_waiting, self._wait_seconds = max_waiting, wait_seconds
         self.observers = observers or Observers()
+        self._ending: set[Thread] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._children = {self._new_child() for _ in range(count)}
         self._idle = list(self._children)
@@ -142,6 +143,7 @@ class PagePool:
         except asyncio.CancelledError:
             child.kill()
             self._children.remove(child)
+            self._discard(child)
             child = self._new_child()
             self._children.add(child)
             raise
@@ -156,12 +158,21 @@ class PagePool:
         Thread(target=_warm_up, args=(child, warm_up), daemon=True).start()
         return child
 
+    def _discard(self, child: Child) -> None:
+        """Wait elsewhere until a process that was killed is gone."""
+        self._ending = {thread for thread in self._ending if thread.is_alive()}
+        thread = Thread(target=child.close)
+        thread.start()
+        self._ending.add(thread)
+
     def close(self) -> None:
         """End every process; calls that are under way fail."""
         for child in self._children:
             child.kill()
         for child in self._children:
             child.close()
+        for thread in self._ending:
+            thread.join()
 
 
 def _call(child: Child, call: Callable[[Child], T]) -> T:

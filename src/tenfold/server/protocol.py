@@ -6,6 +6,7 @@ import select
 import socket
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -39,7 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection in."""
-        super().connection_made(transport)
+        super().connection_made(_Transport(transport, self))  # type: ignore[arg-type]
         self.flow = _Flow(transport, self._has_enough)
         # asyncio sets it only on sockets whose protocol number is not 0; without it the body of
         # every response on a kept-alive connection waits for a delayed acknowledgement, 40 ms.
@@ -121,6 +122,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.bounds.is_stopping:
             self.cycle.keep_alive = False
 
+    def on_message_complete(self) -> None:
+        """Take note that the body of a request has ended, though it may be answered already."""
+        super().on_message_complete()
+        self.cycle.more_body = False
+
     def on_response_complete(self) -> None:
         """Begin to wait for the next request."""
         self._pending -= 1
@@ -128,9 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing() or self.phase == "closing":
             return
-        if not self._pending and self.cycle.more_body:  # answered before its body had come in
-            self._close_softly()
-        elif not self._pending and self._problem:
+        if not self._pending and self._problem:
             self.refuse(*self._problem)
         else:
             self._update_phase()
@@ -180,10 +184,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def refuse(self, status: int, reason: Reason, message: str) -> None:
         """Answer with an error, unless a response has begun, and close the connection."""
-        if not self._pending or not self.cycle.response_started:
+        is_answered = self.cycle is not None and self.cycle.more_body and not self._pending
+        if not is_answered and (not self._pending or not self.cycle.response_started):
             self.transport.write(_response(status, message))
         self.bounds.observer.on_connection_refused(reason)
-        self._close_softly()
+        self.close_softly()
         self.pipeline.clear()
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
@@ -192,7 +197,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_closing(self) -> bool:
         return self.phase == "closing"
 
-    def _close_softly(self) -> None:
+    def close_softly(self) -> None:
         """Send no more, and read what comes until the client has taken the last response."""
         self._enter("closing")
         if self.transport.can_write_eof():
@@ -200,8 +205,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def _update_phase(self, has_begun: bool = False) -> None:
-        if self._pending and not (self._pending == 1 and self.cycle.response_complete):
-            phase: Phase = "body" if self.cycle.more_body else "response"
+        if self.cycle is not None and self.cycle.more_body:
+            phase: Phase = "body"  # also of a request that has been answered before its end
+        elif self._pending:
+            phase = "response"
         else:
             phase = "header" if has_begun or self.phase == "header" else "idle"
         if phase != self.phase:
@@ -215,6 +222,29 @@ class BoundedProtocol(HttpToolsProtocol):
     def _release(self) -> None:
         self.bounds.held -= self._held
         self._held = 0
+
+
+class _Transport:
+    """A transport that is closed softly where its client still sends.
+
+    A close with bytes unread resets the connection, and the client loses the response with it.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: BoundedProtocol) -> None:
+        self._transport, self._protocol = transport, protocol
+        self.write = transport.write
+        self.write_eof = transport.write_eof
+        self.is_closing = transport.is_closing
+
+    def close(self) -> None:
+        cycle = self._protocol.cycle
+        if cycle is not None and cycle.more_body and not self.is_closing():
+            self._protocol.close_softly()
+        else:
+            self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class _Flow(FlowControl):

@@ -1,6 +1,7 @@
 """`POST /read`: pictures, PDFs, forms and strokes."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -274,8 +275,13 @@ def parse_strokes(body: bytes) -> list[list[tuple[float, float]]]:
 
 
 def _describe(error: str) -> str:
-    """Say where in the strokes something is wrong: msgspec names it as `$[0][1][...]`."""
-    return f"strokes: {error}; send a list of strokes, each a list of points [x, y]"
+    """Say where in the strokes something is wrong; msgspec ends with ` - at `$[0][1][...]``."""
+    what, _, path = error.partition(" - at `$")
+    names = ("stroke", "point", "coordinate")
+    numbers = [int(number) + 1 for number in re.findall(r"\[([0-9]+)\]", path)]
+    where = ", ".join(f"{name} {number}" for name, number in zip(names, numbers, strict=False))
+    expected = "send a list of strokes, each a list of points [x, y]"
+    return f"{where or 'strokes'}: {what}; {expected}"
 
 
 async def unless_disconnected(request: Request, work: Awaitable[T]) -> T:
