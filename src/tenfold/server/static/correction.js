@@ -115,7 +115,8 @@ function saveLine() {
   save({ line: index, labels: all, answer: reading.rows[index] }, pairs, ({ images }) => {
     const said = `the line is ${join(all)}.`;
     if (images) return said;
-    return `${said} It has ${all.length} and ${found.length} were found, so that it gives no images to learn from.`;
+    const count = found.length === 1 ? "1 digit was" : `${found.length} digits were`;
+    return `${said} ${count} found on it, so that it gives no images to learn from.`;
   });
 }
 

@@ -123,7 +123,7 @@ function showEntry(entry) {
   const item = make("li");
   const image = entry.image
     ? make("img", { src: entry.image, alt: "The digit as the model saw it", width: 56, height: 56 })
-    : make("span", { className: "no-image", title: "Another number of digits was found: no images" });
+    : make("span", { className: "no-image", textContent: "line", title: "Another number of digits was found on it, so that it has no images" });
   const text = make("div");
   text.append(
     make("b", { textContent: entry.label ?? "not a digit" }),
