@@ -11,6 +11,7 @@ from tests.server.draw_page import DESKTOP, DrawPage, open_draw_page
 SERVE = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--threads", "1"]
 
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
+Serve = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +38,25 @@ def start() -> Start:
 
 
 @pytest.fixture(scope="session")
-def address(start: Start) -> Iterator[str]:
-    """The address of a server whose stderr must stay empty."""
-    server, url = start()
-    yield url
-    server.terminate()
-    assert server.communicate()[1] == ""
+def address(serve: Serve) -> str:
+    """The address of a server that several modules share."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def serve(start: Start) -> Iterator[Serve]:
+    """Start servers with options, whose stderr must stay empty; returns the address of each."""
+    servers = []
+
+    def serve(*options: str) -> str:
+        server, url = start(*options)
+        servers.append(server)
+        return url
+
+    yield serve
+    for server in servers:
+        server.terminate()
+    assert [server.communicate()[1] for server in servers] == [""] * len(servers)
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from tenfold.model.file import Model
 from tenfold.server.app import create_app
 from tenfold.server.config import RequestLimits, ServerConfig
 from tenfold.server.connections import ConnectionLimits, Connections
 from tenfold.server.pages import PagePool
 from tenfold.server.runner import Server
 from tenfold.server.serve import listen
-from tenfold.server.service import ServedModel, Service, open_models
+from tenfold.server.service import Service, open_models
 
 GET = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SEVEN = b"[[[10,12],[60,10],[34,80]]]"
@@ -51,7 +52,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def models() -> dict[str, ServedModel]:
+def models() -> dict[str, Model]:
     return open_models([], threads=1)
 
 
@@ -59,7 +60,7 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def run(models: dict[str, ServedModel]) -> Run:
+def run(models: dict[str, Model]) -> Run:
     @contextmanager
     def run(max_waiting: int = 64, **limits: Any) -> Iterator[Running]:
         connections = Connections(ConnectionLimits(**limits))

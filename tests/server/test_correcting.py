@@ -85,7 +85,7 @@ def test_a_digit_is_corrected_found_exported_and_deleted(
     (found,) = site.kept.find()
     assert (found.correction.label, found.correction.answer) == ("4", "1")
 
-    press(draw_page, "nav a")
+    press(draw_page, "nav a[href=corrections]")
     expect(page.locator("#count")).to_have_text("1 correction")
     expect(page.locator(".entries li")).to_contain_text("4read as 1")
     assert page.locator(".shown img").evaluate("one => one.decode().then(() => one.naturalWidth)")
@@ -167,7 +167,7 @@ def test_a_dropped_picture_is_corrected(
         ("0", "6"),
     ]
     assert site.kept.content(first.source.id) == file.getvalue()
-    press(draw_page, "nav a")
+    press(draw_page, "nav a[href=corrections]")
     expect(draw_page.page.locator("#count")).to_have_text("2 corrections")
     draw_page.page.locator("select[name=label]").select_option("6")
     expect(draw_page.page.locator("#count")).to_have_text("1 correction")
@@ -221,7 +221,7 @@ def test_where_none_are_kept_nothing_is_offered(
     draw_page.draw(SEVEN, 60, 60, 150)
     draw_page.expect_text("7")
     expect(draw_page.page.locator("#wrong")).to_be_hidden()
-    expect(draw_page.page.locator("nav")).to_be_hidden()
+    expect(draw_page.page.locator("nav a[href=corrections]")).to_be_hidden()
     draw_page.page.goto(f"{address}/corrections")
     expect(draw_page.page.locator("#count")).to_contain_text("No corrections are kept here")
     assert draw_page.console == []

@@ -7,7 +7,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from tenfold.server import corrections, health, page, read, sign_in
+from tenfold.server import corrections, docs, health, inference, page, read, sign_in
 from tenfold.server.access import AllowedHosts, AllowedOrigins, Token
 from tenfold.server.endpoint import Endpoint, routes
 from tenfold.server.guard import Guard
@@ -17,6 +17,7 @@ from tenfold.server.service import Service
 # What is served: each makes its endpoints from the service. The paths of inference come first,
 # since they are asked for most often and paths are tried in their order.
 ENDPOINTS: Sequence[Callable[[Service], list[Endpoint]]] = (
+    inference.endpoints,
     health.endpoints,
     read.endpoints,
     corrections.endpoints,
@@ -33,6 +34,7 @@ def create_app(service: Service) -> ASGIApp:
     """
     config = service.config
     endpoints = [endpoint for make in ENDPOINTS for endpoint in make(service)]
+    endpoints += docs.endpoints(endpoints, config.token is not None)
     public = {endpoint.path for endpoint in endpoints if endpoint.is_public}
     token = None if config.token is None else Token(config.token)
     app: ASGIApp = Guard(

@@ -145,7 +145,7 @@ def endpoints(service: Service) -> list[Endpoint]:
         )
 
     # Public goes by the path, and what may be kept or deleted there is not.
-    page = replace(file_endpoint(PATH, STATIC / "corrections.html"), is_public=False)
+    page = file_endpoint(PATH, STATIC / "corrections.html", is_public=False)
     return [
         page,
         _add_endpoint(add),

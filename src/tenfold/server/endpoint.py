@@ -42,7 +42,8 @@ class Content:
 
     Args:
         media_type: as in `Content-Type`.
-        schema: a type whose JSON Schema msgspec knows, or JSON Schema itself.
+        schema: a type whose JSON Schema msgspec knows, several of which it is one, or JSON Schema
+            itself.
         examples: valid bodies by their names.
     """
 
@@ -124,6 +125,13 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         Refusal: where it is larger than that.
         ClientDisconnect: where it does not come to an end.
     """
+    coding = request.headers.get("content-encoding", "identity")
+    if coding != "identity":
+        raise Refusal(
+            415,
+            "malformed",
+            f"compressed bodies are not taken; send it as it is. Received: {coding[:50]!r}",
+        )
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > max_bytes:
         raise too_large(max_bytes)
@@ -164,10 +172,10 @@ def parse_flag(request: Request, name: str) -> bool:
     values = request.query_params.getlist(name)
     if not values:
         return False
-    if len(values) > 1 or values[0] not in ("true", "false", "1", "0"):
+    if len(values) > 1 or values[0] not in ("true", "false"):
         raise Refusal(
             422,
             "malformed",
             f"{name}: must be true or false. Received: {', '.join(values)[:100]!r}",
         )
-    return values[0] in ("true", "1")
+    return values[0] == "true"

@@ -25,7 +25,7 @@ def endpoints(service: Service) -> list[Endpoint]:
     return [file_endpoint(f"/{file.name}", file) for file in files if file.suffix != ".html"]
 
 
-def file_endpoint(path: str, file: Path) -> Endpoint:
+def file_endpoint(path: str, file: Path, is_public: bool = True) -> Endpoint:
     """Make the endpoint of a file: no path of a request reaches the file system."""
     content, media_type = file.read_bytes(), MEDIA_TYPES[file.suffix]
     etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
@@ -35,4 +35,4 @@ def file_endpoint(path: str, file: Path) -> Endpoint:
             return Response(status_code=304, headers={"ETag": etag})
         return Response(content, 200, {"ETag": etag}, media_type)
 
-    return Endpoint("GET", path, handler, is_public=True)
+    return Endpoint("GET", path, handler, is_public=is_public)

@@ -1,6 +1,7 @@
 """`POST /read`: pictures, PDFs, forms and strokes."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from starlette.responses import Response
 from tenfold.errors import TenfoldError
 from tenfold.ink.pdf import MAGIC
 from tenfold.ink.region import Region, parse_region
-from tenfold.server.endpoint import JSON, Endpoint, parse_flag, read_body
+from tenfold.server.endpoint import JSON, Content, Endpoint, Parameter, parse_flag, read_body
 from tenfold.server.reading import Answer, Task
 from tenfold.server.refusal import Refusal
+from tenfold.server.schemas import Reading, Results
 from tenfold.server.service import Service
 
 T = TypeVar("T")
+# What is wrong with a form is said to its client; the parser would print it as well.
+logging.getLogger("python_multipart").addHandler(logging.NullHandler())
 
 Coordinate = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Points = Annotated[list[tuple[Coordinate, Coordinate]], msgspec.Meta(min_length=1)]
@@ -29,6 +33,48 @@ Strokes = list[Points]
 PATH = "/read"
 FLAGS = ("single", "marks", "details")
 PARTS = ("fields", "reference")  # of a form; every other part of a form is a picture or a PDF
+
+FLAG = {"type": "boolean"}
+NUMBER = r"[0-9]{1,6}(\.[0-9]{1,9})?"
+REGION = f"^{NUMBER},{NUMBER},{NUMBER},{NUMBER}$"
+PARAMETERS = (
+    Parameter("single", "treat all ink as one digit", FLAG),
+    Parameter("marks", "have points, commas, signs and gaps in the text, too", FLAG),
+    Parameter("details", "add every probability, and each digit's image as a data URI", FLAG),
+    Parameter(
+        "region",
+        "read only this part: x,y,width,height, in pixels of the upright image, or in fractions "
+        "of it where none of the four is above 1",
+        {
+            "type": "string",
+            "pattern": r"^[0-9]{1,5}(\.[0-9]{1,9})?(,[0-9]{1,5}(\.[0-9]{1,9})?){3}$",
+        },
+        example="0,0,1,0.5",
+    ),
+)
+DESCRIPTION = (
+    "The body is one picture or PDF as it is, a form with one or many of them as files, or JSON: a "
+    "list of strokes, each a list of points [x, y].\n\nOne picture, or strokes, are answered with "
+    "a reading; a form and a PDF with a list of results, each a reading or an error. A form with "
+    "the part `fields`, a template, is answered with the value of each field; where the template "
+    "names a reference, its picture is the part `reference`."
+)
+PICTURE = {"type": "string", "format": "binary"}
+SEVEN = [[[10, 12], [60, 10], [34, 80]]]
+FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "array", "items": PICTURE, "minItems": 1, "maxItems": 64},
+        "fields": PICTURE,
+        "reference": PICTURE,
+    },
+}
+BODIES = (
+    Content("application/octet-stream", PICTURE),
+    Content("multipart/form-data", FORM),
+    Content(JSON, Strokes, {"a seven": SEVEN}),
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +121,27 @@ def endpoints(service: Service) -> list[Endpoint]:
             work = _read_file(service, File("the image", body), options)
         return Response(await unless_disconnected(request, work), media_type=JSON)
 
-    return [Endpoint("POST", PATH, read, max_bytes=service.config.requests.body_bytes, tag="Read")]
+    model = Parameter(
+        "model",
+        "the name of the model that reads",
+        {"enum": list(service.models)},
+        example=service.default_model.name,
+    )
+    return [
+        Endpoint(
+            "POST",
+            PATH,
+            read,
+            "Read pictures, PDFs, forms or strokes",
+            DESCRIPTION,
+            (*PARAMETERS, model),
+            BODIES,
+            (Content(JSON, (Reading, Results)),),
+            (404, 422),
+            service.config.requests.body_bytes,
+            tag="Read",
+        )
+    ]
 
 
 async def _read_strokes(service: Service, body: bytes, options: Options) -> bytes:
@@ -160,11 +226,12 @@ async def _read_many(
             name = file.name if len(pages) == 1 else f"{file.name}:{page}"
             names.append(name)
             tasks.append(_task(service, file, options, name, page, template, reference))
+    kind = "reading" if template is None else "form"
     answers = await _gather(service, tasks, options.model)
     return msgspec.json.encode({"results": [
         {"name": name, "error": str(answer)}
         if isinstance(answer, TenfoldError)
-        else {"name": name, "reading": msgspec.Raw(answer.content)}
+        else {"name": name, kind: msgspec.Raw(answer.content)}
         for name, answer in zip(names, answers, strict=True)
     ]})  # fmt: skip
 
@@ -232,11 +299,11 @@ def _options(request: Request, service: Service) -> Options:
             404, "path", f"no model {model[:100]!r}; there are: {', '.join(service.models)}"
         )
     wanted = request.query_params.get("region")
-    try:
-        region = None if wanted is None else parse_region(wanted)
-    except TenfoldError as error:
-        raise Refusal(422, "malformed", str(error)) from None
-    return Options(model, single, marks, details, region)
+    if wanted is None:
+        return Options(model, single, marks, details, None)
+    if not re.fullmatch(REGION, wanted, re.ASCII):
+        raise Refusal(422, "malformed", f"region: must be x,y,width,height. Received: {wanted!r}")
+    return Options(model, single, marks, details, parse_region(wanted))
 
 
 class _Parser(MultiPartParser):

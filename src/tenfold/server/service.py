@@ -9,6 +9,7 @@ from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, model_file, open_model
 from tenfold.model.reader import SHIPPED
 from tenfold.run.environment import thread_count
+from tenfold.server.batching import Batcher
 from tenfold.server.config import ServerConfig
 from tenfold.server.guard import InFlight
 from tenfold.server.observer import Observers
@@ -25,10 +26,12 @@ class ServedModel:
     Args:
         name: in addresses.
         model: what it is.
+        batcher: what predicts with it.
     """
 
     name: str
     model: Model
+    batcher: Batcher
 
 
 class Service:
@@ -42,15 +45,19 @@ class Service:
         TenfoldError: where corrections are to be kept and their file is none, or damaged.
     """
 
-    def __init__(self, models: dict[str, ServedModel], config: ServerConfig) -> None:
-        self.models, self.config = models, config
+    def __init__(self, models: dict[str, Model], config: ServerConfig) -> None:
+        self.config = config
         self.observers = Observers()
         self.in_flight = InFlight()
         self.is_stopping = False
         self.corrections = _open_corrections() if config.keeps_corrections else None
+        self.models = {
+            name: ServedModel(name, model, Batcher(name, model, config.batching, self.observers))
+            for name, model in models.items()
+        }
         limits = config.requests
         self.pages = PagePool(
-            {name: served.model.name for name, served in models.items()},
+            {name: model.name for name, model in models.items()},
             config.readers or min(MAX_READERS, thread_count(config.threads)),
             config.min_confidence,
             limits.waiting,
@@ -66,6 +73,8 @@ class Service:
     def close(self) -> None:
         """End every process and thread."""
         self.pages.close()
+        for served in self.models.values():
+            served.batcher.close()
 
 
 def _open_corrections() -> Corrections:
@@ -78,7 +87,7 @@ def _open_corrections() -> Corrections:
     return kept
 
 
-def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, ServedModel]:
+def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, Model]:
     """Open models; each is served by the stem of its file, or the name of its run's folder.
 
     Args:
@@ -88,15 +97,15 @@ def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, S
     Raises:
         TenfoldError: where one cannot be read, or two have one name.
     """
-    opened: dict[str, ServedModel] = {}
+    opened: dict[str, Model] = {}
     for path in list(paths) or [SHIPPED]:
         name = model_name(path)
         if name in opened:
             raise TenfoldError(
                 f"serve: two models are named {name!r}; rename one of the files. Received: "
-                f"{opened[name].model.name}, {path}"
+                f"{opened[name].name}, {path}"
             )
-        opened[name] = ServedModel(name, open_model(path, threads))
+        opened[name] = open_model(path, threads)
     return opened
 
 

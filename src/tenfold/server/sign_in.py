@@ -14,7 +14,11 @@ from tenfold.server.service import Service
 MAX_FORM_BYTES = 4096
 COOKIE_SECONDS = 30 * 24 * 3600
 FORM = "sign-in.html"
-FORM_HEADERS = {CSP: HEADERS[CSP].replace("form-action 'none'", "form-action 'self'")}
+# Without a referrer a browser names no origin either when it sends a form, only "null".
+FORM_HEADERS = {
+    CSP: HEADERS[CSP].replace("form-action 'none'", "form-action 'self'"),
+    "referrer-policy": "same-origin",
+}
 # The page that a link opens goes on to the page itself: after a redirect from another website the
 # browser would not send the cookie, which is for requests of this server's own pages alone.
 GO_ON = '<!doctype html><meta http-equiv="refresh" content="0; url=./"><title>Tenfold</title>'

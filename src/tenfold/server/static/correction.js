@@ -23,7 +23,7 @@ let saved = new Map(); // of this reading: the label of each digit that was corr
 correctionStatus()
   .then((status) => {
     isKept = status.kept;
-    document.querySelector("nav").hidden = !isKept;
+    document.querySelector("nav a").hidden = !isKept;
     show(source, reading, selected);
   })
   .catch(() => {}); // a server that is gone is said where something is asked of it
