@@ -178,6 +178,7 @@ def endpoints(service: Service) -> list[Endpoint]:
                         "maxItems": MAX_IDS,
                     },
                     example=[1],
+                    is_required=True,
                 ),
             ),
             responses=(Content(JSON, Deleted, {"one": {"deleted": 1}}),),
