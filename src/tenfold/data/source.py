@@ -37,7 +37,8 @@ def load(source: AnySource, decode: DecodeImage = decode_image) -> Dataset:
     """Load images from any source; the format is detected from the file's contents.
 
     Args:
-        source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`), or the path of
+        source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`); `corrections`, or
+            `corrections:MODEL`, the answers that were corrected; or the path of
 
             - a CSV, with or without header and labels, an ARFF, or a table with other separators;
             - IDX, `.npy`, `.npz`, MATLAB, HDF5, LIBSVM or Parquet; labels are found in the file

@@ -19,7 +19,9 @@ LABELS, LABEL_COLUMN, ID_COLUMN = "labels", "label-column", "id-column"
 _VALUES = (LABELS, LABEL_COLUMN, ID_COLUMN)
 _FLAGS = (TRANSPOSED, SKIP_BROKEN)
 STDIN = "-"
-CORRECTIONS = "corrections"  # the answers that the user corrected; `corrections:MODEL` of one model
+CORRECTIONS = "corrections"  # `corrections:MODEL` are those of one model
+# What has a name of Tenfold's own, whatever files there are.
+NAMED = BUNDLED | {CORRECTIONS: "the answers that you corrected on the page of tenfold serve"}
 _AND = " + "
 
 
@@ -107,7 +109,7 @@ class SourceName:
         for position, letter in enumerate(name):
             if letter == ":" and _exists(name[:position]):
                 return cls(Path(name[:position]), *_split(name[position + 1 :]))
-        near = get_close_matches(name.lower(), (*BUNDLED, CORRECTIONS), 1, cutoff=0.7)
+        near = get_close_matches(name.lower(), NAMED, 1, cutoff=0.7)
         hint = f"; did you mean {near[0]!r}?" if near else f". {_allowed()}"
         raise TenfoldError(f"{name!r} is neither a file nor a bundled set{hint}")
 
@@ -265,5 +267,5 @@ def _exists(path: str) -> bool:
 def _allowed() -> str:
     return (
         "Give the path of a CSV, IDX, npz or Parquet file, of a folder or archive of class "
-        f"folders, - for stdin, or one of {', '.join((*BUNDLED, CORRECTIONS))}"
+        f"folders, - for stdin, or one of {', '.join(NAMED)}"
     )
