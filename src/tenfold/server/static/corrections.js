@@ -115,7 +115,7 @@ function showCaption({ created, model, input, input_kind }) {
     title: "Save what was kept",
   });
   original.download = "";
-  caption.append(`${time} · model ${model} · `, original);
+  caption.append(time, make("br"), `model ${model} · `, original);
   return caption;
 }
 
