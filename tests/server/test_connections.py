@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +44,11 @@ class Running:
 
     port: int
     connections: Connections
-    pages: PagePool
+    service: Service
+
+    @property
+    def pages(self) -> PagePool:
+        return self.service.pages
 
     def connect(self, sent: bytes = b"") -> socket.socket:
         client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
@@ -74,7 +79,7 @@ def run(models: dict[str, Model]) -> Run:
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
             thread.start()
             try:
-                yield Running(port, connections, service.pages)
+                yield Running(port, connections, service)
             finally:
                 server.should_exit = True
                 thread.join()
@@ -118,6 +123,18 @@ def test_responses_are_not_delayed_for_acknowledgements(run: Run) -> None:
         (connection,) = running.connections.open
         accepted = connection.transport.get_extra_info("socket")
         assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_server_that_stops_is_not_ready(run: Run) -> None:
+    with run() as running:
+        assert answers(running)
+        running.service.is_stopping = True
+        closing = GET[:-2] + b"Connection: close\r\n\r\n"
+        for path in (b"/v2/health/ready", b"/v2/models/digits/ready"):
+            status, content, _ = response(
+                running.connect(closing.replace(b"/v2/health/ready", path))
+            )
+            assert (status, content["error"]) == (503, "the server is being stopped")
 
 
 @pytest.mark.parametrize("sent", [b"", GET[:-4], GET[:3]], ids=repr)
@@ -289,3 +306,28 @@ def test_requests_that_come_at_once_are_all_answered(run: Run) -> None:
             assert piece
             received += piece
         assert received.count(b"HTTP/1.1 200 OK") == 8
+
+
+def test_a_kept_connection_waits_longer_than_a_header(run: Run) -> None:
+    with run(header_seconds=0.2, idle_seconds=60.0) as running, running.connect(GET) as client:
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")
+        since = time.monotonic()
+        while time.monotonic() < since + 2:  # some checks of the connections go by
+            time.sleep(0.1)
+        client.sendall(GET)
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_full_queue_of_images_is_told_so(run: Run) -> None:
+    with run() as running:
+        batcher = running.service.models["digits"].batcher
+        batcher.n_waiting = 5000  # as if they waited
+        head = post(9).replace(b"/read", b"/v2/models/digits/infer")
+        image = {"name": "image", "shape": [1, 28, 28], "datatype": "UINT8", "data": [0] * 784}
+        body = json.dumps({"inputs": [image]}).encode()
+        head = head.replace(b"Length: 9", b"Length: %d\r\nConnection: close" % len(body))
+        status, content, headers = response(running.connect(head + body))
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert "too many images wait" in content["error"]
+        batcher.n_waiting = 0
+        assert response(running.connect(head + body))[0] == 200

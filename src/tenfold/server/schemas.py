@@ -75,7 +75,7 @@ class Field(Struct):
     probability: float
     accepted: bool
     notes: list[str]
-    corners: list[tuple[float, float]]
+    corners: list[list[float]]
 
 
 class Form(Struct):
