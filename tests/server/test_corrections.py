@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import random
-import re
 import signal
 import subprocess
 import threading
@@ -29,7 +28,6 @@ from tenfold.server.config import ServerConfig
 
 Start = Callable[..., tuple[subprocess.Popen[str], str]]
 
-ROOT = Path(__file__).parents[2]
 SEVEN = [[[10, 12], [60, 10], [34, 80]]]
 TWO_SEVENS = [*SEVEN, [[110, 12], [160, 10], [134, 80]]]
 
@@ -381,28 +379,3 @@ def test_a_file_that_cannot_be_used_is_named_in_one_line(
     server.terminate()
     (line,) = server.communicate()[1].splitlines()
     assert line == f"tenfold: {content['error']}"
-
-
-def test_the_documented_commands_answer_as_documented(
-    start: Start, tmp_path: Path, draw_digits: DrawDigits
-) -> None:
-    page = (ROOT / "docs" / "serving.md").read_text("utf-8")
-    (block,) = re.findall(r"```console\n(\$ curl \S+/corrections .*?)```", page, re.DOTALL)
-    commands = re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
-    assert len(commands) == 4
-    places = [(20 + 90 * place, top) for top in (40, 240) for place in range(6)]
-    drawn = draw_digits([0, 1, 2, 3, 4, 5] * 2, places, tall=80, size=(360, 580))
-    (tmp_path / "page.jpg").write_bytes(png(drawn))
-    server, address = start(TENFOLD_DATA=str(tmp_path / "data"))
-    for command in commands:
-        lines = command.splitlines()
-        expected = lines.pop()
-        asked = "\n".join(lines).replace("localhost:8000", address).replace("curl", "curl -sS")
-        done = subprocess.run(
-            ["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
-        start_of = expected.removesuffix("...")
-        assert done.stdout.startswith(start_of), done.stdout
-        assert done.stdout == start_of or expected.endswith("...")
-    server.terminate()
-    server.communicate()

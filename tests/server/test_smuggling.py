@@ -1,7 +1,6 @@
 """What one parser takes for one request and another for two: refused, and never mixed up."""
 
 import json
-import random
 import socket
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
@@ -141,42 +140,3 @@ def test_no_path_reaches_the_file_system(address: str, path: str) -> None:
     connection.close()
     assert response.status == 404
     assert json.loads(content)["error"]
-
-
-def test_hundreds_of_damaged_requests_leave_it_answering(address: str, connect: Connect) -> None:
-    """Bytes of whole requests are changed, cut and doubled; nothing is said but JSON, or HTTP."""
-    draw = random.Random(170)
-    whole = [
-        READY,
-        POST + LENGTH + b"\r\n" + SEVEN,
-        POST + CHUNKED + b"\r\n" + CHUNKS,
-        POST.replace(b"application/json", b"multipart/form-data; boundary=b")
-        + b"Content-Length: 80\r\n\r\n"
-        + b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--b--\r\n',
-        b"GET /v2/models/digits?x=%zz HTTP/1.1\r\nHost: localhost\r\nCookie: tenfold=x\r\n\r\n",
-    ]
-    for _ in range(300):
-        sent = bytearray(draw.choice(whole))
-        for _ in range(draw.randint(1, 4)):
-            at = draw.randrange(len(sent))
-            change = draw.randrange(3)
-            if change == 0:
-                sent[at] = draw.randrange(256)
-            elif change == 1:
-                del sent[at : at + draw.randint(1, 20)]
-            else:
-                sent[at:at] = sent[: draw.randint(1, 40)]
-            sent = sent or bytearray(b"x")
-        client = connect(bytes(sent))
-        client.shutdown(socket.SHUT_WR)
-        received = everything(client)
-        client.close()
-        for response in received.split(b"HTTP/1.1 ")[1:]:
-            head, _, content = response.partition(b"\r\n\r\n")
-            assert not head.startswith(b"500")
-            if head[:1] == b"4":
-                assert json.loads(content)["error"].count("\n") == 0
-    connection = HTTPConnection(urlsplit(address).netloc, timeout=60)
-    connection.request("POST", "/read", SEVEN, {"Content-Type": "application/json"})
-    assert json.loads(connection.getresponse().read())["rows"] == ["7"]
-    connection.close()
