@@ -147,7 +147,12 @@ def endpoints(service: Service) -> list[Endpoint]:
     # Public goes by the path, and what may be kept or deleted there is not.
     page = file_endpoint(PATH, STATIC / "corrections.html", is_public=False)
     return [
-        page,
+        replace(
+            page,
+            summary="The page that lists corrections",
+            responses=(Content("text/html", {"type": "string"}),),
+            tag="Corrections",
+        ),
         _add_endpoint(add),
         _make("GET", f"{PATH}/status", status, "Whether corrections are kept", Status),
         Endpoint(
