@@ -14,6 +14,7 @@ from tenfold.server.refusal import Refusal
 
 Handler = Callable[[Request], Awaitable[Response]]
 ENDPOINT = "tenfold.endpoint"  # where a request's scope has the endpoint that answers it
+REQUEST_ID = "tenfold.id"  # and its id, which the client gave it
 JSON = "application/json"
 
 

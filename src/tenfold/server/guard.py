@@ -19,7 +19,7 @@ from tenfold.server.access import (
     Token,
     no_token,
 )
-from tenfold.server.endpoint import ENDPOINT, JSON
+from tenfold.server.endpoint import ENDPOINT, JSON, REQUEST_ID
 from tenfold.server.headers import HEADERS, RAW_HEADERS
 from tenfold.server.observer import Observers, RequestEvent
 from tenfold.server.refusal import Reason, Refusal
@@ -28,6 +28,7 @@ LEFT = 499  # the status, in events alone, of a request whose client left
 EXPOSED = b"Inference-Header-Content-Length, Retry-After"
 ALLOWED = b"Authorization, Content-Type, Inference-Header-Content-Length, X-Request-ID"
 MAX_DIGITS, HUGE = 19, 1 << 62
+MAX_ID = 128  # characters of a request's id that are noted
 MAX_UNREAD = 64 << 10  # bytes of a body that are read though the response does not need them
 _OWN = frozenset(name.encode() for name in HEADERS)
 
@@ -138,6 +139,8 @@ class Guard:
                 exchange.expected = HUGE
             elif name == b"access-control-request-method":
                 asked = value
+            elif name == b"x-request-id":
+                scope[REQUEST_ID] = value[:MAX_ID].decode("latin-1")
         name = (host or b"").decode("latin-1")
         self._hosts.check(name)
         is_foreign = origin is not None and self._origins.check(origin.decode("latin-1"), name)
@@ -225,7 +228,7 @@ def _event(
         exchange.received,
         exchange.sent,
         client[0] if client else "",
-        scope.get("tenfold.id", ""),
+        scope.get(REQUEST_ID, ""),
     )
 
 

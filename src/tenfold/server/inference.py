@@ -12,6 +12,7 @@ from tenfold.data.dataset import SIDE
 from tenfold.model.file import INPUT, OUTPUTS
 from tenfold.server.endpoint import (
     JSON,
+    REQUEST_ID,
     Content,
     Endpoint,
     Handler,
@@ -150,7 +151,8 @@ def endpoints(service: Service) -> list[Endpoint]:
         model = served(request)
         body = await read_body(request, limits.body_bytes)
         parsed, binary = parse_request(body, request.headers.get(LENGTH_HEADER))
-        request.scope["tenfold.id"] = parsed.id
+        if parsed.id:
+            request.scope[REQUEST_ID] = parsed.id
         images = parse_images(parsed, binary, limits.tensor_images)
         parts, length = encode_response(parsed, model.name, await model.batcher.predict(images))
         if length is None:
