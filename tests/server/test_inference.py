@@ -16,7 +16,7 @@ pytest.importorskip("tritonclient.http")
 import tritonclient.http as triton
 from open_inference.openapi.client import OpenInferenceClient
 from open_inference.openapi.errors import BadRequestError
-from open_inference.openapi.types import InferenceRequest, RequestInput, RequestOutput, TensorData
+from open_inference.openapi.types import InferenceRequest
 
 import tenfold
 from tenfold.data.dataset import Images
@@ -122,20 +122,20 @@ def test_the_protocols_own_client_reads_and_infers(
     client.check_model_readiness("digits")
     client.check_model_version_readiness("digits", "1")
     assert client.read_server_metadata().name == "tenfold"
-    assert client.read_model_metadata("digits").inputs[0].shape == [-1, 28, 28]
+    (described,) = client.read_model_metadata("digits").inputs or []
+    assert described.shape == [-1, 28, 28]
     assert client.read_model_version_metadata("digits", "1").platform == "onnxruntime_onnx"
     for data in (images[:3].ravel().tolist(), images[:3].tolist()):  # flat, and nested
-        given = RequestInput(
-            name="image", shape=[3, 28, 28], datatype="UINT8", data=TensorData.parse_obj(data)
-        )
-        request = InferenceRequest(id="b-8", inputs=[given], outputs=[RequestOutput(name="label")])
+        given = {"name": "image", "shape": [3, 28, 28], "datatype": "UINT8", "data": data}
+        asked = {"id": "b-8", "inputs": [given], "outputs": [{"name": "label"}]}
+        request = InferenceRequest.parse_obj(asked)
         answer = client.model_infer("digits", request=request)
         assert (answer.id, answer.model_name, answer.model_version) == ("b-8", "digits", "1")
         (output,) = answer.outputs
         assert (output.name, output.datatype, output.shape) == ("label", "INT64", [3])
-        assert [int(one) for one in output.data.__root__] == [7, 2, 1]  # type: ignore[call-overload]
+        assert output.data.__root__ == [7, 2, 1]
         client.model_version_infer("digits", "1", request=request)
-    wrong = InferenceRequest(inputs=[given.copy(update={"name": "picture"})])
+    wrong = InferenceRequest.parse_obj({"inputs": [{**given, "name": "picture"}]})
     with pytest.raises(BadRequestError):
         client.model_infer("digits", request=wrong)
 

@@ -100,9 +100,12 @@ def test_every_page_of_a_pdf_is_read(send: Send, two: NDArray[np.uint8]) -> None
 
 
 def test_a_broken_pdf_is_one_line(send: Send) -> None:
-    status, content = send(content=b"%PDF-1.7 and no more")
+    broken = b"%PDF-1.7 and no more"
+    status, content = send(content=broken)
+    assert (status, "damaged or truncated" in content["error"]) == (422, True)
+    status, content = send(files={"file": ("form.pdf", broken)})
     assert status == 200
-    assert "damaged or truncated" in content["results"][0]["error"]
+    assert "form.pdf: the PDF is damaged" in content["results"][0]["error"]
 
 
 def test_fields_of_a_form_are_read(send: Send, two: NDArray[np.uint8]) -> None:
@@ -113,8 +116,8 @@ def test_fields_of_a_form_are_read(send: Send, two: NDArray[np.uint8]) -> None:
     assert isinstance(form, Form)
     assert {name: field.text for name, field in form.fields.items()} == {"left": "7", "right": "2"}
     # a part of the form that is no file will do, too
-    files, fields = {"file": ("f.png", encode(two))}, {"fields": FIELDS.decode()}
-    assert send(files=files, data=fields) == (status, content)
+    form_parts = {"files": {"file": ("f.png", encode(two))}, "data": {"fields": FIELDS.decode()}}
+    assert send(**form_parts) == (status, content)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class Batcher:
     ) -> None:
         self.name, self.model = name, model
         self._batching = batching
-        self._observers = observers or Observers()
+        self._observers = Observers() if observers is None else observers
         self._thread = ThreadPoolExecutor(1, f"model-{name}")
         self._waiting: deque[_Waiting] = deque()
         self._is_running = False

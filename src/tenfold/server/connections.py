@@ -57,7 +57,7 @@ class Connections:
 
     def __init__(self, limits: ConnectionLimits, observer: Observer | None = None) -> None:
         self.limits = limits
-        self.observer = observer or Observer()
+        self.observer = Observer() if observer is None else observer
         self.open: set[BoundedProtocol] = set()
         self.held = 0
 

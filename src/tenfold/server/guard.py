@@ -41,10 +41,11 @@ class InFlight:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Cancel every request under way; to be called in the event loop."""
+        """Cancel every request under way, once; to be called in the event loop."""
         self.is_cancelled = True
         for task in list(self.tasks):
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
 
 
 class Guard:
@@ -97,7 +98,7 @@ class Guard:
         except TenfoldError as error:
             refusal = Refusal(422, "unreadable", str(error))
         except ClientDisconnect:
-            exchange.has_left = True
+            pass  # nobody takes a response
         except asyncio.CancelledError:
             if not self._in_flight.is_cancelled:
                 raise
@@ -170,7 +171,6 @@ class _Exchange:
         "_receive",
         "_send",
         "expected",
-        "has_left",
         "origin",
         "received",
         "sent",
@@ -181,7 +181,6 @@ class _Exchange:
         self._receive, self._send = receive, send
         self.received = self.sent = self.status = 0
         self.expected = 0  # bytes of the body
-        self.has_left = False
         self.origin: bytes | None = None  # of another website, which is allowed
 
     async def receive(self) -> Message:

@@ -49,7 +49,7 @@ class PagePool:
         self.count = count
         self._min_confidence = min_confidence
         self._max_waiting, self._wait_seconds = max_waiting, wait_seconds
-        self.observers = observers or Observers()
+        self.observers = Observers() if observers is None else observers
         self._ending: set[Thread] = set()
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._children = {self._new_child() for _ in range(count)}

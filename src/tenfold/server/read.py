@@ -163,7 +163,7 @@ async def _read_file(service: Service, file: File, options: Options) -> bytes:
     if not file.content.startswith(MAGIC):
         task = _task(service, file, options)
         return (await service.pages.read(task, options.model)).content
-    return await _read_many(service, [file], options)
+    return await _read_many(service, [file], options, is_alone=True)
 
 
 async def _read_form(service: Service, form: FormData, options: Options) -> bytes:
@@ -203,8 +203,9 @@ async def _read_many(
     options: Options,
     template: bytes | None = None,
     reference: bytes | None = None,
+    is_alone: bool = False,
 ) -> bytes:
-    """Read pictures and pages of PDFs; what cannot be read does not stop the others."""
+    """Read pictures and pages of PDFs; what cannot be read stops no other, but one alone."""
     tasks: list[Task | TenfoldError] = []
     names: list[str] = []
     most = service.config.requests.pictures
@@ -214,6 +215,8 @@ async def _read_many(
             try:
                 count = await service.pages.count_pages(file.content, file.name)
             except TenfoldError as error:
+                if is_alone:
+                    raise
                 names.append(file.name)
                 tasks.append(error)
                 continue
