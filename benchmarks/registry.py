@@ -26,6 +26,7 @@ BENCHMARKS = {
     "fashion": "benchmarks.accuracy.fashion:Fashion",
     "tuning": "benchmarks.accuracy.tuning:Tuning",
     "kill-resume": "benchmarks.reliability.kill_resume:KillResume",
+    "kill-corrections": "benchmarks.reliability.kill_corrections:KillCorrections",
     "fuzz": "benchmarks.reliability.fuzz:Fuzz",
     "fuzz-requests": "benchmarks.reliability.fuzz_requests:FuzzRequests",
 }

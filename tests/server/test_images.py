@@ -127,10 +127,10 @@ def test_page_can_be_used_by_keyboard_alone(draw_page: DrawPage, photo_of_four: 
     draw_page.page.set_input_files("#file", photo)
     draw_page.expect_text("7210")
     focused = []
-    for _ in range(5):
+    for _ in range(6):
         draw_page.page.keyboard.press("Tab")
         focused.append(draw_page.page.evaluate("document.activeElement.id || 'digit'"))
         assert draw_page.page.evaluate("document.activeElement.matches(':focus-visible')")
-    assert focused == ["undo", "clear", "file", "pen", "digit"]
+    assert focused == ["kept-link", "undo", "clear", "file", "pen", "digit"]
     draw_page.page.locator("#clear").press("Enter")
     draw_page.expect_text("")

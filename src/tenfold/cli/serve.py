@@ -34,6 +34,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="N",
         help="port to listen on (default: 8000; 0: any free port)",
     )
+    parser.add_argument(
+        "--corrections",
+        action=argparse.BooleanOptionalAction,
+        help="keep corrected answers, with strokes and pictures, in your data folder "
+        "(default: only where nobody but this machine can reach the server)",
+    )
     options.add_reader(parser)
     options.add_threads(parser)
     _add_access(parser)
@@ -131,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
         min_confidence=arguments.min_confidence,
         stop_seconds=arguments.stop_seconds,
         batching=Batching(arguments.max_batch, arguments.max_wait / 1000, arguments.max_queue),
+        corrections=arguments.corrections,
     )
     named = [] if arguments.model is None else [arguments.model]
     with listen(arguments.host, arguments.port) as listener:
