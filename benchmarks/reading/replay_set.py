@@ -43,9 +43,7 @@ def write_replay(train_set: Dataset, recipe: Recipe) -> None:
     parts = split(train_set, recipe.val_fraction, recipe.split, recipe.seed)
     learned = parts.train[parts.train >= MNIST_IMAGES]
     held_out = _first_renderings(train_set, parts.validation[parts.validation >= MNIST_IMAGES])
-    digits, validation = (
-        train_set.subset(rows) for rows in (_evenly(learned, DIGITS), held_out)
-    )
+    digits, validation = (train_set.subset(rows) for rows in (_evenly(learned, DIGITS), held_out))
     negatives = train_set.negatives
     assert negatives is not None
     rows = _evenly(np.arange(len(negatives)), NEGATIVES + TEST_NEGATIVES)

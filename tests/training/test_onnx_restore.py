@@ -91,5 +91,5 @@ def test_weights_that_are_not_the_recipes_are_refused(file: Model, train_set: Da
             if name == "weight_1":
                 node.input[place] = "weight_of_another"
     renamed = Model(graph.SerializeToString(), 1)
-    with pytest.raises(TenfoldError, match="not those of the network in its recipe.*weight_1"):
+    with pytest.raises(TenfoldError, match=r"not those of the network in its recipe.*weight_1"):
         restore_networks(renamed, train_set.images[:50])

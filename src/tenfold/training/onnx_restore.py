@@ -44,7 +44,9 @@ def restore_networks(model: Model, images: Images) -> list[Network]:
     """
     recipe = parse_recipe(model.recipe_toml, model.name)
     constants = _constants(model)
-    members = 1 + max((int(found[1]) for found in map(MEMBER.fullmatch, constants) if found), default=0)
+    members = 1 + max(
+        (int(found[1]) for found in map(MEMBER.fullmatch, constants) if found), default=0
+    )
     with torch.random.fork_rng(devices=[]):
         networks = [build(recipe, len(model.classes)) for _ in range(members)]
     try:

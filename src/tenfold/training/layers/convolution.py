@@ -115,9 +115,7 @@ def _restore_norm(module: nn.BatchNorm2d, constants: Constants, scope: str) -> N
 
 
 @torch.no_grad()
-def restore_folded(
-    conv: nn.Conv2d, norm: nn.BatchNorm2d, constants: Constants, scope: str
-) -> None:
+def restore_folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, constants: Constants, scope: str) -> None:
     """Restore a convolution that a batch norm was folded into: its bias becomes the batch norm's.
 
     Args:
