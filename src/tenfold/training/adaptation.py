@@ -1,10 +1,9 @@
-"""Adapt a trained network: its last layers learn on, from new images and from those of before."""
+"""Adapt a trained network: its last layer learns on, from new images and from those of before."""
 
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,18 +20,17 @@ from tenfold.training.schedule import learning_rate_factor
 from tenfold.training.writing_styles import vary_writing_style
 
 BATCH = 256
-LEARNED_LAYERS = 2  # of those that have weights, the last ones learn
-REPLAYED, MADE_UP = 5_000, 1_500  # digits and non-digits that are replayed, at most
-VIEWS = 6  # of each new image, the first as it is
-STEPS = 200
-OWN, AGAIN, NEGATIVE = 64, 128, 64  # images of a step: new ones, replayed ones, non-digits
-OWN_WEIGHT = 5.0
-LEARNING_RATE, WARMUP = 1e-3, 0.05
+MADE_UP = 1_500  # non-digits
+VIEWS, MOST_VIEWED = 5, 20_000  # of each new image, the first as it is; of all of them
+# Steps, images of a step and weight of the new ones: docs/experiments/2026-11-30-adapt.md
+STEPS, LEARNING_RATE, WARMUP = 200, 1e-3, 0.05
+OWN, AGAIN, NEGATIVE = 64, 128, 64
+OWN_WEIGHT = 2.0
 
 
 @dataclass(frozen=True)
 class _Features:
-    """What the layers that do not learn make of images: float [n, ...], and labels int64 [n]."""
+    """What the last layer is given of images: float [n, features], and their labels int64 [n]."""
 
     values: Tensor
     labels: Tensor
@@ -41,31 +39,30 @@ class _Features:
 class Adapter:
     """Adapts one network to parts of a set, each time from where it stands.
 
-    The layers that do not learn see every image once, so that it takes a second or two to adapt to
-    another part: each new image can be predicted by a network that has not seen it.
+    All layers but the last stay as they are and see every image once, so that it takes a second to
+    adapt to another part: each new image can be predicted by a network that has not seen it.
 
     Args:
         network: a trained network, on the CPU.
         recipe: the one that it was trained with; augmentation, writing styles, non-digits and label
             smoothing are as it has them.
         own: the new images; their negatives are learned, too.
-        replay: what the network learned from, or a part of it, with non-digits where it has some.
+        replay: some thousand images that the network learned from, with non-digits where there
+            are some.
     """
 
     def __init__(self, network: Network, recipe: Recipe, own: Dataset, replay: Dataset) -> None:
         self.network, self.recipe = network.eval(), recipe
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        random = np.random.default_rng(recipe.seed)
-        self.first = _first_learned(network)
-        again = replay.subset(_some(len(replay), REPLAYED, random))
+        self.frozen = nn.Sequential(*list(network)[:-1])
         self.own_views = [
             _Features(self._features(view), torch.tensor(own.require_labels()))
             for view in self._views(own.images)
         ]
         self.again = _Features(
-            self._features(self._augmented(again)), torch.tensor(again.require_labels())
+            self._features(self._augmented(replay)), torch.tensor(replay.require_labels())
         )
-        self.negatives = self._negatives(own, again, replay.negatives, random)
+        self.negatives = self._negatives(own, replay)
 
     def adapt(self, rows: Indices) -> Network:
         """Return a copy of the network that has learned from some of the new images.
@@ -73,10 +70,10 @@ class Adapter:
         Args:
             rows: int64 [m] of `own`.
         """
+        self.generator.manual_seed(self.recipe.seed)
         network = copy.deepcopy(self.network)
-        learned = nn.Sequential(*list(network)[self.first :])
-        weights = [weight for weight in learned.parameters() if weight.requires_grad]
-        optimiser = AdamW(weights, LEARNING_RATE, (0.9, 0.999), 0.0)
+        learned = network[-1]  # `output` is the last layer of every recipe
+        optimiser = AdamW(list(learned.parameters()), LEARNING_RATE, (0.9, 0.999), 0.0)
         chosen = torch.from_numpy(rows)
         for step in range(STEPS):
             factor = learning_rate_factor(Linear(warmup=WARMUP), (step + 1) / (STEPS + 1))
@@ -111,10 +108,10 @@ class Adapter:
         return torch.randint(among, (count,), generator=self.generator)
 
     def _views(self, images: Images) -> Iterator[Tensor]:
-        """Yield the new images as they are, and augmented so often."""
+        """Yield the new images as they are, and augmented, several times where they are few."""
         whole = to_float(torch.tensor(images))
         yield whole
-        for _ in range(VIEWS - 1):
+        for _ in range(min(VIEWS, MOST_VIEWED // len(images)) - 1):
             yield self._augment(whole)
 
     def _augmented(self, digits: Dataset) -> Tensor:
@@ -130,45 +127,25 @@ class Adapter:
         config = self.recipe.augmentation
         return torch.cat([augment(some, config, self.generator) for some in images.split(BATCH)])
 
-    def _negatives(
-        self, own: Dataset, again: Dataset, stored: Images | None, random: np.random.Generator
-    ) -> Tensor:
+    def _negatives(self, own: Dataset, replay: Dataset) -> Tensor:
         """Return the features of non-digits: the new ones, those of before, and made-up ones."""
         parts: list[Tensor] = []
         if own.negatives is not None and len(own.negatives):
             parts += self._views(own.negatives)
         if self.recipe.negatives.share:
-            if stored is not None:
-                kept = stored[_some(len(stored), MADE_UP, random)]
-                parts.append(self._augment(to_float(torch.tensor(kept))))
-            made = make_negatives(
-                to_float(torch.tensor(again.images)),
-                torch.tensor(again.require_labels()),
-                MADE_UP,
-                self.generator,
-            )
+            if replay.negatives is not None:
+                parts.append(self._augment(to_float(torch.tensor(replay.negatives))))
+            images, labels = to_float(torch.tensor(replay.images)), replay.require_labels()
+            made = make_negatives(images, torch.tensor(labels), MADE_UP, self.generator)
             parts.append(self._augment(made))
         return self._features(torch.cat(parts)) if parts else torch.empty(0)
 
     @torch.no_grad()
     def _features(self, images: Tensor) -> Tensor:
-        """Run the layers that do not learn, a batch at a time."""
-        frozen = nn.Sequential(*list(self.network)[: self.first])
+        """Run all layers but the last, a batch at a time."""
         return torch.cat(
             [
-                frozen(some.contiguous(memory_format=torch.channels_last))
+                self.frozen(some.contiguous(memory_format=torch.channels_last))
                 for some in images.split(BATCH)
             ]
         )
-
-
-def _first_learned(network: Network) -> int:
-    """Return the place of the first layer that learns."""
-    places = [
-        place for place, module in enumerate(network) if isinstance(module, nn.Conv2d | nn.Linear)
-    ]
-    return places[-LEARNED_LAYERS:][0]
-
-
-def _some(count: int, most: int, random: np.random.Generator) -> Indices:
-    return np.sort(random.permutation(count)[:most])
