@@ -1,36 +1,20 @@
 """The small part of the shipped model's training set that the package has, for `tenfold adapt`.
 
-    python -m benchmarks.reading.replay_set
-
 MNIST is in the package whole; of everything else that the model learned from, here are some images,
 drawn evenly: digits and non-digits to learn again while it adapts, so that it forgets neither; and,
 by writers whom it has not learned from, those that choose its temperature and its threshold.
 """
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 
-from benchmarks.reading.release_model import RUN, stored_training_set
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import Dataset
 from tenfold.data.split import Indices, split
 from tenfold.model.replay import REPLAY
-from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
 
 DIGITS, NEGATIVES, TEST_NEGATIVES = 2_400, 1_500, 900
 MNIST_IMAGES = 60_000  # the first rows of the training set
-
-
-def main() -> None:
-    """Write the file into the package."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, default=RUN)
-    folder = RunFolder(parser.parse_args().run)
-    train_set = stored_training_set(folder.path.with_name(f"{folder.path.name}-set.npz"))
-    write_replay(train_set, folder.recipe())
 
 
 def write_replay(train_set: Dataset, recipe: Recipe) -> None:
@@ -71,7 +55,3 @@ def _first_renderings(train_set: Dataset, rows: Indices) -> Indices:
     keys = np.stack([train_set.writers[rows], train_set.require_labels()[rows]])
     same = (keys[:, 1:] == keys[:, :-1]).all(axis=0) & (np.diff(rows) == 1)
     return rows[np.concatenate([[True], ~same])]
-
-
-if __name__ == "__main__":
-    main()
