@@ -32,13 +32,14 @@ from benchmarks.core.store import Row, Store, log, matches
 from benchmarks.reading import renderings, unipen
 from benchmarks.reading.adapting_tables import group_table, writer_table
 from benchmarks.reading.handwriting import handwriting_sets
+from benchmarks.reading.page_confidence import judge_scenes
 from tenfold import ink
 from tenfold.data.atomic import atomic_write
 from tenfold.data.bundled import bundled
 from tenfold.data.dataset import Dataset
 from tenfold.evaluation.mcnemar import mcnemar_test
 from tenfold.model.file import Model
-from tenfold.model.reader import SHIPPED
+from tenfold.model.reader import MIN_COMBINED, SHIPPED, Reader, combine
 from tenfold.run.environment import thread_count
 from tenfold.run.recipe import change, parse_recipe
 from tenfold.training import adaptation
@@ -50,6 +51,7 @@ from tenfold.workflow.models.adapt import adapt
 from tenfold.workflow.models.adapt_sets import find_replay
 
 GROUP_DIGITS, WRITER_DIGITS = 300, 20
+SCENES = 100  # synthetic pages, of each model
 LARGE_WRITERS = 15  # of UNIPEN's, those with most digits
 RUNS = Path("runs")
 UNIPEN, OPTDIGITS, SEMEION = "UNIPEN, 15 writers", "optdigits, 13 people", "semeion, 40 people"
@@ -62,10 +64,12 @@ class Group:
     Args:
         digits: of the people, from whom the ones to adapt to are drawn.
         others: by people who are not among them; None where there are none.
+        reads_pages: whether synthetic pages are read with the adapted model, too.
     """
 
     digits: Dataset
     others: Dataset | None
+    reads_pages: bool = False
 
 
 class Adapt(Benchmark):
@@ -118,7 +122,7 @@ def _groups() -> dict[str, Group]:
     large = writers[np.argsort(-counts, kind="stable")[:LARGE_WRITERS]]
     among = np.isin(digits.writers, large)
     unipen_group = Group(
-        digits.subset(np.flatnonzero(among)), digits.subset(np.flatnonzero(~among))
+        digits.subset(np.flatnonzero(among)), digits.subset(np.flatnonzero(~among)), True
     )
     return {
         UNIPEN: unipen_group,
@@ -190,7 +194,8 @@ def measure_group(group: Group, seed: int, threads: int | None) -> Row:
         result = adapt(own, out=out, always=True, threads=threads)
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
         models = Model(SHIPPED, threads), Model(out, threads)
-    row: Row = {"n_own": len(own), "seconds": seconds, "cpu_seconds": cpu_seconds}
+        pages = [read_pages(one, threads) for one in (SHIPPED, out)] if group.reads_pages else None
+    row: Row = {"n_own": len(own), "seconds": seconds, "cpu_seconds": cpu_seconds, "pages": pages}
     row |= {"threads": thread_count(threads), "better": result.better}
     row["same"] = _counts(models, same)
     row["others"] = None if group.others is None else _counts(models, group.others)
@@ -198,6 +203,31 @@ def measure_group(group: Group, seed: int, threads: int | None) -> Row:
     row["sets"] = {one.name: one.to_dict() for one in result.others}
     row["mnist:test"] = _counts(models, bundled("mnist:test"))
     return row
+
+
+def read_pages(path: Path, threads: int | None) -> Row:
+    """Read synthetic pages with a model beside the page network.
+
+    They are the first of those on which the two were weighed (`page_confidence`), with the shipped
+    model.
+
+    Returns:
+        Of the characters found: how many digits there are, how many of them are accepted and right,
+        and how much is accepted and wrong, what is no digit included; the mean loss of the joint
+        probabilities.
+    """
+    judged = judge_scenes(Reader(path, threads=threads), SCENES)
+    joined = np.array([combine(one.evidence, one.probabilities, one.accepted) for one in judged])
+    truth = np.array([one.truth for one in judged])
+    accepted, right = joined.max(axis=1) >= MIN_COMBINED, joined.argmax(axis=1) == truth
+    sure = np.column_stack([joined, 1 - joined.sum(axis=1)])[np.arange(len(truth)), truth]
+    return {
+        "characters": len(judged),
+        "digits": int((truth < 10).sum()),
+        "right": int((accepted & right).sum()),
+        "wrong": int((accepted & ~right).sum()),
+        "loss": float(-np.log(sure.clip(1e-6)).mean()),
+    }
 
 
 def _counts(models: tuple[Model, Model], digits: Dataset) -> Row:

@@ -46,7 +46,19 @@ def group_table(rows: list[Row]) -> str:
         rejected = row["sets"]["non-digits, rejected"]
         shares = " -> ".join(percent(share) for share in rejected["accuracy"])
         lines.append(f"| | non-digits rejected | {_n_images(rejected):,} | {shares} | | | | |")
-    return "\n".join(lines)
+    pages = [row["pages"] for row in rows if row.get("pages")]
+    return "\n".join([*lines, *map(_page_line, pages)])
+
+
+def _page_line(pages: list[Row]) -> str:
+    """Say how synthetic pages are read beside the page network, before and after."""
+    before, after = pages
+    return (
+        f"\nOn synthetic pages, beside the page network, of {before['digits']:,} digits "
+        f"{before['right']:,} are accepted and right before and {after['right']:,} after; "
+        f"{before['wrong']:,} and {after['wrong']:,} characters are accepted and wrong; the mean "
+        f"loss is {before['loss']:.4f} and {after['loss']:.4f}."
+    )
 
 
 def _n_images(counts: Row) -> int:

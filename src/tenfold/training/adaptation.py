@@ -125,7 +125,12 @@ class Adapter:
 
     def _augment(self, images: Tensor) -> Tensor:
         config = self.recipe.augmentation
-        return torch.cat([augment(some, config, self.generator) for some in images.split(BATCH)])
+        return torch.cat(
+            [
+                augment(some, config, self.generator)
+                for some in images.split(BATCH)  # type: ignore[no-untyped-call]
+            ]
+        )
 
     def _negatives(self, own: Dataset, replay: Dataset) -> Tensor:
         """Return the features of non-digits: the new ones, those of before, and made-up ones."""
@@ -146,6 +151,6 @@ class Adapter:
         return torch.cat(
             [
                 self.frozen(some.contiguous(memory_format=torch.channels_last))
-                for some in images.split(BATCH)
+                for some in images.split(BATCH)  # type: ignore[no-untyped-call]
             ]
         )

@@ -86,7 +86,7 @@ def test_the_file_says_what_it_was_adapted_from_and_guards_against_leaks(
     assert (record.fingerprint, record.source, record.images) == (
         before.fingerprint,
         "leaning",
-        120,
+        300,
     )
     assert model.fingerprint != before.fingerprint
     assert model.classes == before.classes
