@@ -40,6 +40,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.evaluation.mcnemar import mcnemar_test
 from tenfold.model.file import Model
 from tenfold.model.reader import MIN_COMBINED, SHIPPED, Reader, combine
+from tenfold.model.replay import REPLAY
 from tenfold.run.environment import thread_count
 from tenfold.run.recipe import change, parse_recipe
 from tenfold.training import adaptation
@@ -294,6 +295,9 @@ def _features(adapter: Adapter, digits: Dataset) -> torch.Tensor:
 
 @cache
 def _model_key() -> Row:
-    """Return what a result depends on: the shipped model, and the code that adapts it."""
+    """Return what a result depends on: the shipped model, and how it is adapted."""
     shipped = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()[:12]
-    return {"model": shipped, "code": code_digest([Path(adaptation.__file__)])}
+    replayed = hashlib.sha256(REPLAY.read_bytes()).hexdigest()[:12]
+    names = ("STEPS", "LEARNING_RATE", "OWN_WEIGHT", "OWN", "AGAIN", "NEGATIVE", "VIEWS")
+    settings = {name.lower(): getattr(adaptation, name) for name in names}
+    return {"model": shipped, "replay": replayed, "settings": settings}

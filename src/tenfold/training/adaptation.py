@@ -23,7 +23,10 @@ BATCH = 256
 MADE_UP = 1_500  # non-digits
 VIEWS, MOST_VIEWED = 5, 20_000  # of each new image, the first as it is; of all of them
 # Steps, images of a step and weight of the new ones: docs/experiments/2026-11-30-adapt.md
-STEPS, LEARNING_RATE, WARMUP = 200, 1e-3, 0.05
+STEPS, WARMUP = 200, 0.05
+# Over the features that the last layer is given: AdamW moves every weight alike, so that a logit
+# moves with their number. It is 0.001 for the shipped model's 1,440.
+LEARNING_RATE = 1.44
 OWN, AGAIN, NEGATIVE = 64, 128, 64
 OWN_WEIGHT = 2.0
 
@@ -73,11 +76,12 @@ class Adapter:
         self.generator.manual_seed(self.recipe.seed)
         network = copy.deepcopy(self.network)
         learned = network[-1]  # `output` is the last layer of every recipe
-        optimiser = AdamW(list(learned.parameters()), LEARNING_RATE, (0.9, 0.999), 0.0)
+        rate = LEARNING_RATE / self.again.values.shape[1]
+        optimiser = AdamW(list(learned.parameters()), rate, (0.9, 0.999), 0.0)
         chosen = torch.from_numpy(rows)
         for step in range(STEPS):
             factor = learning_rate_factor(Linear(warmup=WARMUP), (step + 1) / (STEPS + 1))
-            optimiser.set_rate(LEARNING_RATE * factor)
+            optimiser.set_rate(rate * factor)
             optimiser.zero_grad()
             self._loss(learned, chosen).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
