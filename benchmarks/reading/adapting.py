@@ -24,7 +24,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
 
 from benchmarks.core.benchmark import Benchmark, command
 from benchmarks.core.provenance import code_digest, provenance
@@ -46,7 +45,7 @@ from tenfold.run.recipe import change, parse_recipe
 from tenfold.training import adaptation
 from tenfold.training.adaptation import Adapter
 from tenfold.training.backend import Backend, resolve
-from tenfold.training.inference import predict_probabilities, to_float
+from tenfold.training.inference import predict_probabilities
 from tenfold.training.onnx_restore import restore_networks
 from tenfold.workflow.models.adapt import adapt
 from tenfold.workflow.models.adapt_sets import find_replay
@@ -264,11 +263,11 @@ def _measure_writers(store: Store, digits: Dataset, threads: int | None) -> None
     assert own.writers is not None
     recipe = parse_recipe(model.recipe_toml, model.name, [f"threads={thread_count(threads)}"])
     Backend.prepare(resolve(change(recipe, device="cpu")))
-    replay = find_replay(SHIPPED, model, None, ())
+    replay = find_replay(SHIPPED, model, own, None, ())
     (network,) = restore_networks(model, replay.digits.images[:100])
-    adapter = Adapter(network, recipe, own, replay.digits)
+    adapter = Adapter(network, recipe, own, replay.digits, replay.guard)
     mnist = bundled("mnist:test")
-    features = _features(adapter, mnist)
+    features = adapter.features(mnist.images)
     for writer in missing:
         rows = np.random.default_rng(writer).permutation(np.flatnonzero(own.writers == writer))
         adapted, rest = adapter.adapt(rows[:WRITER_DIGITS]), own.subset(rows[WRITER_DIGITS:])
@@ -279,18 +278,10 @@ def _measure_writers(store: Store, digits: Dataset, threads: int | None) -> None
                 [one], rest.images, recipe.test_time_shift, model.confidence.temperature
             )
             row["errors"].append(int((probabilities.argmax(axis=1) != labels).sum()))
-            with torch.no_grad():
-                found = one[-1](features).argmax(1).numpy()
+            found = one[-1](features).argmax(1).numpy()
             row["mnist_errors"].append(int((found != mnist.require_labels()).sum()))
         store.append({"kind": "writer", "writer": writer, **_model_key(), **row, **provenance()})
         log(f"writer {writer}: {row['errors'][0]} -> {row['errors'][1]} of {row['n']}")
-
-
-@torch.no_grad()
-def _features(adapter: Adapter, digits: Dataset) -> torch.Tensor:
-    """Return what the last layer is given of images, float [n, features]."""
-    images = to_float(torch.tensor(digits.images))
-    return torch.cat([adapter.frozen(some) for some in images.split(256)])
 
 
 @cache
@@ -298,6 +289,6 @@ def _model_key() -> Row:
     """Return what a result depends on: the shipped model, and how it is adapted."""
     shipped = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()[:12]
     replayed = hashlib.sha256(REPLAY.read_bytes()).hexdigest()[:12]
-    names = ("STEPS", "LEARNING_RATE", "OWN_WEIGHT", "OWN", "AGAIN", "NEGATIVE", "VIEWS")
+    names = ("STEPS", "LEARNING_RATE", "OWN_WEIGHT", "OWN", "AGAIN", "NEGATIVE", "VIEWS", "LENGTHS")
     settings = {name.lower(): getattr(adaptation, name) for name in names}
     return {"model": shipped, "replay": replayed, "settings": settings}

@@ -29,6 +29,7 @@ STEPS, WARMUP = 200, 0.05
 LEARNING_RATE = 1.44
 OWN, AGAIN, NEGATIVE = 64, 128, 64
 OWN_WEIGHT = 2.0
+LENGTHS = (1.0, 0.75, 0.5, 0.25)  # of the way from the old last layer to the new one
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,13 @@ class Adapter:
         own: the new images; their negatives are learned, too.
         replay: some thousand images that the network learned from, with non-digits where there
             are some.
+        guard: images like those that it has not learned from; may be empty. The way from the old
+            last layer to the new one is shortened where more of them are misread at its end.
     """
 
-    def __init__(self, network: Network, recipe: Recipe, own: Dataset, replay: Dataset) -> None:
+    def __init__(
+        self, network: Network, recipe: Recipe, own: Dataset, replay: Dataset, guard: Dataset
+    ) -> None:
         self.network, self.recipe = network.eval(), recipe
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.frozen = nn.Sequential(*list(network)[:-1])
@@ -66,6 +71,10 @@ class Adapter:
             self._features(self._augmented(replay)), torch.tensor(replay.require_labels())
         )
         self.negatives = self._negatives(own, replay)
+        self.guard = _Features(
+            self.features(guard.images) if len(guard) else torch.empty(0),
+            torch.tensor(guard.require_labels()),
+        )
 
     def adapt(self, rows: Indices) -> Network:
         """Return a copy of the network that has learned from some of the new images.
@@ -86,7 +95,29 @@ class Adapter:
             self._loss(learned, chosen).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         optimiser.zero_grad()
+        self._shorten(learned)
         return network
+
+    @torch.no_grad()
+    def _shorten(self, learned: nn.Module) -> None:
+        """Go back towards the old last layer until no more of the guard is misread than by it."""
+        if not len(self.guard.labels):
+            return
+        old = self.network[-1]
+        allowed = self._misread(old)
+        ends = [(weight, weight.clone()) for weight in learned.parameters()]
+        for length in LENGTHS:
+            for (weight, end), start in zip(ends, old.parameters(), strict=True):
+                weight.copy_(torch.lerp(start, end, length))
+            if self._misread(learned) <= allowed:
+                return
+
+    def _misread(self, last: nn.Module) -> int:
+        return int((last(self.guard.values).argmax(1) != self.guard.labels).sum())
+
+    def features(self, images: Images) -> Tensor:
+        """Return what the last layer is given of images uint8 [n, 28, 28]: float [n, features]."""
+        return self._features(to_float(torch.tensor(images)))
 
     def _loss(self, learned: nn.Module, rows: Tensor) -> Tensor:
         """Draw a batch, and return the loss on it."""

@@ -127,10 +127,10 @@ def adapt(
     Backend.prepare(recipe)
     own = _own(load(source, ink), opened)
     unseen = _unseen(own, opened)
-    found = find_replay(model, opened, replay, tests)
+    found = find_replay(model, opened, own, replay, tests)
     networks = restore_networks(opened, found.digits.images[:PARITY_IMAGES])
     notice(f"adapting to {len(own):,} images of {own.source}")
-    adapters = [Adapter(network, recipe, own, found.digits) for network in networks]
+    adapters = [Adapter(one, recipe, own, found.digits, found.guard) for one in networks]
     result = _held_back(adapters, opened, recipe, own, unseen)
     notice("exporting, and comparing the new model with the old one")
     content = _export(

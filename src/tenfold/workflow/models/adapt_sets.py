@@ -19,6 +19,7 @@ from tenfold.workflow.load import load
 from tenfold.workflow.runs.plan import reload_named
 
 LEAST_REPLAYED = 100  # images; with fewer it would forget what they do not show
+MOST_HELD_BACK = 6_000
 MOST_REPLAYED = 4_000  # of its training source; 12,000 kept no more of MNIST
 
 
@@ -28,12 +29,15 @@ class Replay:
 
     Args:
         digits: images that it learned from, with non-digits as `negatives` where there are some.
-        validation: images of the same sources that it has not learned from; may be empty.
+        guard: images of the same source that it has not learned from, to see on while it adapts
+            whether it forgets; may be empty.
+        validation: these and others that it has not learned from, to fit its confidence on.
         tests: sets on which it must not get worse.
         test_negatives: uint8 [n, 28, 28], non-digits that it must go on rejecting; None for none.
     """
 
     digits: Dataset
+    guard: Dataset
     validation: Dataset
     tests: tuple[Dataset, ...]
     test_negatives: Images | None
@@ -42,6 +46,7 @@ class Replay:
 def find_replay(
     path: str | PathLike[str],
     model: Model,
+    own: Dataset,
     given: AnySource | None,
     tests: Sequence[AnySource],
 ) -> Replay:
@@ -54,6 +59,7 @@ def find_replay(
     Args:
         path: the run folder or model file.
         model: what is there.
+        own: the new images, which neither guard nor choose its confidence.
         given: what it learned from, as the user names it, or None.
         tests: sets that the user names, besides those that are there.
 
@@ -70,19 +76,23 @@ def find_replay(
     places = np.flatnonzero(learned)
     random = np.random.default_rng(0)
     digits = source.subset(np.sort(random.permutation(places)[:MOST_REPLAYED]))
-    unseen = source.subset(np.flatnonzero(~learned))
+    other = np.flatnonzero(~learned & ~np.isin(source.hashes, own.hashes))
+    unseen = source.subset(np.sort(random.permutation(other)[:MOST_HELD_BACK]))
     stored = stored_replay(model)
     named = [load(one).remap_classes(model.classes) for one in tests]
     if model.classes == DIGIT_NAMES:
         named.append(bundled("mnist:test"))
-    if stored is None:
-        if len(unseen):
-            named.append(replace(unseen, source=f"{source.source}, held back"))
-        return Replay(digits, unseen, _labelled(named, model), None)
-    validation = concatenate([replace(unseen, negatives=None), stored.validation], "held back")
-    named.append(stored.validation)
+    if stored is None:  # one half guards, the other tests
+        guard, test = (unseen.subset(np.arange(first, len(unseen), 2)) for first in (0, 1))
+        if len(test):
+            named.append(replace(test, source=f"{source.source}, held back"))
+        return Replay(digits, guard, unseen, _labelled(named, model), None)
+    others = stored.validation
+    kept = others.subset(np.flatnonzero(~np.isin(others.hashes, own.hashes)))
+    validation = concatenate([replace(unseen, negatives=None), kept], "held back")
+    named.append(others)
     joined = concatenate([digits, stored.digits], source.source)
-    return Replay(joined, validation, _labelled(named, model), stored.test_negatives)
+    return Replay(joined, unseen, validation, _labelled(named, model), stored.test_negatives)
 
 
 def without_leaks(test_set: Dataset, model: Model, own: Dataset) -> Dataset:
