@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -169,7 +170,7 @@ def stored_digits(name: str, make: Callable[[], Dataset]) -> Dataset:
                 writers = stored.get("writers")
                 return Dataset(stored["images"], stored["labels"], source=name, writers=writers)
     digits = make()
-    columns = {"images": digits.images, "labels": digits.require_labels()}
+    columns: dict[str, Any] = {"images": digits.images, "labels": digits.require_labels()}
     if digits.writers is not None:
         columns["writers"] = digits.writers
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,8 @@ def write_replay(train_set: Dataset, recipe: Recipe) -> None:
 
 
 def _evenly(rows: Indices, count: int) -> Indices:
-    return rows[np.linspace(0, len(rows) - 1, count).round().astype(np.int64)]
+    places: Indices = np.linspace(0, len(rows) - 1, count).round().astype(np.int64)
+    return rows[places]
 
 
 def _first_renderings(train_set: Dataset, rows: Indices) -> Indices:

@@ -27,6 +27,12 @@ def _correct(network: Network, digits: Dataset) -> float:
     return float((probabilities.argmax(axis=1) == digits.require_labels()).mean())
 
 
+def _last_weights(network: Network) -> torch.Tensor:
+    weights = network[-1].weight
+    assert isinstance(weights, torch.Tensor)
+    return weights.detach()
+
+
 def test_it_learns_the_rows_it_is_given_and_keeps_the_rest(
     network: Network, recipe: Recipe, train_set: Dataset, mirrored: Dataset
 ) -> None:
@@ -61,7 +67,7 @@ def test_the_way_is_as_long_as_the_guard_allows(
     free = Adapter(network, recipe, swapped, train_set, NOTHING).adapt(rows)
     guarded = Adapter(network, recipe, swapped, train_set, guard).adapt(rows)
     assert _correct(free, guard) < _correct(network, guard) - 0.02
-    old, end, short = (one[-1].weight.detach() for one in (network, free, guarded))
+    old, end, short = (_last_weights(one) for one in (network, free, guarded))
     assert torch.allclose(short, torch.lerp(old, end, 0.25), atol=1e-5)
     assert _correct(guarded, guard) > _correct(free, guard)
 

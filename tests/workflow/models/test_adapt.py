@@ -23,8 +23,8 @@ SLANT = -0.7  # of a hand that leans far to the left: one digit in six is misrea
 def _leaning(digits: Dataset) -> Dataset:
     """Slant digits, so that they are as of a hand that no model has seen."""
     matrix = np.array([[1, SLANT, -SLANT * 14], [0, 1, 0]], np.float64)
-    images = np.stack([cv2.warpAffine(image, matrix, (28, 28)) for image in digits.images])
-    return Dataset(images, digits.labels, source="leaning")
+    images = [cv2.warpAffine(image, matrix, (28, 28)) for image in digits.images]
+    return Dataset(np.stack(images).astype(np.uint8), digits.labels, source="leaning")
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +169,8 @@ def test_the_command_prints_the_counts(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    np.savez(tmp_path / "own.npz", images=leaning[0].images, labels=leaning[0].labels)
-    np.savez(tmp_path / "train.npz", images=train_set.images, labels=train_set.labels)
+    np.savez(tmp_path / "own.npz", images=leaning[0].images, labels=leaning[0].require_labels())
+    np.savez(tmp_path / "train.npz", images=train_set.images, labels=train_set.require_labels())
     words = [str(tmp_path / "own.npz"), "--model", str(trained_run.path), "--threads", "1"]
     out = tmp_path / "new.onnx"
     words += ["--replay", str(tmp_path / "train.npz"), "-o", str(out)]

@@ -233,14 +233,12 @@ def _compare(before: Model, after: Model, own: Dataset, found: Replay) -> tuple[
     for test_set in found.tests:
         kept = without_leaks(test_set, before, own)
         if len(kept):
-            labels = kept.require_labels()
-            correct = (
-                one.predict(one.matched(kept).images).labels == labels for one in (before, after)
-            )
-            results.append(before_after(kept.source, *correct, len(test_set) - len(kept)))
+            images, labels = before.matched(kept).images, kept.require_labels()
+            old, new = (one.predict(images).labels == labels for one in (before, after))
+            results.append(before_after(kept.source, old, new, len(test_set) - len(kept)))
     if found.test_negatives is not None:
-        rejected = (~one.predict(found.test_negatives).accepted for one in (before, after))
-        results.append(before_after("non-digits, rejected", *rejected))
+        old, new = (~one.predict(found.test_negatives).accepted for one in (before, after))
+        results.append(before_after("non-digits, rejected", old, new))
     return tuple(results)
 
 
