@@ -17,7 +17,7 @@ def group_table(rows: list[Row]) -> str:
         "| group | predicted | n | errors | fewer | p | not read | seconds |",
         "|---|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row["name"], row["seed"])):
         cost = f"{row['seconds']:.0f} ({row['cpu_seconds']:.0f} of CPU)"
         for name, key in (
             ("their other digits", "same"),
@@ -31,7 +31,7 @@ def group_table(rows: list[Row]) -> str:
             fewer = f"{100 * (before - after) / before:.0f} %" if before else "-"
             unread = " -> ".join(f"{count:,}" for count in found["not_read"])
             cells = [
-                row["name"] if key == "same" else "",
+                f"{row['name']}, draw {row['seed'] + 1}" if key == "same" else "",
                 name,
                 f"{found['n']:,}",
                 f"{before:,} -> {after:,}",

@@ -38,7 +38,9 @@ def test_the_table_has_groups_and_writers_of_the_shipped_model_alone() -> None:
     key = adapting._model_key()
     other = {**group, **key, "name": "others", "model": "another"}
     shown = Adapt().table([{**group, **key}, other, {**writer, **key}])
-    assert "| people | their other digits | 100 | 10 -> 4 | 60 % | 0.07 | 12 -> 6 |" in shown
+    assert (
+        "| people, draw 1 | their other digits | 100 | 10 -> 4 | 60 % | 0.07 | 12 -> 6 |" in shown
+    )
     assert "| 100 | 86.00 % -> 84.00 % |" in shown
     assert "+0.06 points" in shown
     assert "others" not in shown.replace("other digits", "").replace("other people", "")
