@@ -291,6 +291,7 @@ def _model_key() -> Row:
     """Return what a result depends on: the shipped model, and how it is adapted."""
     shipped = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()[:12]
     replayed = hashlib.sha256(REPLAY.read_bytes()).hexdigest()[:12]
-    names = ("STEPS", "LEARNING_RATE", "OWN_WEIGHT", "OWN", "AGAIN", "NEGATIVE", "VIEWS", "LENGTHS")
+    names = ("STEPS", "LEARNING_RATE", "OWN_WEIGHT", "OWN", "AGAIN", "NEGATIVE", "VIEWS")
     settings = {name.lower(): getattr(adaptation, name) for name in names}
+    settings["lengths"] = list(adaptation.LENGTHS)  # as JSON has it
     return {"model": shipped, "replay": replayed, "settings": settings}
