@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tenfold.workflow.models.ensemble import ensemble
     from tenfold.workflow.models.evaluate import evaluate
     from tenfold.workflow.models.export import export
+    from tenfold.workflow.models.hub import export_hub
     from tenfold.workflow.models.predict import predict
     from tenfold.workflow.runs.group import RunGroup
     from tenfold.workflow.runs.listing import list_runs
@@ -57,6 +58,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "export",
+    "export_hub",
     "from_arrays",
     "list_runs",
     "load",
@@ -86,6 +88,7 @@ _HOMES = {
     "ensemble": "tenfold.workflow.models.ensemble",
     "evaluate": "tenfold.workflow.models.evaluate",
     "export": "tenfold.workflow.models.export",
+    "export_hub": "tenfold.workflow.models.hub",
     "from_arrays": "tenfold.data.dataset",
     "list_runs": "tenfold.workflow.runs.listing",
     "load": "tenfold.workflow.load",

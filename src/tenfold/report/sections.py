@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.orientation import shows_digits
 from tenfold.evaluation.scores import Confusion, Scores, percent
-from tenfold.evaluation.top_errors import TopError, top_errors
+from tenfold.evaluation.top_errors import TopError
 from tenfold.report.formatting import (
     duration,
     most_confused,
@@ -159,9 +159,13 @@ def remarks(report_data: ReportData) -> list[str]:
     return sentences
 
 
-def class_counts(scored: ScoredSplit) -> NDArray[np.int64]:
-    """Count the images of each class, int64 [classes]."""
-    return np.bincount(scored.labels, minlength=len(scored.classes)).astype(np.int64)
+def counts_by_set(report_data: ReportData) -> dict[str, NDArray[np.int64]]:
+    """Count the images of each class, int64 [classes], in the training source and the test set."""
+    counts = {"training source": report_data.train.class_counts}
+    if test := report_data.test:
+        found = np.bincount(test.labels, minlength=len(test.classes))
+        counts["test"] = found.astype(np.int64)
+    return counts
 
 
 def confusion_cells(scores: Scores) -> list[list[ConfusionCell]]:
@@ -237,7 +241,7 @@ def choose_images(scored: ScoredSplit) -> Gallery:
     A cell's errors are in order of falling confidence, its correct predictions of rising: those
     that tell most about the model come first.
     """
-    errors = top_errors(scored.labels, scored.probabilities, MAX_ERRORS)
+    errors = scored.top_errors(MAX_ERRORS)
     sprites = {error.index: place for place, error in enumerate(errors)}
     confidence = scored.probabilities.max(axis=1)
     cell_numbers = scored.labels * len(scored.classes) + scored.predictions
