@@ -55,4 +55,4 @@ def _first_renderings(train_set: Dataset, rows: Indices) -> Indices:
     assert train_set.writers is not None
     keys = np.stack([train_set.writers[rows], train_set.require_labels()[rows]])
     same = (keys[:, 1:] == keys[:, :-1]).all(axis=0) & (np.diff(rows) == 1)
-    return rows[np.concatenate([[True], ~same])]
+    return np.asarray(rows[np.concatenate([[True], ~same])], np.int64)
