@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
+    from tenfold.workflow.models.adapt import adapt
     from tenfold.workflow.models.bench import bench
     from tenfold.workflow.models.compare import compare
     from tenfold.workflow.models.ensemble import ensemble
@@ -57,6 +58,7 @@ __all__ = [
     "StopTraining",
     "Template",
     "TenfoldError",
+    "adapt",
     "bench",
     "compare",
     "ensemble",
@@ -87,6 +89,7 @@ _HOMES = {
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
+    "adapt": "tenfold.workflow.models.adapt",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",
