@@ -15,12 +15,14 @@ BENCHMARKS = {
     "profiles": "benchmarks.speed.profiles:Profiles",
     "inference": "benchmarks.speed.inference:Inference",
     "cost": "benchmarks.speed.cost:Cost",
+    "serving": "benchmarks.speed.serving:Serving",
     "threads": "benchmarks.speed.threads:Threads",
     "csv-reading": "benchmarks.speed.csv_reading:CsvReading",
     "batch-predict": "benchmarks.scale.batch_predict:BatchPredict",
     "batch-read": "benchmarks.scale.batch_read:BatchRead",
     "cluster-training": "benchmarks.scale.cluster_training:ClusterTraining",
     "reading": "benchmarks.reading.benchmark:Reading",
+    "adapt": "benchmarks.reading.adapting:Adapt",
     "release-model": "benchmarks.reading.release_model:ReleaseModel",
     "notebook": "benchmarks.notebook.benchmark:NotebookRecipe",
     "claims": "benchmarks.notebook.claims.benchmark:Claims",
@@ -28,7 +30,9 @@ BENCHMARKS = {
     "fashion": "benchmarks.accuracy.fashion:Fashion",
     "tuning": "benchmarks.accuracy.tuning:Tuning",
     "kill-resume": "benchmarks.reliability.kill_resume:KillResume",
+    "kill-corrections": "benchmarks.reliability.kill_corrections:KillCorrections",
     "fuzz": "benchmarks.reliability.fuzz:Fuzz",
+    "fuzz-requests": "benchmarks.reliability.fuzz_requests:FuzzRequests",
 }
 
 

@@ -11,6 +11,7 @@
 Importing this package is light: a name's module is loaded when the name is first used.
 """
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from tenfold.data.dataset import Dataset, from_arrays
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.model.foreign_file import ForeignModel
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.batch.run import batch_predict, batch_read
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
+    from tenfold.workflow.models.adapt import adapt
     from tenfold.workflow.models.bench import bench
     from tenfold.workflow.models.compare import compare
     from tenfold.workflow.models.ensemble import ensemble
@@ -41,9 +44,13 @@ if TYPE_CHECKING:
 
     __version__: str
 
+# ONNX Runtime reports on its use otherwise, and leaves a file in the folder for temporary ones.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 __all__ = [
     "Callback",
     "Dataset",
+    "ForeignModel",
     "Model",
     "ProgressEvent",
     "Reader",
@@ -52,6 +59,7 @@ __all__ = [
     "StopTraining",
     "Template",
     "TenfoldError",
+    "adapt",
     "batch_predict",
     "batch_read",
     "bench",
@@ -75,6 +83,7 @@ _HOMES = {
     "Callback": "tenfold.training.callbacks",
     "Dataset": "tenfold.data.dataset",
     "DigitClassifier": "tenfold.workflow.estimator",
+    "ForeignModel": "tenfold.model.foreign_file",
     "Model": "tenfold.model.file",
     "ProgressEvent": "tenfold.training.callbacks",
     "Reader": "tenfold.model.reader",
@@ -83,6 +92,7 @@ _HOMES = {
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
+    "adapt": "tenfold.workflow.models.adapt",
     "batch_predict": "tenfold.workflow.batch.run",
     "batch_read": "tenfold.workflow.batch.run",
     "bench": "tenfold.workflow.models.bench",

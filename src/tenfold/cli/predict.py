@@ -22,7 +22,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="the images: a bundled set, a file, a folder or - for stdin; with -o DIR several",
+        help="the images: a bundled set, corrections, a file, a folder or - for stdin; with -o DIR "
+        "several",
     )
     parser.add_argument(
         "-o",
@@ -78,12 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_batch(arguments: argparse.Namespace) -> int:
-    from tenfold.data.bundled import BUNDLED
+    from tenfold.data.source_name import is_named
     from tenfold.workflow.batch.run import batch_predict
 
-    bundled = next((source for source in arguments.sources if source in BUNDLED), None)
+    bundled = next(filter(is_named, arguments.sources), None)
     if bundled is not None:
-        raise TenfoldError(f"{bundled}: is bundled, and fits in memory; write it to a CSV, -o FILE")
+        raise TenfoldError(
+            f"{bundled}: is Tenfold's own, and fits in memory; write it to a CSV, -o FILE"
+        )
     result = batch_predict(
         arguments.model,
         arguments.sources,

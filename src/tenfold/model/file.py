@@ -72,7 +72,8 @@ class Model:
         self.recipe_toml, self.fingerprint = described.recipe_toml, described.fingerprint
         self.confidence = described.confidence
         self.pixels, self.scale = described.pixels, described.scale
-        self._training_hashes = described.training_hashes
+        self.training_hashes = described.training_hashes
+        self.adaptations = described.adaptations
         self._check_shapes()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -121,11 +122,11 @@ class Model:
 
     def training_overlap(self, dataset: Dataset) -> NDArray[np.int64]:
         """Find the images that the model was trained on: their indices, int64 [m]."""
-        return np.flatnonzero(np.isin(shorten_hashes(dataset.hashes), self._training_hashes))
+        return np.flatnonzero(np.isin(shorten_hashes(dataset.hashes), self.training_hashes))
 
     def seen_in_training(self, hashes: NDArray[np.uint64]) -> int:
         """Count the images that the model was trained on, by their hashes (`image_hashes`)."""
-        return int(np.isin(shorten_hashes(hashes), self._training_hashes).sum())
+        return int(np.isin(shorten_hashes(hashes), self.training_hashes).sum())
 
     def _run(self, images: Images) -> list[NDArray[Any]]:
         """Predict a batch: probabilities, labels, accepted, each checked."""
@@ -160,7 +161,8 @@ class Model:
         if version != FORMAT or tuple(tensor.name for tensor in tensors) != (INPUT, *OUTPUTS):
             raise TenfoldError(
                 f"{self.name}: is an ONNX model that Tenfold did not write; name a run folder, or "
-                "the model.onnx in it"
+                "the model.onnx in it (evaluate, compare, predict and bench take others too, "
+                "tenfold.ForeignModel in Python)"
             )
 
     def _check_shapes(self) -> None:
@@ -186,18 +188,7 @@ class Model:
 
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
-        import onnxruntime
-
-        options = session_options(self._threads)
-        try:
-            return onnxruntime.InferenceSession(
-                self.content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own errors share no public base
-            raise TenfoldError(
-                f"{self.name}: is not a complete ONNX model ({_reason(error)}); is it truncated, "
-                "or another kind of file?"
-            ) from None
+        return open_session(self.content, self.name, self._threads)
 
 
 def _reason(error: Exception) -> str:
@@ -207,6 +198,29 @@ def _reason(error: Exception) -> str:
 
 def _size(size: object) -> int | None:
     return size if isinstance(size, int) else None
+
+
+def open_session(content: bytes, name: str, threads: int | None) -> "onnxruntime.InferenceSession":
+    """Give a model, which `check_onnx` has passed, to the runtime.
+
+    Args:
+        content: the bytes of the file.
+        name: the file, for errors.
+        threads: CPU threads; None: every core.
+
+    Raises:
+        TenfoldError: where the runtime does not take it.
+    """
+    import onnxruntime
+
+    options = session_options(threads)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors share no public base
+        raise TenfoldError(
+            f"{name}: is not a complete ONNX model ({_reason(error)}); is it truncated, "
+            "or another kind of file?"
+        ) from None
 
 
 def open_model(path: str | PathLike[str], threads: int | None = None) -> Model:

@@ -15,7 +15,7 @@ from tenfold.data.matching import pixel_statistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, Predictions
-from tenfold.model.metadata import Confidence, write_metadata
+from tenfold.model.metadata import Adaptation, Confidence, write_metadata
 from tenfold.run.layers import AnyLayer
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import Parity
@@ -65,6 +65,7 @@ def export_onnx(
     labels: NDArray[Any] | None = None,
     hashes: NDArray[np.uint64] | None = None,
     scale: PixelScale | None = None,
+    adaptations: Sequence[Adaptation] = (),
 ) -> ExportedModel:
     """Turn networks into one ONNX file, and refuse it where it does not predict as they do.
 
@@ -83,6 +84,7 @@ def export_onnx(
         hashes: uint64 [n], of all images that any network was trained on, where those are not
             `train_set`'s alone.
         scale: of the pixels that became `train_set`, where others are to be converted alike.
+        adaptations: what the networks were adapted from, where they were.
 
     Raises:
         TenfoldError: where the file's predictions are not the networks'.
@@ -102,6 +104,7 @@ def export_onnx(
         pixel_statistics(train_set.images),
         labels,
         scale,
+        adaptations,
     )
     helper.set_model_props(model, description)
     onnx.checker.check_model(model)

@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tenfold.data.dataset import PIXELS, Dataset, Images
+from tenfold.data.dataset import PIXELS, Dataset
 
 MakeSources = Callable[[Path], dict[str, int]]
 
 
-def png(image: Images) -> bytes:
+def png(image: NDArray[Any]) -> bytes:
     """Encode an image."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")

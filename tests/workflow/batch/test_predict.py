@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import pytest
 from tests.workflow.batch.conftest import pixel_table, png
 
 from tenfold.cli import main
-from tenfold.data.dataset import Dataset
+from tenfold.data.dataset import Dataset, Images
+from tenfold.data.label_files import NO_LABELS_NOTE
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
+from tenfold.workflow.batch import run
 from tenfold.workflow.batch.run import BatchResult, batch_predict
 from tenfold.workflow.models.predict import predict
 
@@ -124,6 +127,98 @@ def test_polarity_is_decided_on_the_set_and_never_on_a_shard(
     )
     assert any("dark on bright: inverted" in note for note in result.notes)
     expected = predict(trained_run.path, tmp_path / "set.parquet")
+    assert np.array_equal(probabilities(by_number(result)), expected.probabilities)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_depth_of_pixels_is_decided_on_the_set_and_never_on_a_shard(
+    trained_run: RunFolder, hundred: Dataset, tmp_path: Path, reverse: bool
+) -> None:
+    """Of 16-bit images those of one shard alone have no value above 255, as 8 bits have."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    deep = hundred.images[:40].astype(np.uint16) * 257
+    small = slice(30, 40) if reverse else slice(10)
+    deep[small] //= 257
+    for number, image in enumerate(deep):
+        (folder / f"{number:02}.png").write_bytes(png(image))
+    result = batch_predict(
+        trained_run.path, [folder], tmp_path / "out", part_size=10, threads=1, progress=False
+    )
+    table, expected = by_number(result), predict(trained_run.path, folder)
+    assert any("16 bits a pixel" in note for note in result.notes)
+    assert np.array_equal(probabilities(table), expected.probabilities)
+    assert table["label"].to_list() == [str(label) for label in expected.labels]
+    alone = predict(trained_run.path, hundred.subset(np.arange(40)[small]))
+    assert not np.array_equal(probabilities(table)[small], alone.probabilities)
+
+
+def test_the_paper_of_transparent_images_is_decided_on_the_set(
+    trained_run: RunFolder, hundred: Dataset, tmp_path: Path
+) -> None:
+    """Of one shard only the ink is opaque, and bright; on the whole set's it is dark."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for number, image in enumerate(hundred.images[:40]):
+        grey = np.full_like(image, 200 if number < 10 else 0)
+        (folder / f"{number:02}.png").write_bytes(png(np.dstack([grey, image])))
+    result = batch_predict(
+        trained_run.path, [folder], tmp_path / "out", part_size=10, threads=1, progress=False
+    )
+    expected = predict(trained_run.path, folder)
+    assert np.array_equal(probabilities(by_number(result)), expected.probabilities)
+
+
+def test_an_image_of_more_bits_than_were_seen_is_a_failure(
+    trained_run: RunFolder, hundred: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "SAMPLE_IMAGES", 2)
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for number, image in enumerate(hundred.images[:9]):
+        factor = 257 if number == 5 else 16
+        (folder / f"{number}.png").write_bytes(png(image.astype(np.uint16) * factor))
+    result = batch_predict(trained_run.path, [folder], tmp_path / "out", threads=1, progress=False)
+    assert (result.images, result.failures) == (8, 1)
+    assert any("12 bits a pixel" in note for note in result.notes)
+    (failure,) = pl.read_parquet(tmp_path / "out" / "failures" / "*.parquet").to_dicts()
+    assert failure["id"] == "5.png"
+    assert "beyond the scale of the other images" in failure["error"]
+
+
+def of_15(images: Images) -> np.ndarray:
+    return np.asarray(np.rint(images / 17), np.uint8)
+
+
+def of_length_1(images: Images) -> np.ndarray:
+    flat = images.reshape(len(images), -1).astype(np.float64)
+    return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+
+def with_noise(images: Images) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 0.1, images.shape)
+    return np.asarray(images / 127.5 - 1 + noise)
+
+
+@pytest.mark.parametrize("scale", [of_15, of_length_1, with_noise])
+def test_each_scale_that_a_set_may_have_is_that_of_its_shards(
+    trained_run: RunFolder,
+    hundred: Dataset,
+    tmp_path: Path,
+    scale: Callable[[Images], np.ndarray],
+) -> None:
+    pixel_table(scale(hundred.images)).write_parquet(tmp_path / "set.parquet")
+    result = batch_predict(
+        trained_run.path,
+        [tmp_path / "set.parquet"],
+        tmp_path / "out",
+        part_size=10,
+        threads=1,
+        progress=False,
+    )
+    assert (result.images, result.failures) == (100, 0)
+    expected = predict(trained_run.path, tmp_path / "set.parquet")
+    assert set(expected.notes) - {NO_LABELS_NOTE} <= set(result.notes)
     assert np.array_equal(probabilities(by_number(result)), expected.probabilities)
 
 
@@ -276,7 +371,8 @@ def test_the_command_writes_a_folder_and_a_csv_as_before(
     for words, reason in (
         ((source, source, "-o", "two.csv"), "name one with -o DIR"),
         ((f"{digit_folder}/*.parquet", "-o", "two.csv"), "name one with -o DIR"),
-        (("mnist:test", "-o", "bundled/"), "is bundled"),
+        (("mnist:test", "-o", "bundled/"), "is Tenfold's own"),
+        (("corrections", "-o", "corrected/"), "is Tenfold's own"),
         ((source, "--part-size", "9", "-o", "two.csv"), "--part-size: is for an output"),
         ((str(digit_folder / "notes.txt"), "-o", "none/"), "has no image in it"),
     ):
@@ -375,7 +471,11 @@ def test_a_tar_that_ends_anywhere_but_at_its_end_is_damaged(
     from tenfold.workflow.batch.shards import list_shards
 
     whole = (digit_folder / "shard-000.tar").read_bytes()
-    for content in (whole[:cut].rstrip(b"\0"), whole[:2048] + b"x" * 512 + whole[2560:]):
+    for content in (
+        whole[:cut].rstrip(b"\0"),
+        whole[:2048] + b"x" * 512 + whole[2560:],
+        whole[:2048] + bytes(512) + whole[2560:],
+    ):
         (tmp_path / "a.tar").write_bytes(content)
         (shard,) = list_shards([str(tmp_path / "a.tar")], "predict", 10).shards
         with pytest.raises(TenfoldError, match="tar is damaged or truncated"):

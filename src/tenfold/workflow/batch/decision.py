@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Images
 from tenfold.data.formats.parquet_rows import RowLayout
+from tenfold.data.image_decoding import Decoded, Depth, find_depth
 from tenfold.data.matching import PixelStatistics, matched
-from tenfold.data.pixels import COLOUR_NOTE, luminance
+from tenfold.data.pixels import COLOUR_NOTE, luminance, scale_notes
 from tenfold.data.polarity import Treatment, normalised
-from tenfold.data.scale import OVERSHOOT, PixelError, PixelScale, find_scale
+from tenfold.data.scale import Bounds, PixelError, PixelScale, find_bounded_scale
 from tenfold.data.sizes import is_padded, squared, to_28x28
 from tenfold.errors import TenfoldError
 
@@ -25,24 +26,38 @@ class SetDecision(msgspec.Struct, frozen=True):
 
     Args:
         side: of image files, in pixels; any other is a failure.
+        depth: the bits of image files, of which more are a failure, and their paper.
         crop: whether images of 32x32 have a margin, which is cropped.
         scale: background and ink of arrays that are no bytes; None where they are.
+        by_image: whether those are shares of each image's own range.
+        bounds: where the pixels of arrays must lie; None for anywhere.
         treatments: what is done to all of them, in this order (see `polarity.normalised`).
         layout: the columns of Parquet; None where there is none.
     """
 
     side: int = SIDE
+    depth: Depth = Depth()
     crop: bool = False
     scale: tuple[float, float] | None = None
+    by_image: bool = False
+    bounds: Bounds = (0.0, 255.0)
     treatments: tuple[Treatment, ...] = ()
     layout: RowLayout | None = None
 
-    def images(self, squares: Sequence[Images], training: PixelStatistics | None) -> Images:
-        """Convert image files of `side`, uint8 [side, side] each, to uint8 [n, 28, 28]."""
-        if not squares:
-            return np.zeros((0, SIDE, SIDE), np.uint8)
-        pixels, _ = to_28x28(np.stack(squares), self.crop)
-        return self._treated(pixels, training)
+    def images(
+        self, squares: Sequence[Decoded], training: PixelStatistics | None
+    ) -> tuple[Images, NDArray[np.bool_]]:
+        """Convert image files of `side`, as decoded.
+
+        Returns:
+            uint8 [m, 28, 28] of those whose pixels have the set's depth; and which they are, [n].
+        """
+        within = np.array([self.depth.holds(one) for one in squares], np.bool_)
+        kept = [self.depth.to_uint8(squares[index]) for index in np.flatnonzero(within).tolist()]
+        if not kept:
+            return np.zeros((0, SIDE, SIDE), np.uint8), within
+        pixels, _ = to_28x28(np.stack(kept), self.crop)
+        return self._treated(pixels, training), within
 
     def array(
         self, array: NDArray[Any], training: PixelStatistics | None
@@ -50,11 +65,11 @@ class SetDecision(msgspec.Struct, frozen=True):
         """Convert an array of pixels [n, pixels].
 
         Returns:
-            uint8 [n, 28, 28], and which of them lie within the set's scale.
+            uint8 [m, 28, 28] of those that lie within the set's bounds; and which they are, [n].
         """
-        if not len(array):
-            return np.zeros((0, SIDE, SIDE), np.uint8), np.zeros(0, np.bool_)
         pixels, within = self._bytes(array)
+        if not len(pixels):
+            return np.zeros((0, SIDE, SIDE), np.uint8), within
         pixels, _ = to_28x28(_grey(squared(pixels, "the images"))[0], self.crop)
         return self._treated(pixels, training), within
 
@@ -63,12 +78,12 @@ class SetDecision(msgspec.Struct, frozen=True):
             return array, np.ones(len(array), np.bool_)
         if array.dtype == np.bool_:
             return array.astype(np.uint8) * np.uint8(255), np.ones(len(array), np.bool_)
-        scale = PixelScale(*(self.scale or (0.0, 255.0)))
-        low, high = sorted(self.scale or (0.0, 255.0))
-        slack = 0.0 if array.dtype.kind in "iu" else OVERSHOOT * (high - low)
-        flat = array.reshape(len(array), -1)
-        within = np.all((flat >= low - slack) & (flat <= high + slack), axis=1)
-        return scale.to_uint8(np.clip(array, low, high)), np.asarray(within, np.bool_)
+        within = np.ones(len(array), np.bool_)
+        if self.bounds is not None:
+            flat = array.reshape(len(array), -1)
+            within &= np.all((flat >= self.bounds[0]) & (flat <= self.bounds[1]), axis=1)
+        scale = PixelScale(*(self.scale or (0.0, 255.0)), self.by_image)
+        return scale.to_uint8(array[within]), within
 
     def _treated(self, images: Images, training: PixelStatistics | None) -> Images:
         for treatment in self.treatments:
@@ -77,7 +92,7 @@ class SetDecision(msgspec.Struct, frozen=True):
 
 
 def decide(
-    squares: Sequence[Images],
+    squares: Sequence[Decoded],
     arrays: Sequence[NDArray[Any]],
     layout: RowLayout | None,
     training: PixelStatistics | None,
@@ -86,7 +101,7 @@ def decide(
     """Decide what the pixels of a set mean from images of all over it.
 
     Args:
-        squares: of image files, uint8 [side, side] each, of any sides.
+        squares: of image files, as decoded, of any sides.
         arrays: of Parquet, [n, pixels] of numbers.
         layout: the columns of those.
         training: what the model's training images look like.
@@ -100,10 +115,14 @@ def decide(
     """
     notes: list[str] = list(layout.notes) if layout else []
     found: list[Images] = []
-    side, crop, scale = SIDE, False, None
+    side, depth, crop, of_arrays = SIDE, Depth(), False, SetDecision()
     if squares:
         side = Counter(len(one) for one in squares).most_common(1)[0][0]
-        stacked = np.stack([one for one in squares if len(one) == side])
+        alike = [one for one in squares if len(one) == side]
+        said: set[str] = set()
+        depth = find_depth(alike, said)
+        notes += sorted(said)
+        stacked = np.stack([depth.to_uint8(one) for one in alike])
         crop = is_padded(stacked)
         images, sizes = to_28x28(stacked, crop)
         found.append(images)
@@ -111,9 +130,9 @@ def decide(
     if arrays:
         array = np.concatenate(arrays)
         if array.dtype not in (np.uint8, np.bool_):
-            array, scale = _scale_of(array, where)
-            notes += filter(None, [PixelScale(*scale).describe()])
-        pixels = SetDecision(scale=scale)._bytes(array)[0]
+            array, of_arrays, said_of_scale = _scale_of(array, where)
+            notes += said_of_scale
+        pixels = of_arrays._bytes(array)[0]
         grey, colour = _grey(squared(pixels, where))
         crop = crop or is_padded(grey)
         images, sizes = to_28x28(grey, crop)
@@ -125,16 +144,23 @@ def decide(
     notes += sample.notes
     if training is not None:
         notes += matched(sample.images, training, where)[1]
-    decision = SetDecision(side, crop, scale, sample.treatments, layout)
+    decision = msgspec.structs.replace(
+        of_arrays,
+        side=side,
+        depth=depth,
+        crop=crop,
+        treatments=sample.treatments,
+        layout=layout,
+    )
     return decision, tuple(dict.fromkeys(notes))
 
 
-def _scale_of(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[float, float]]:
-    """Find the scale of an array, single images with a pixel beyond it left aside."""
+def _scale_of(array: NDArray[Any], where: str) -> tuple[NDArray[Any], SetDecision, tuple[str, ...]]:
+    """Find the scale of an array, single images with a pixel beyond it left aside, and say it."""
     most, left = max(1.0, MAX_OUTSIDE * len(array)), 0
     while True:
         try:
-            scale = find_scale(array, where)
+            scale, bounds = find_bounded_scale(array, where)
             break
         except PixelError as error:
             left += 1
@@ -146,7 +172,10 @@ def _scale_of(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[floa
             f"{where}: each pixel has a scale of its own, as StandardScaler gives, which only a "
             "set that is read whole can tell; convert it to 0-255"
         )
-    return array, (scale.background, scale.ink)
+    decision = SetDecision(
+        scale=(scale.background, scale.ink), by_image=scale.by_image, bounds=bounds
+    )
+    return array, decision, scale_notes(scale, array)
 
 
 def _grey(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import IO, NamedTuple
 from tenfold.data.archives import MAX_BYTES, BoundedReader, decompressed, open_zip
 from tenfold.data.formats.parquet_rows import RowLayout, encoded_images, ids_of, read_rows
 from tenfold.data.remote import UnreachableError, is_url, open_file, read_whole
+from tenfold.data.tar import check_end
 from tenfold.data.tree import Archive
 from tenfold.errors import TenfoldError
 from tenfold.workflow.batch.shards import Shard, zip_members
@@ -120,7 +121,7 @@ def _tar_members(shard: Shard, suffixes: tuple[str, ...], max_bytes: int) -> Ite
                         continue
                     seen.add(name)
                     yield Item(name, where, _member(archive, member, where, max_bytes))
-                tail.check_end(archive.offset)
+                check_end(archive.offset, tail.rest(archive.offset))
         except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
             reason = " ".join(str(error).split())[:100]
             raise TenfoldError(
@@ -135,7 +136,7 @@ def _bytes(shard: Shard) -> int:
 
 
 class _Tail:
-    """Reads a tar and keeps the last of it: tarfile takes a damaged header for the end."""
+    """Reads a tar and keeps the last of it, since tarfile reads on beyond its end."""
 
     def __init__(self, stream: BoundedReader) -> None:
         self._stream = stream
@@ -149,11 +150,11 @@ class _Tail:
         self._last = (self._last + chunk)[-8 * tarfile.RECORDSIZE :]
         return chunk
 
-    def check_end(self, offset: int) -> None:
-        """Raise tarfile.ReadError where what is behind the last member is not a tar's end."""
-        at = offset - (self._count - len(self._last))
-        if at < 0 or self._last[at : at + tarfile.BLOCKSIZE] != tarfile.NUL * tarfile.BLOCKSIZE:
-            raise tarfile.ReadError(f"no header and no end at byte {offset:,}")
+    def rest(self, offset: int) -> Iterator[bytes]:
+        """Return the bytes from `offset`, which is near the last that was read, to the end."""
+        yield self._last[offset - (self._count - len(self._last)) :]
+        while chunk := self._stream.read(tarfile.RECORDSIZE):
+            yield chunk
 
 
 def _open_tar(stream: _Tail) -> tarfile.TarFile:

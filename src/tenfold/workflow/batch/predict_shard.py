@@ -16,7 +16,7 @@ from tenfold.data.archives import MAX_IMAGE_BYTES
 from tenfold.data.broken import BrokenImages
 from tenfold.data.dataset import Images, image_hashes
 from tenfold.data.formats.parquet_rows import ids_of, pixel_array, read_rows
-from tenfold.data.image_decoding import ImageDecoder
+from tenfold.data.image_decoding import Decoded, ImageDecoder
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
 from tenfold.workflow.batch.decision import SetDecision
@@ -123,13 +123,18 @@ def read_images(
     if shard.kind == "parquet" and layout is not None and layout.kind != "encoded":
         for ids, array in read_arrays(shard, decision, failures):
             images, within = decision.array(array, model.pixels)
-            for id_ in np.array(ids, object)[~within]:
-                failures.add(id_, "a pixel lies beyond the scale of the other images")
-            kept = np.flatnonzero(within).tolist()
-            yield [ids[index] for index in kept], images[within]
+            yield _within(ids, within, failures), images
         return
     for ids, squares in read_squares(shard, decision, options, failures, decision.side):
-        yield ids, decision.images(squares, model.pixels)
+        images, within = decision.images(squares, model.pixels)
+        yield _within(ids, within, failures), images
+
+
+def _within(ids: list[str], within: NDArray[np.bool_], failures: Failures) -> list[str]:
+    """Return the ids of the images that the set's decision holds for; the others are failures."""
+    for index in np.flatnonzero(~within).tolist():
+        failures.add(ids[index], "a pixel lies beyond the scale of the other images")
+    return [ids[index] for index in np.flatnonzero(within).tolist()]
 
 
 def read_arrays(
@@ -155,8 +160,8 @@ def read_squares(
     failures: Failures,
     side: int | None,
     count: int = CHUNK,
-) -> Iterator[tuple[list[str], list[Images]]]:
-    """Read and decode image files: their ids, and uint8 [side, side] each.
+) -> Iterator[tuple[list[str], list[Decoded]]]:
+    """Read and decode image files: their ids, and each as decoded, not yet of one depth.
 
     Args:
         shard: what they are in.

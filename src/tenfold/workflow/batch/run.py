@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.atomic import expanded
-from tenfold.data.dataset import Images
 from tenfold.data.files import read_file
 from tenfold.data.formats.parquet_rows import RowLayout, count_rows, find_columns
+from tenfold.data.image_decoding import Decoded
 from tenfold.data.source_name import ReadOptions
 from tenfold.errors import TenfoldError
 from tenfold.ink.region import Region
@@ -363,8 +363,8 @@ def _layout(shards: list[Shard], options: Options) -> RowLayout | None:
 
 def _sample(
     shards: list[Shard], options: Options, layout: RowLayout | None
-) -> tuple[list[Images], list[NDArray[Any]]]:
-    """Read images from all over the set: files, uint8 [side, side] each, and arrays [n, pixels]."""
+) -> tuple[list[Decoded], list[NDArray[Any]]]:
+    """Read images from all over the set: files, as decoded, and arrays [n, pixels]."""
     total = sum(shard.images for shard in shards)
     chosen = shards
     if total > SAMPLE_IMAGES and len(shards) > SAMPLE_SHARDS:
@@ -372,7 +372,7 @@ def _sample(
         chosen = [shards[place] for place in np.unique(places).tolist()]
     each = math.ceil(SAMPLE_IMAGES / len(chosen)) if total > SAMPLE_IMAGES else SAMPLE_IMAGES
     decision = SetDecision(layout=layout)
-    squares: list[Images] = []
+    squares: list[Decoded] = []
     arrays: list[NDArray[Any]] = []
     for shard in chosen:
         failures = predict_shard.Failures(shard.source)
