@@ -86,9 +86,8 @@ def _own_ink(sample: Pixels, tolerance: float) -> str:
     if len(sample) < 2 or (ink <= tolerance).mean() < _MIN_BACKGROUND:
         return ""
     inked = ink[ink > tolerance]
-    # a few pixels may be faults, far beyond the others
-    usual = float(np.quantile(ink.max(axis=1), 0.95, method="lower"))
-    if _on_grid(inked, high - low) or (usual > tolerance and _on_grid(inked, usual)):
+    steps = inked * (255 / (high - low))
+    if (np.abs(steps - np.rint(steps)) < 0.15).mean() > 0.95:
         return ""
     tops = np.partition(ink, -_RANK, axis=1)[:, -_RANK]
     tops = tops[tops > tolerance]
@@ -99,12 +98,6 @@ def _own_ink(sample: Pixels, tolerance: float) -> str:
     if _flatness(ink, 1) >= _flatness(columns, 0):
         return "image"
     return "pixel"
-
-
-def _on_grid(inked: Pixels, top: float) -> bool:
-    """Return whether nearly all values are steps of 255 up to `top`."""
-    steps = inked * (255 / top)
-    return bool((np.abs(steps - np.rint(steps)) < 0.15).mean() > 0.95)
 
 
 def _flatness(ink: Pixels, axis: int) -> float:

@@ -232,6 +232,7 @@ def test_a_tar_with_a_damaged_header_in_its_middle_is_refused(
     (folder,) = export_dataset(hundred, tmp_path, format="png")
     with tarfile.open(tmp_path / "whole.tar", "w") as archive:
         archive.add(folder, "digits")
+    with tarfile.open(tmp_path / "whole.tar") as archive:
         members = [member for member in archive.getmembers() if member.isreg()]
     content = bytearray((tmp_path / "whole.tar").read_bytes())
     for damaged in (members[50].offset, members[-1].offset):

@@ -79,12 +79,16 @@ def test_what_cannot_be_read_goes_to_the_side_table_with_its_reason(
     assert "must be 28x28" in reasons["large.png"]
 
 
+@pytest.mark.parametrize(
+    ("steps", "scale"), [(1, "fractions 0-1"), (0.01, "each image has a scale of its own")]
+)
 def test_a_pixel_beyond_the_sets_scale_is_a_failure_and_the_scale_is_the_whole_sets(
-    trained_run: RunFolder, hundred: Dataset, tmp_path: Path
+    trained_run: RunFolder, hundred: Dataset, tmp_path: Path, steps: float, scale: str
 ) -> None:
     """Shards of 10 rows each would take faint digits for another scale."""
-    pixels = hundred.images.astype(np.float64) / 255
-    pixels[50:60] *= 0.3
+    pixels = hundred.images.astype(np.float64)
+    pixels[50:60] = np.rint(pixels[50:60] * 0.3 / steps) * steps
+    pixels /= 255
     table = pixel_table(pixels)
     table[7, "pixel300"] = 17.0
     table[8, "pixel300"] = None
@@ -99,7 +103,7 @@ def test_a_pixel_beyond_the_sets_scale_is_a_failure_and_the_scale_is_the_whole_s
         progress=False,
     )
     assert (result.images, result.failures) == (97, 3)
-    assert any("fractions 0-1" in note for note in result.notes)
+    assert any(scale in note for note in result.notes)
     kept = np.delete(np.arange(100), [7, 8, 9])
     table.filter(~pl.col("id").is_in(["row-7", "row-8", "row-9"])).write_parquet(
         tmp_path / "kept.parquet"

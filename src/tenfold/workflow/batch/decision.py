@@ -14,7 +14,7 @@ from tenfold.data.image_decoding import Decoded, Depth, find_depth
 from tenfold.data.matching import PixelStatistics, matched
 from tenfold.data.pixels import COLOUR_NOTE, luminance, scale_notes
 from tenfold.data.polarity import Treatment, normalised
-from tenfold.data.scale import Bounds, PixelError, PixelScale, find_bounded_scale
+from tenfold.data.scale import OVERSHOOT, Bounds, PixelError, PixelScale, find_bounded_scale
 from tenfold.data.sizes import is_padded, squared, to_28x28
 from tenfold.errors import TenfoldError
 
@@ -172,6 +172,9 @@ def _scale_of(array: NDArray[Any], where: str) -> tuple[NDArray[Any], SetDecisio
             f"{where}: each pixel has a scale of its own, as StandardScaler gives, which only a "
             "set that is read whole can tell; convert it to 0-255"
         )
+    if bounds is None and left:  # images with a scale each are not beyond any, but these were
+        low, high = float(array.min()), float(array.max())
+        bounds = (low - OVERSHOOT * (high - low), high + OVERSHOOT * (high - low))
     decision = SetDecision(
         scale=(scale.background, scale.ink), by_image=scale.by_image, bounds=bounds
     )
