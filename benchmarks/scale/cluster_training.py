@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.core.benchmark import Benchmark
+from benchmarks.core.benchmark import Benchmark, command
 from benchmarks.core.provenance import provenance
 from benchmarks.core.store import Row, Store, log
 from benchmarks.scale.cluster import cluster, finish, start, wait_until
@@ -48,6 +48,12 @@ class ClusterTraining(Benchmark):
             rows.append(row)
         print(self.table(rows))
         return int(not all(row["equal"] for row in rows))
+
+    def pending(self, rows: list[Row]) -> list[str]:
+        """List the benchmark where not all was trained on enough images."""
+        whole = {row["kind"] for row in rows if row["images"] >= 10_000 and row["epochs"] >= 2}
+        missing = [f"--{kind} {count}" for kind, count in KINDS.items() if kind not in whole]
+        return [f"{', '.join(missing)} on 10,000 images: `{command(self.name)}`"] * bool(missing)
 
     def table(self, rows: list[Row]) -> str:
         """Format a line for each row."""
