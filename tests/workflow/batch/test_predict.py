@@ -196,7 +196,7 @@ def of_15(images: Images) -> np.ndarray:
 
 def of_length_1(images: Images) -> np.ndarray:
     flat = images.reshape(len(images), -1).astype(np.float64)
-    return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.asarray(flat / np.linalg.norm(flat, axis=1, keepdims=True))
 
 
 def with_noise(images: Images) -> np.ndarray:
