@@ -24,6 +24,7 @@ class Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="layer"):
     """A layer of the network; the first takes images [n, 1, 28, 28] in 0-1."""
 
     takes: ClassVar[Literal["maps", "vectors", "any"]] = "any"  # [n, c, h, w], or [n, c] once flat
+    flattens: ClassVar[bool] = False  # makes vectors of maps
 
     def fault(self, before: "Sequence[Layer]") -> str | None:
         """Say why it cannot stand behind the layers `before`; None where it can."""
@@ -112,6 +113,70 @@ class MaxPool(Layer, frozen=True, tag="max_pool"):
     pool_size: Annotated[Count, doc("height, width and stride of the window")] = 2
 
 
+class AvgPool(Layer, frozen=True, tag="avg_pool"):
+    """Average pooling over windows that do not overlap."""
+
+    takes: ClassVar = "maps"
+
+    pool_size: Annotated[Count, doc("height, width and stride of the window")] = 2
+
+
+class GlobalAvgPool(Layer, frozen=True, tag="global_avg_pool"):
+    """Global average pooling: the mean of each channel, as one vector."""
+
+    takes: ClassVar = "maps"
+    flattens: ClassVar = True
+
+
+class GlobalMaxPool(Layer, frozen=True, tag="global_max_pool"):
+    """Global max pooling: the maximum of each channel, as one vector."""
+
+    takes: ClassVar = "maps"
+    flattens: ClassVar = True
+
+
+class SqueezeExcite(Layer, frozen=True, tag="squeeze_excite"):
+    """Squeeze-and-excitation: weigh each channel by a small network that sees all their means."""
+
+    takes: ClassVar = "maps"
+
+    reduction: Annotated[Count, doc("channels per hidden unit of the small network")] = 4
+
+
+class Residual(Layer, frozen=True, tag="residual"):
+    """Residual block: two convolutions with batch norms, added to what comes in; ReLU after both.
+
+    Where size or number of channels change, what comes in goes through a convolution of 1 x 1 and a
+    batch norm.
+    """
+
+    takes: ClassVar = "maps"
+
+    filters: Annotated[Count, doc("number of output channels")]
+    kernel_size: Annotated[Count, doc("height and width of both kernels; odd")] = 3
+    stride: Annotated[Count, doc("stride of the first convolution, in both directions")] = 1
+    momentum: Annotated[
+        float, Meta(gt=0, le=1), doc("weight of the newest batch in the batch norms' statistics")
+    ] = 0.1
+    squeeze_excite: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000),
+        doc("reduction of a squeeze-and-excitation on what is added; 0: none"),
+    ] = 0
+    layer_scale: Annotated[
+        NotNegative,
+        doc("initial value of a learned factor on each channel of what is added; 0: none"),
+    ] = 0.0
+
+    def fault(self, before: Sequence[Layer]) -> str | None:
+        """Say why it cannot stand behind the layers `before`; None where it can."""
+        return (
+            None
+            if self.kernel_size % 2
+            else f"needs an odd kernel_size. Received: {self.kernel_size}"
+        )
+
+
 class Dropout(Layer, frozen=True, tag="dropout"):
     """Dropout: zero values at random during training."""
 
@@ -122,6 +187,7 @@ class Flatten(Layer, frozen=True, tag="flatten"):
     """Flatten channels, rows and columns into one vector."""
 
     takes: ClassVar = "maps"
+    flattens: ClassVar = True
 
 
 class Dense(Layer, frozen=True, tag="dense"):
@@ -141,7 +207,22 @@ class Output(Layer, frozen=True, tag="output"):
 
 
 AnyLayer = (
-    Crop | Conv | Whiten | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten | Dense | Output
+    Crop
+    | Conv
+    | Whiten
+    | BatchNorm
+    | Relu
+    | Gelu
+    | MaxPool
+    | AvgPool
+    | Residual
+    | SqueezeExcite
+    | Dropout
+    | GlobalAvgPool
+    | GlobalMaxPool
+    | Flatten
+    | Dense
+    | Output
 )
 
 
@@ -162,12 +243,12 @@ def check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
     for number, layer in enumerate(layers, 1):
         what = f"recipe {where}: layer {number} ({type(layer).__struct_config__.tag})"
         if flat and layer.takes == "maps":
-            raise TenfoldError(f"{what} comes after 'flatten'")
+            raise TenfoldError(f"{what} comes after 'flatten' or a global pool")
         if not flat and layer.takes == "vectors":
-            raise TenfoldError(f"{what} needs 'flatten' before it")
+            raise TenfoldError(f"{what} needs 'flatten' or a global pool before it")
         if fault := layer.fault(layers[: number - 1]):
             raise TenfoldError(f"{what}: {fault}")
-        flat = flat or isinstance(layer, Flatten)
+        flat = flat or layer.flattens
 
 
 def _even(kernel_size: int) -> str | None:

@@ -24,7 +24,7 @@ from tenfold.run.layers import (
     check_network,
     doc,
 )
-from tenfold.run.recipe_errors import explain
+from tenfold.run.recipe_errors import explain, not_finite
 from tenfold.run.recipes import recipe_names as recipe_names
 from tenfold.run.recipes import recipe_text
 from tenfold.suggestions import nearest
@@ -44,6 +44,16 @@ class SGD(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag
     learning_rate: Annotated[Positive, doc("learning rate")] = 0.01
     momentum: Annotated[Share, doc("momentum")] = 0.0
     nesterov: Annotated[bool, doc("use Nesterov momentum")] = False
+    weight_decay: Annotated[NotNegative, doc("weight decay (L2)")] = 0.0
+
+
+class Adam(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="adam"):
+    """Adam."""
+
+    learning_rate: Annotated[Positive, doc("learning rate")] = 0.001
+    beta1: Annotated[Share, doc("decay of the running mean of gradients")] = 0.9
+    beta2: Annotated[Share, doc("decay of the running mean of squared gradients")] = 0.999
+    epsilon: Annotated[Positive, doc("added for numerical stability")] = 1e-8
     weight_decay: Annotated[NotNegative, doc("weight decay (L2)")] = 0.0
 
 
@@ -85,10 +95,17 @@ class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", 
     warmup: Annotated[Share, doc("fraction of all steps spent in the warm-up")] = 0.1
 
 
+class Cosine(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="cosine"):
+    """Linear warm-up from zero, then half a cosine down to `final`."""
+
+    warmup: Annotated[Share, doc("fraction of all steps spent in the warm-up")] = 0.1
+    final: Annotated[Share, doc("fraction of the learning rate that is left at the end")] = 0.0
+
+
 NAME = re.compile(r"^name *=.*$", re.MULTILINE)
 MAX_NETWORKS = 1000  # each is trained, and each is in the model file
-AnyOptimiser = RMSprop | SGD | AdamW | Muon
-AnySchedule = Constant | Plateau | Linear
+AnyOptimiser = RMSprop | SGD | Adam | AdamW | Muon
+AnySchedule = Constant | Plateau | Linear | Cosine
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -131,6 +148,13 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             "initial weights: Glorot uniform, He normal, or He normal with identity filters (dirac)"
         ),
     ] = "glorot"
+    ema_decay: Annotated[
+        Share,
+        doc(
+            "decay per step of an exponential moving average of the weights, which is what is "
+            "validated, exported and scored; 0: none"
+        ),
+    ] = 0.0
     test_time_shift: Annotated[
         int,
         Meta(ge=0, le=4),
@@ -164,9 +188,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = 0.0
     negatives: Annotated[Negatives, doc("non-digits, to learn to reject")] = Negatives()
     optimiser: Annotated[AnyOptimiser, doc("the optimiser, by its `name`")]
-    schedule: Annotated[
-        Constant | Plateau | Linear, doc("the learning-rate schedule, by its `name`")
-    ] = Constant()
+    schedule: Annotated[AnySchedule, doc("the learning-rate schedule, by its `name`")] = Constant()
 
     @property
     def networks(self) -> int:
@@ -284,6 +306,8 @@ def _convert(table: dict[str, Any], where: str) -> Recipe:
         recipe = msgspec.convert(table, Recipe)
     except msgspec.ValidationError as error:
         raise TenfoldError(f"recipe {where}: {explain(error, table, Recipe)}") from None
+    if fault := not_finite(table):
+        raise TenfoldError(f"recipe {where}: {fault}")
     _check(where, recipe)
     return recipe
 

@@ -1,7 +1,8 @@
 """What is wrong with a recipe's values, in one line: what was received, and what is valid."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from reprlib import repr as shortened
 from typing import Any
 
@@ -38,6 +39,26 @@ def explain(
     if field["kind"] == "unknown":
         return _unknown_key(tables, values, place, field["key"])
     return _missing_key(tables, values, place, field["key"])
+
+
+def not_finite(values: Any) -> str | None:
+    """Say which of a recipe's numbers is infinite or NaN, in one line; None where none is."""
+    found = next(_places_not_finite(values, []), None)
+    if found is None:
+        return None
+    place, value = found
+    return f"{_written(place)} must be a finite number. Received: {value}"
+
+
+def _places_not_finite(values: Any, place: list[str]) -> Iterator[tuple[list[str], float]]:
+    if isinstance(values, float) and not math.isfinite(values):
+        yield place, values
+    elif isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _places_not_finite(value, [*place, str(key)])
+    elif isinstance(values, list | tuple):
+        for index, value in enumerate(values):
+            yield from _places_not_finite(value, [*place, str(index)])
 
 
 def _unknown_key(

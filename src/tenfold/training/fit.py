@@ -125,10 +125,10 @@ def load_networks(run: RunFolder) -> list[Network]:
         checkpoint = state.load(folder.existing("checkpoint.safetensors"))
         networks = [build(recipe, classes) for _ in range(count)]
         if count == 1:
-            checkpoint.restore_network(networks[0])
+            checkpoint.restore_result(networks[0])
         else:
             ensemble = GroupedEnsemble(networks)
-            checkpoint.restore_network(ensemble)
+            checkpoint.restore_result(ensemble)
             ensemble.copy_to(networks)
         loaded += networks
     return loaded

@@ -12,6 +12,7 @@ from tenfold.run.network_summary import LayerSummary, NetworkSummary
 from tenfold.run.recipe import Recipe, non_defaults
 from tenfold.training.layers import layer_type
 from tenfold.training.layers.convolution import Whitening
+from tenfold.training.layers.residual import SqueezeExcite
 from tenfold.training.layers.spatial import CentreCrop
 
 
@@ -72,6 +73,12 @@ def initialise(network: nn.Module, kind: str) -> None:
     convolution as it has input channels (all but the first convolution) set to pass their channel
     on unchanged, after K. Jordan's airbench.
     """
+    gates = {
+        part
+        for module in network.modules()
+        if isinstance(module, SqueezeExcite)
+        for part in module.modules()
+    }
     for module in network.modules():
         if not isinstance(module, nn.Conv2d | nn.Linear) or isinstance(module, Whitening):
             continue
@@ -81,7 +88,8 @@ def initialise(network: nn.Module, kind: str) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-        if kind == "dirac" and isinstance(module, nn.Conv2d) and module.in_channels > 1:
+        passes_on = isinstance(module, nn.Conv2d) and module.in_channels > 1 and module not in gates
+        if kind == "dirac" and passes_on:
             nn.init.dirac_(module.weight.data[: module.in_channels])
 
 
@@ -140,18 +148,27 @@ def summarise(recipe: Recipe, classes: int = 10) -> NetworkSummary:
 def _outputs(network: Network) -> list[tuple[tuple[int, ...], int]]:
     """Give the shape that goes out of each layer, and the multiply-adds that one image costs it."""
     found: list[tuple[tuple[int, ...], int]] = []
+    costs: list[int] = []
+
+    def count(part: nn.Module, inputs: object, output: Tensor) -> None:
+        assert isinstance(part, nn.Conv2d | nn.Linear)
+        width = part.out_channels if isinstance(part, nn.Conv2d) else part.out_features
+        costs.append(part.weight.numel() * (output.numel() // width))
+
     shape: tuple[int, ...] = (1, SIDE, SIDE)
     device = next(network.parameters()).device
     training = network.training
     network.eval()
-    with torch.no_grad():
-        for module in network:
-            shape = tuple(module(torch.zeros(1, *shape, device=device)).shape[1:])
-            cost = 0
-            for part in module.modules():
-                if isinstance(part, nn.Conv2d | nn.Linear):
-                    places = shape[1] * shape[2] if isinstance(part, nn.Conv2d) else 1
-                    cost += part.weight.numel() * places
-            found.append((shape, cost))
-    network.train(training)
+    parts = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+    hooks = [part.register_forward_hook(count) for part in parts]
+    try:
+        with torch.no_grad():
+            for module in network:
+                shape = tuple(module(torch.zeros(1, *shape, device=device)).shape[1:])
+                found.append((shape, sum(costs)))
+                costs.clear()
+    finally:
+        for hook in hooks:
+            hook.remove()
+        network.train(training)
     return found

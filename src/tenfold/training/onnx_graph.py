@@ -58,3 +58,7 @@ class Scope:
 
     weights: str
     node: str
+
+    def within(self, part: str) -> "Scope":
+        """Return the scope of a part of the layer."""
+        return Scope(f"{self.weights}_{part}", f"{self.node}_{part}")

@@ -99,11 +99,13 @@ class SGD(Optimiser):
 
 
 @dataclass
-class AdamW(Optimiser):
-    """Adam with decoupled weight decay, as torch computes it."""
+class Adam(Optimiser):
+    """Adam, as torch computes it: with decoupled weight decay (AdamW), or with L2."""
 
     betas: tuple[float, float]
     weight_decay: float
+    epsilon: float = 1e-8
+    decoupled: bool = True
     STATE_NAMES = ("exp_avg", "exp_avg_sq")
 
     def __post_init__(self) -> None:
@@ -113,7 +115,8 @@ class AdamW(Optimiser):
     def _step(self, gradients: list[Tensor]) -> None:
         steps = self.state["step"]
         torch._foreach_add_(steps, 1)
-        torch._fused_adamw_(
+        fused = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
+        fused(
             self.weights,
             gradients,
             self.state["exp_avg"],
@@ -124,7 +127,7 @@ class AdamW(Optimiser):
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=self.weight_decay,
-            eps=1e-8,
+            eps=self.epsilon,
             amsgrad=False,
             maximize=False,
         )
@@ -247,25 +250,21 @@ def make_optimisers(
             return [KerasRMSprop(weights, rate, config.rho, config.epsilon)]
         case recipes.SGD():
             return [SGD(weights, rate, config.momentum, config.nesterov, config.weight_decay)]
+        case recipes.Adam():
+            betas = config.beta1, config.beta2
+            return [Adam(weights, rate, betas, config.weight_decay, config.epsilon, False)]
         case recipes.AdamW():
-            return [AdamW(weights, rate, (config.beta1, config.beta2), config.weight_decay)]
+            return [Adam(weights, rate, (config.beta1, config.beta2), config.weight_decay)]
         case recipes.Muon():
             filters = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]
             chosen = {id(weight) for weight in filters}
             rest = [weight for weight in weights if id(weight) not in chosen]
-            adamw = AdamW(rest, config.adamw_learning_rate, (0.9, 0.99), config.weight_decay)
-            if not filters:
-                return [adamw]
-            return [
-                Muon(
-                    filters,
-                    rate,
-                    config.momentum,
-                    config.newton_schulz_steps,
-                    config.weight_decay,
-                    members,
-                    dtype,
-                ),
-                adamw,
-            ]
+            found: list[Optimiser] = []
+            if filters:
+                steps, decay = config.newton_schulz_steps, config.weight_decay
+                found.append(Muon(filters, rate, config.momentum, steps, decay, members, dtype))
+            if rest:
+                betas = (0.9, 0.99)
+                found.append(Adam(rest, config.adamw_learning_rate, betas, config.weight_decay))
+            return found
     assert_never(config)

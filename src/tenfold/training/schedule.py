@@ -1,5 +1,6 @@
 """How the learning rate and augmentation change over training."""
 
+import math
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -9,11 +10,14 @@ from tenfold.run import recipe as recipes
 
 def learning_rate_factor(schedule: recipes.AnySchedule, done: float) -> float:
     """Return the factor on the learning rate when the share `done` (0-1) of all steps is done."""
-    if not isinstance(schedule, recipes.Linear):
+    if not isinstance(schedule, recipes.Linear | recipes.Cosine):
         return 1.0
     if done < schedule.warmup:
         return done / schedule.warmup
-    return (1.0 - done) / (1.0 - schedule.warmup)
+    left = (1.0 - done) / (1.0 - schedule.warmup)
+    if isinstance(schedule, recipes.Linear):
+        return left
+    return schedule.final + (1.0 - schedule.final) * (1.0 - math.cos(math.pi * left)) / 2
 
 
 def augment_fraction(fade: float, done: float) -> float:

@@ -54,7 +54,8 @@ class Checkpoint:
 
     Args:
         path: the file, for messages.
-        tensors: `network.<name>` and `optimiser.<which>.<weight>.<name>`.
+        tensors: `network.<name>`, `optimiser.<which>.<weight>.<name>` and, where the weights are
+            averaged, `average.<name>`.
         progress: how far training has come.
     """
 
@@ -63,8 +64,19 @@ class Checkpoint:
     progress: Progress
 
     def restore_network(self, network: nn.Module) -> None:
-        """Load the weights into a network, in place."""
-        prefix = "network."
+        """Load the weights that are trained into a network, in place."""
+        self._restore("network.", network)
+
+    def restore_average(self, network: nn.Module) -> None:
+        """Load the averaged weights into a network, in place."""
+        self._restore("average.", network)
+
+    def restore_result(self, network: nn.Module) -> None:
+        """Load the weights that count, the averaged ones if there are, into a network, in place."""
+        averaged = any(name.startswith("average.") for name in self.tensors)
+        self._restore("average." if averaged else "network.", network)
+
+    def _restore(self, prefix: str, network: nn.Module) -> None:
         state = {
             name.removeprefix(prefix): value
             for name, value in self.tensors.items()
@@ -115,7 +127,13 @@ def checkpoint_key(recipe: Recipe) -> Recipe:
     )
 
 
-def save(path: Path, network: nn.Module, optimisers: list[Optimiser], progress: Progress) -> None:
+def save(
+    path: Path,
+    network: nn.Module,
+    optimisers: list[Optimiser],
+    progress: Progress,
+    average: nn.Module | None = None,
+) -> None:
     """Write the full state of training; a killed process leaves the last whole file.
 
     The progress and a sha256 of everything are in the file's metadata. The optimisers' learning
@@ -126,8 +144,11 @@ def save(path: Path, network: nn.Module, optimisers: list[Optimiser], progress: 
         network: its parameters and buffers are kept.
         optimisers: what they keep for each weight is kept.
         progress: how far training has come.
+        average: the network with the averaged weights, or None.
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for which, optimiser in enumerate(optimisers):
         for name, values in optimiser.state.items():
             for weight, value in enumerate(values):

@@ -22,6 +22,7 @@ from tenfold.training.inference import to_float
 from tenfold.training.negatives import make_negatives
 from tenfold.training.optimisers import Optimiser
 from tenfold.training.profiling import PhaseTimer
+from tenfold.training.weight_average import WeightAverage
 from tenfold.training.writing_styles import vary_writing_style
 
 PHASES = ("augmentation", "forward", "backward", "optimiser")
@@ -42,6 +43,7 @@ class TrainStep:
         backend: the device.
         members: how many networks `network` holds side by side.
         timer: measures the phases, or None.
+        average: of the weights, or None.
 
     Attributes:
         batch_size: images a step, for each member.
@@ -58,8 +60,9 @@ class TrainStep:
         backend: Backend,
         members: int = 1,
         timer: PhaseTimer | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
-        self.network, self.optimisers = network, optimisers
+        self.network, self.optimisers, self.average = network, optimisers, average
         self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
         device = backend.device
         self.images, self.labels = (
@@ -148,9 +151,11 @@ class TrainStep:
         (loss * self.members).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Take a step of every optimiser."""
+        """Take a step of every optimiser, and have the average follow."""
         for optimiser in self.optimisers:
             optimiser.step()
+        if self.average is not None:
+            self.average.update()
 
     def seed(self, seed: int) -> None:
         """Seed everything that a step draws from: dropout and augmentation, each its own stream."""
@@ -174,6 +179,8 @@ class TrainStep:
         state = list(self.network.state_dict().values())
         for optimiser in self.optimisers:
             state += itertools.chain.from_iterable(optimiser.state.values())
+        if self.average is not None:
+            state += self.average.tensors()
         self._replay = capture(self.run, state, self.generator)
         self.backend.synchronize()
         return time.perf_counter() - started

@@ -29,6 +29,7 @@ from tenfold.training.schedule import (
     learning_rate_factor,
 )
 from tenfold.training.step import TrainStep
+from tenfold.training.weight_average import WeightAverage
 
 WHITENING_IMAGES = 500  # whose patches decide the filters of a whitening layer
 PROGRESS_SECONDS = 0.2  # between two progress events within an epoch
@@ -83,8 +84,18 @@ class Trainer:
         self.plateau: ReduceOnPlateau | None = None
         if isinstance(recipe.schedule, Plateau):
             self.plateau = ReduceOnPlateau(recipe.schedule, PlateauState(self.base_rates[0]))
+        self.average: WeightAverage | None = None
+        if recipe.ema_decay:
+            self.average = WeightAverage(self.network, recipe.ema_decay)
         self.step = TrainStep(
-            self.network, self.optimisers, train_set, recipe, self.backend, members, timer
+            self.network,
+            self.optimisers,
+            train_set,
+            recipe,
+            self.backend,
+            members,
+            timer,
+            self.average,
         )
         self.progress = state.Progress(
             recipe=state.checkpoint_key(recipe),
@@ -128,10 +139,13 @@ class Trainer:
         self.interrupted = len(self.progress.history) < self.epochs
 
     def trained_networks(self) -> list[Network]:
-        """Return the networks as they stand, one a member."""
-        if isinstance(self.network, GroupedEnsemble):
-            self.network.copy_to(self.networks)
-        return self.networks
+        """Return the networks as they stand, one a member, with averaged weights if there are."""
+        network = self.network if self.average is None else self.average.network
+        if isinstance(network, GroupedEnsemble):
+            network.copy_to(self.networks)
+            return self.networks
+        assert isinstance(network, Network)
+        return [network]
 
     def train_epoch(self) -> None:
         """Train one epoch, or what is left of the steps; validate, save, call the callbacks."""
@@ -160,6 +174,8 @@ class Trainer:
             self._set_rates(
                 learning_rate_factor(self.recipe.schedule, (done + 1) / (self.steps + 1))
             )
+        if self.average is not None:
+            self.average.prepare(done)
         self.step(indices, augment_fraction(self.recipe.augmentation.fade, done / self.steps))
         self.progress.step += 1
 
@@ -281,12 +297,15 @@ class Trainer:
 
     def _save(self) -> None:
         if self.checkpoint:
-            state.save(self.checkpoint, self.network, self.optimisers, self.progress)
+            average = None if self.average is None else self.average.network
+            state.save(self.checkpoint, self.network, self.optimisers, self.progress, average)
 
     def _restore(self, file: Path) -> None:
         checkpoint = state.load(file)
         checkpoint.check_made_from(self.progress.recipe, self.progress.fingerprint)
         checkpoint.restore_network(self.network)
+        if self.average is not None:
+            checkpoint.restore_average(self.average.network)
         checkpoint.restore_optimisers(self.optimisers)
         self.progress = checkpoint.progress
         if self.plateau and self.progress.plateau:
