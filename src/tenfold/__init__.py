@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tenfold.model.file import Model
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
+    from tenfold.run.own_code import allow_import
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
@@ -50,6 +51,7 @@ __all__ = [
     "StopTraining",
     "Template",
     "TenfoldError",
+    "allow_import",
     "bench",
     "compare",
     "ensemble",
@@ -78,6 +80,7 @@ _HOMES = {
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
+    "allow_import": "tenfold.run.own_code",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",

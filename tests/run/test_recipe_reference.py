@@ -89,7 +89,9 @@ def test_no_value_may_be_infinite_or_nan(one: RecipeKey, value: str, tmp_path: P
         layer = f'{{layer="{one.kind}",{one.name}={value}{required.get(one.kind, "")}}}'
         settings = [f"network=[{layer}]"]
     elif one.kind:
-        settings.insert(0, f"{one.key.partition('.')[0]}.name={one.kind}")
+        own = ["optimiser.module=my_opt:Lion", "optimiser.learning_rate=1"]
+        more = own if one.kind == "module" else []
+        settings = [f"{one.key.partition('.')[0]}.name={one.kind}", *more, *settings]
     with pytest.raises(TenfoldError, match=rf"{one.name} must be .*Received: -?(inf|nan)$"):
         load_recipe("quick", settings)
     recipe = tmp_path / "mine.toml"

@@ -6,18 +6,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tenfold.run import recipe as recipes
+from tenfold.run import optimisers as specs
 from tenfold.training.optimisers import make_optimisers
 
 Make = Callable[[Iterable[Tensor]], torch.optim.Optimizer]
-CASES: dict[str, tuple[recipes.AnyOptimiser, Make]] = {
-    "adam": (recipes.Adam(learning_rate=0.01), lambda w: torch.optim.Adam(w, 0.01)),
+CASES: dict[str, tuple[specs.AnyOptimiser, Make]] = {
+    "adam": (specs.Adam(learning_rate=0.01), lambda w: torch.optim.Adam(w, 0.01)),
     "adam with L2": (
-        recipes.Adam(learning_rate=0.01, beta1=0.8, epsilon=1e-5, weight_decay=0.1),
+        specs.Adam(learning_rate=0.01, beta1=0.8, epsilon=1e-5, weight_decay=0.1),
         lambda w: torch.optim.Adam(w, 0.01, (0.8, 0.999), 1e-5, weight_decay=0.1),
     ),
     "adamw": (
-        recipes.AdamW(learning_rate=0.01, weight_decay=0.1),
+        specs.AdamW(learning_rate=0.01, weight_decay=0.1),
         lambda w: torch.optim.AdamW(w, 0.01, weight_decay=0.1),
     ),
 }
@@ -34,7 +34,7 @@ def test_the_steps_are_torchs(name: str) -> None:
         inputs = torch.randn(8, 6, dtype=torch.float64)
         for network, optimiser in ((ours, own), (theirs, other)):
             optimiser.zero_grad()
-            network(inputs).square().sum().backward()  # type: ignore[no-untyped-call]
+            network(inputs).square().sum().backward()
             optimiser.step()
     for weight, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(weight, expected, rtol=1e-6, atol=1e-7)
@@ -42,4 +42,4 @@ def test_the_steps_are_torchs(name: str) -> None:
 
 def test_muon_does_without_adamw_where_every_weight_is_a_filter() -> None:
     network = nn.Conv2d(4, 4, 3, bias=False)
-    assert len(make_optimisers(network, recipes.Muon())) == 1
+    assert len(make_optimisers(network, specs.Muon())) == 1

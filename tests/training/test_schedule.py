@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tenfold.run.recipe import Cosine, Linear
+from tenfold.run.schedules import Cosine, Linear
 from tenfold.training.schedule import augment_fraction, learning_rate_factor
 
 

@@ -1,7 +1,7 @@
 """The layers of a recipe's network: what each takes, and how they may follow one another."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -13,6 +13,9 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+# A Python object of somebody's own, and what it is called with: see `run/recipe_parts.py`.
+ObjectName = Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*$", max_length=200)]
+Arguments = dict[str, Any]
 
 
 def doc(text: str) -> Meta:
@@ -206,6 +209,13 @@ class Output(Layer, frozen=True, tag="output"):
     scale: Annotated[Positive, doc("factor on the logits before the softmax")] = 1.0
 
 
+class Module(Layer, frozen=True, tag="module"):
+    """A layer of your own: a class or function that makes a torch `nn.Module`."""
+
+    module: Annotated[ObjectName, doc("where it is, as `my_net:Block`")]
+    arguments: Annotated[Arguments, doc("what it is called with: all other keys")] = {}
+
+
 AnyLayer = (
     Crop
     | Conv
@@ -223,6 +233,7 @@ AnyLayer = (
     | Flatten
     | Dense
     | Output
+    | Module
 )
 
 
@@ -237,18 +248,26 @@ def check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
         TenfoldError: names the first layer at fault, counted from 1.
     """
     outputs = [index for index, layer in enumerate(layers) if isinstance(layer, Output)]
-    if outputs != [len(layers) - 1]:
-        raise TenfoldError(f"recipe {where}: the network must end in its one 'output' layer")
-    flat = False
+    last = len(layers) - 1
+    ends_in_own = bool(layers) and not outputs and isinstance(layers[-1], Module)
+    if outputs != [last] and not ends_in_own:
+        raise TenfoldError(
+            f"recipe {where}: the network must end in its one 'output' layer, or in a 'module' "
+            "that gives the logits"
+        )
+    shape: Literal["maps", "vectors", "any"] = "maps"
     for number, layer in enumerate(layers, 1):
         what = f"recipe {where}: layer {number} ({type(layer).__struct_config__.tag})"
-        if flat and layer.takes == "maps":
+        if shape == "vectors" and layer.takes == "maps":
             raise TenfoldError(f"{what} comes after 'flatten' or a global pool")
-        if not flat and layer.takes == "vectors":
+        if shape == "maps" and layer.takes == "vectors":
             raise TenfoldError(f"{what} needs 'flatten' or a global pool before it")
         if fault := layer.fault(layers[: number - 1]):
             raise TenfoldError(f"{what}: {fault}")
-        flat = flat or layer.flattens
+        if isinstance(layer, Module):
+            shape = "any"  # what it makes is known once it is built
+        elif layer.flattens:
+            shape = "vectors"
 
 
 def _even(kernel_size: int) -> str | None:

@@ -119,7 +119,9 @@ def _table_at(
     tables: list[RecipeTable], values: Mapping[str, Any], place: list[str]
 ) -> RecipeTable:
     """Find the table that describes what stands at a place, or the first of its section."""
-    section = [table for table in tables if table.name == (place[0] if place else "")]
+    inner = ".".join(part for part in place if not part.isdecimal())
+    name = inner if any(table.name == inner for table in tables) else ".".join(place[:1])
+    section = [table for table in tables if table.name == name]
     value = _value_at(values, place)
     kind = (value.get("name") or value.get("layer")) if isinstance(value, Mapping) else None
     return next((table for table in section if table.kind == kind), section[0])

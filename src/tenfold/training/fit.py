@@ -97,14 +97,25 @@ def fit(
 
 
 def check_fit(
-    recipe: Recipe, train_set: Dataset, val_set: Dataset | None = None, members: int = 1
+    recipe: Recipe,
+    train_set: Dataset,
+    val_set: Dataset | None = None,
+    members: int = 1,
+    exported: bool = True,
 ) -> None:
     """Raise TenfoldError where a layer does not fit or cannot be exported, or a set is missing.
 
     An untrained network is exported and compared, so that nothing is trained in vain.
+
+    Args:
+        recipe: a resolved recipe.
+        train_set, val_set, members: as `fit` takes them.
+        exported: whether to export; for one seed of several that is enough.
     """
     with torch.random.fork_rng(devices=[]):
         trainer = Trainer(recipe, train_set, val_set, members=members)
+    if not exported:
+        return
     few = train_set.subset(np.arange(min(len(train_set), EXPORTED_IMAGES)))
     uncalibrated = change(recipe, reject_fraction=0)
     export_onnx(trainer.networks[:1], uncalibrated, few, None, few.images)

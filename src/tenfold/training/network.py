@@ -12,6 +12,7 @@ from tenfold.run.network_summary import LayerSummary, NetworkSummary
 from tenfold.run.recipe import Recipe, non_defaults
 from tenfold.training.layers import layer_type
 from tenfold.training.layers.convolution import Whitening
+from tenfold.training.layers.module import OwnModule
 from tenfold.training.layers.residual import SqueezeExcite
 from tenfold.training.layers.spatial import CentreCrop
 
@@ -40,19 +41,36 @@ def build(recipe: Recipe, classes: int) -> Network:
     shape: tuple[int, ...] = (1, SIDE, SIDE)
     modules: list[nn.Module] = []
     for number, layer in enumerate(recipe.network, 1):
+        what = f"recipe {recipe.name}: layer {number}"
         try:
+            _check_shape(layer, shape)
             module = layer_type(layer).build(layer, shape, classes)
             shape = tuple(module.eval()(torch.zeros(1, *shape)).shape[1:])
+        except TenfoldError as error:
+            raise TenfoldError(f"{what}: {error}") from error
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
-            raise TenfoldError(
-                f"recipe {recipe.name}: layer {number} does not fit behind {list(shape)}: {reason}"
-            ) from None
+            raise TenfoldError(f"{what} does not fit behind {list(shape)}: {reason}") from None
         modules.append(module)
+    if shape != (classes,):
+        raise TenfoldError(
+            f"recipe {recipe.name}: the last layer must give logits [n, {classes}], one for each "
+            f"class. Received: [n, {', '.join(map(str, shape))}]"
+        )
     network = Network(recipe.network, modules)
     initialise(network, recipe.initialisation)
     network.train()
     return network
+
+
+def _check_shape(layer: AnyLayer, shape: tuple[int, ...]) -> None:
+    """Raise ValueError where a layer does not take what comes in, as somebody's own layer made it.
+
+    A dense layer would take the columns of a map for its inputs.
+    """
+    axes = {"maps": 3, "vectors": 1}.get(layer.takes)
+    if axes is not None and len(shape) != axes:
+        raise ValueError(f"it takes {layer.takes}, [{'c, h, w' if axes == 3 else 'c'}]")
 
 
 def whiten(network: Network, images: Tensor) -> None:
@@ -73,14 +91,12 @@ def initialise(network: nn.Module, kind: str) -> None:
     convolution as it has input channels (all but the first convolution) set to pass their channel
     on unchanged, after K. Jordan's airbench.
     """
-    gates = {
-        part
-        for module in network.modules()
-        if isinstance(module, SqueezeExcite)
-        for part in module.modules()
-    }
+    gates = _within(network, SqueezeExcite)
+    own = _within(network, OwnModule)  # which has first weights of its own
     for module in network.modules():
         if not isinstance(module, nn.Conv2d | nn.Linear) or isinstance(module, Whitening):
+            continue
+        if module in own:
             continue
         if kind == "glorot":
             nn.init.xavier_uniform_(module.weight)
@@ -91,6 +107,12 @@ def initialise(network: nn.Module, kind: str) -> None:
         passes_on = isinstance(module, nn.Conv2d) and module.in_channels > 1 and module not in gates
         if kind == "dirac" and passes_on:
             nn.init.dirac_(module.weight.data[: module.in_channels])
+
+
+def _within(network: nn.Module, kind: type[nn.Module]) -> set[nn.Module]:
+    """Find what is within modules of a kind."""
+    found = (module for module in network.modules() if isinstance(module, kind))
+    return {part for module in found for part in module.modules()}
 
 
 def parameters(network: nn.Module) -> int:
@@ -135,7 +157,7 @@ def summarise(recipe: Recipe, classes: int = 10) -> NetworkSummary:
             LayerSummary(
                 number=len(layers) + 1,
                 layer=kind[1],
-                settings=" ".join(f"{key}={str(value).lower()}" for key, value in settings),
+                settings=" ".join(_setting(key, value) for key, value in settings),
                 output_shape=shape,
                 parameters=sum(weight.numel() for weight in weights),
                 trainable=parameters(module),
@@ -143,6 +165,12 @@ def summarise(recipe: Recipe, classes: int = 10) -> NetworkSummary:
             )
         )
     return NetworkSummary(tuple(layers), recipe.networks)
+
+
+def _setting(key: str, value: object) -> str:
+    if key == "module":
+        return str(value)
+    return f"{key}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 def _outputs(network: Network) -> list[tuple[tuple[int, ...], int]]:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, assert_never
+from typing import Any, ClassVar, assert_never
 
 import torch
 from torch import Tensor, nn
 
-from tenfold.run import recipe as recipes
+from tenfold.errors import TenfoldError
+from tenfold.run import optimisers as specs
+
+OptimiserState = tuple[dict[str, Tensor], Any]  # tensors by name, and plain values for JSON
 
 
 @dataclass
@@ -46,11 +49,37 @@ class Optimiser:
         for weight in self.weights:
             weight.grad = None
 
+    def to_state(self) -> OptimiserState:
+        """Return what is kept from step to step, for a checkpoint."""
+        tensors = {
+            f"{weight}.{name}": value
+            for name, values in self.state.items()
+            for weight, value in enumerate(values)
+        }
+        return tensors, None
+
+    def load_state(self, state: OptimiserState) -> None:
+        """Take up what `to_state` returned.
+
+        Raises:
+            KeyError: where something is missing, or is not of this optimiser: names it.
+        """
+        tensors, _ = state
+        for key, value in self.to_state()[0].items():
+            saved = tensors.get(key)
+            if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
+                raise KeyError(key)
+            value.copy_(saved)
+
     @torch.no_grad()
     def step(self) -> None:
-        """Take one step along the gradients that lie on the weights."""
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        self._step(gradients)
+        """Take one step along the gradients that lie on the weights; one without has zero."""
+        self._step(
+            [
+                torch.zeros_like(weight) if weight.grad is None else weight.grad
+                for weight in self.weights
+            ]
+        )
 
     def _step(self, gradients: list[Tensor]) -> None:
         raise NotImplementedError
@@ -231,7 +260,7 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
 
 def make_optimisers(
     network: nn.Module,
-    config: recipes.AnyOptimiser,
+    config: specs.AnyOptimiser,
     members: int = 1,
     dtype: torch.dtype | None = None,
 ) -> list[Optimiser]:
@@ -242,20 +271,25 @@ def make_optimisers(
         config: the table.
         members: how many networks it is, stacked.
         dtype: what Muon's matrices are made orthogonal in; None for that of the weights.
+
+    Raises:
+        TenfoldError: where nothing is to learn, or an optimiser of somebody's own cannot be made.
     """
     weights: list[Tensor] = [one for one in network.parameters() if one.requires_grad]
+    if not weights:
+        raise TenfoldError("the network has no weights that can be trained")
     rate = config.learning_rate
     match config:
-        case recipes.RMSprop():
+        case specs.RMSprop():
             return [KerasRMSprop(weights, rate, config.rho, config.epsilon)]
-        case recipes.SGD():
+        case specs.SGD():
             return [SGD(weights, rate, config.momentum, config.nesterov, config.weight_decay)]
-        case recipes.Adam():
+        case specs.Adam():
             betas = config.beta1, config.beta2
             return [Adam(weights, rate, betas, config.weight_decay, config.epsilon, False)]
-        case recipes.AdamW():
+        case specs.AdamW():
             return [Adam(weights, rate, (config.beta1, config.beta2), config.weight_decay)]
-        case recipes.Muon():
+        case specs.Muon():
             filters = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]
             chosen = {id(weight) for weight in filters}
             rest = [weight for weight in weights if id(weight) not in chosen]
@@ -267,4 +301,8 @@ def make_optimisers(
                 betas = (0.9, 0.99)
                 found.append(Adam(rest, config.adamw_learning_rate, betas, config.weight_decay))
             return found
+        case specs.ModuleOptimiser():
+            from tenfold.training.own.optimiser import OwnOptimiser  # which needs torch's own
+
+            return [OwnOptimiser(weights, config)]
     assert_never(config)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -37,6 +37,7 @@ class Progress(Struct, kw_only=True):
         capture_seconds: of capturing CUDA graphs.
         history: a record an epoch.
         plateau: the state of the plateau schedule, or None.
+        optimisers: of each, what it keeps beside tensors.
     """
 
     recipe: Recipe
@@ -46,6 +47,7 @@ class Progress(Struct, kw_only=True):
     capture_seconds: NotNegative = 0.0
     history: list[EpochRecord]
     plateau: PlateauState | None = None
+    optimisers: list[Any] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +93,18 @@ class Checkpoint:
     def restore_optimisers(self, optimisers: list[Optimiser]) -> None:
         """Load the state of optimisers, in place."""
         for which, optimiser in enumerate(optimisers):
-            for name, values in optimiser.state.items():
-                for weight, value in enumerate(values):
-                    key = f"optimiser.{which}.{weight}.{name}"
-                    saved = self.tensors.get(key)
-                    if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
-                        raise TenfoldError(f"{self.path}: does not fit its recipe: no {key}")
-                    value.copy_(self.tensors[key])
+            prefix = f"optimiser.{which}."
+            tensors = {
+                name.removeprefix(prefix): value
+                for name, value in self.tensors.items()
+                if name.startswith(prefix)
+            }
+            values = self.progress.optimisers
+            try:
+                optimiser.load_state((tensors, values[which] if which < len(values) else None))
+            except (KeyError, ValueError, TypeError) as error:
+                key = prefix + str(error.args[0] if error.args else "")
+                raise TenfoldError(f"{self.path}: does not fit its recipe: no {key}") from None
 
     def check_made_from(self, recipe: Recipe, fingerprint: str) -> None:
         """Raise TenfoldError where it is of another recipe or another training set."""
@@ -149,15 +156,27 @@ def save(
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     if average is not None:
         tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    progress.optimisers = []
     for which, optimiser in enumerate(optimisers):
-        for name, values in optimiser.state.items():
-            for weight, value in enumerate(values):
-                tensors[f"optimiser.{which}.{weight}.{name}"] = value
-    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        own, plain = optimiser.to_state()
+        tensors |= {f"optimiser.{which}.{name}": value for name, value in own.items()}
+        progress.optimisers.append(plain)
+    whole = _apart({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
     text = json.dumps(msgspec.to_builtins(progress), allow_nan=False)
     metadata = {"format": str(FORMAT), "progress": text, "sha256": _digest(whole, text)}
     with atomic_write(path) as file:
         file.write(to_bytes(whole, metadata))
+
+
+def _apart(tensors: Tensors) -> Tensors:
+    """Copy tensors that share memory, as tied weights do: the format has no such thing."""
+    places: set[int] = set()
+    found = {}
+    for name, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        found[name] = value.clone() if place in places and value.numel() else value
+        places.add(place)
+    return found
 
 
 def load(path: Path) -> Checkpoint:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
+from tenfold.run.own_code import code_names
 from tenfold.run.recipe import Recipe
 from tenfold.training.augment import augment
 from tenfold.training.backend import Backend
@@ -21,6 +22,7 @@ from tenfold.training.cuda_graph import capture
 from tenfold.training.inference import to_float
 from tenfold.training.negatives import make_negatives
 from tenfold.training.optimisers import Optimiser
+from tenfold.training.own.augmentation import make_augmentation
 from tenfold.training.profiling import PhaseTimer
 from tenfold.training.weight_average import WeightAverage
 from tenfold.training.writing_styles import vary_writing_style
@@ -77,8 +79,10 @@ class TrainStep:
         self.loss_sum = torch.zeros((), device=device)
         self.n_correct = torch.zeros((), device=device)
         self.generator = torch.Generator(device)
-        # negatives and writing styles change another number of images in each step
-        varies = recipe.negatives.share or recipe.writing_styles
+        self.own_augmentation = make_augmentation(recipe.augmentation.own)
+        # negatives and writing styles change another number of images in each step, and somebody's
+        # own code may do on the host what would not be done again
+        varies = recipe.negatives.share or recipe.writing_styles or code_names(recipe)
         self.use_cuda_graph = device.type == "cuda" and not varies and timer is None
         self._replay: Callable[[], None] | None = None
 
@@ -117,7 +121,7 @@ class TrainStep:
         if n_negatives:
             images = torch.cat([images, self._draw_negatives(images, labels, n_negatives)])
         fraction = self.augment_fraction if config.fade else None
-        images = augment(images, config, self.generator, fraction)
+        images = augment(images, config, self.generator, fraction, self.own_augmentation)
         return images.contiguous(memory_format=torch.channels_last)
 
     def _draw_negatives(self, images: Tensor, labels: Tensor, count: int) -> Tensor:
