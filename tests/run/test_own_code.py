@@ -234,12 +234,13 @@ def test_a_network_that_others_can_import_is_named_and_any_other_kept_in_memory(
         "tests.own_parts:Block",
         {"width": 8},
     )
-    assert layer(functools.partial(own_parts.Block, width=object())) == ("memory:Block", {})
-    assert layer(Local) == ("memory:Local", {})
-    assert layer(Local) == ("memory:Local", {})
-    assert layer(lambda: None) == ("memory:lambda", {})
-    assert layer(lambda: None) == ("memory:lambda_2", {})
-    assert import_object("memory:Local") is Local
+    unwritten: Any = object()
+    assert layer(functools.partial(own_parts.Block, width=unwritten)) == ("__memory__:Block", {})
+    assert layer(Local) == ("__memory__:Local", {})
+    assert layer(Local) == ("__memory__:Local", {})
+    assert layer(lambda: None) == ("__memory__:lambda", {})
+    assert layer(lambda: None) == ("__memory__:lambda_2", {})
+    assert import_object("__memory__:Local") is Local
     with pytest.raises(TenfoldError, match=r"called once for each network\. .* object of Block"):
         with_network(quick, own_parts.Block((4, 8, 8), 2))
     with pytest.raises(TenfoldError, match="must be a str, MODULE:NAME"):
@@ -252,9 +253,9 @@ def test_what_was_in_memory_is_gone_in_another_process_and_can_be_given_again() 
     own_code._in_memory.clear()
     assert "was an object in memory (lambda)" in (unavailable(recipe) or "")
     with pytest.raises(TenfoldError, match="an object in memory"):
-        import_object("memory:lambda")
+        import_object("__memory__:lambda")
     give_network(recipe, own_parts.Head)
-    assert import_object("memory:lambda") is own_parts.Head
+    assert import_object("__memory__:lambda") is own_parts.Head
     with pytest.raises(TenfoldError, match="it has only layers of Tenfold"):
         give_network(load_recipe("quick"), own_parts.Head)
 

@@ -24,7 +24,7 @@ from tenfold.run.recipe import Recipe, change
 from tenfold.run.recipe_parts import own_parts
 from tenfold.suggestions import nearest
 
-MEMORY = "memory"  # stands for a module where an object was given that no module has
+MEMORY = "__memory__"  # stands for a module where an object was given that no module has
 MAX_REASON = 300  # characters of somebody else's message
 MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 

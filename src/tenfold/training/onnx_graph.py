@@ -53,6 +53,7 @@ class Graph:
         for tensor in part.initializer:
             own = onnx.TensorProto()
             own.CopyFrom(tensor)
+            _strip(own)
             own.name = names[tensor.name] = f"{scope.weights}_{tensor.name}"
             self.constants.setdefault(own.name, own)
         for number, node in enumerate(part.node):
@@ -60,6 +61,7 @@ class Graph:
                 names[name] = f"{scope.node}_module_{name}" if name else ""
             own_node = onnx.NodeProto()
             own_node.CopyFrom(node)
+            _strip(own_node)
             own_node.name = f"{scope.node}_module_{number}"
             own_node.input[:] = [names[name] for name in node.input]
             own_node.output[:] = [names[name] for name in node.output]
@@ -77,6 +79,12 @@ class Graph:
         """Add a constant int64 [n] and return its name."""
         name = "integers_" + "_".join(map(str, values)).replace("-", "minus")
         return self.constant(name, np.array(values, np.int64))
+
+
+def _strip(part: onnx.NodeProto | onnx.TensorProto) -> None:
+    """Remove what a tracer says of it: lines of code with paths, which differ between processes."""
+    part.ClearField("metadata_props")
+    part.ClearField("doc_string")
 
 
 @dataclass(frozen=True)

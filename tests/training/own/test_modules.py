@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +20,20 @@ from tenfold.training.fit import check_fit, fit
 from tenfold.training.inference import predict_logits, predict_probabilities
 from tenfold.training.layers import unstackable
 from tenfold.training.layers.module import OwnModule
-from tenfold.training.network import build, summarise
+from tenfold.training.network import Network, build, summarise
 from tenfold.training.onnx_export import export_onnx
 from tenfold.training.own.trial import try_own_code
 from tenfold.training.quantise import quantise
 from tenfold.training.trainer import Trainer
 
 BLOCK = module("Block", width=6)
+
+
+def own(network: Network, place: int) -> Any:
+    """Give the module that somebody made."""
+    layer = network[place]
+    assert isinstance(layer, OwnModule)
+    return layer.inner
 
 
 def with_head(*settings: str) -> Recipe:
@@ -52,6 +60,7 @@ def test_a_block_trains_and_predicts_alike_in_the_model_file(
     labels = small.predict(test_set.images).labels
     assert (labels == exported.predictions.labels).mean() > 0.95
     model = Model(exported.content)
+    assert b"own_parts.py" not in exported.content  # nor any other line of code or path
     filters = first_filters(model)
     assert filters is not None
     assert filters.shape == (8, 5, 5)
@@ -62,12 +71,12 @@ def test_a_block_trains_and_predicts_alike_in_the_model_file(
 def test_the_same_seed_gives_the_same_weights_and_its_first_weights_are_its_own() -> None:
     recipe = own_recipe(BLOCK, settings=("initialisation=dirac",))
     torch.manual_seed(3)
-    block = build(recipe, 10)[1].inner
+    block = own(build(recipe, 10), 1)
     torch.manual_seed(3)
-    again = build(recipe, 10)[1].inner
+    again = own(build(recipe, 10), 1)
     assert isinstance(block, Block)
     assert all(map(torch.equal, block.parameters(), again.parameters()))
-    first = block.branch[0].weight  # torch's own: uniform within 1 / sqrt(fan in)
+    first: Any = block.branch[0].weight  # torch's own: uniform within 1 / sqrt(fan in)
     assert 0.9 < first.detach().abs().max() * (8 * 9) ** 0.5 <= 1
 
 
@@ -86,10 +95,9 @@ def test_a_network_may_end_in_logits_of_its_own_which_view_and_are_lazy(
         "tests.own_parts:Head: does not compute channels last; it gets contiguous values",
     )
     trainer = Trainer(recipe, small_set)
-    head = trainer.networks[0][2]
-    assert isinstance(head, OwnModule)
-    assert head.inner.conv.weight.is_contiguous()
-    assert not trainer.networks[0][1].weight.is_contiguous()
+    assert own(trainer.networks[0], 2).conv.weight.is_contiguous()
+    conv: Any = trainer.networks[0][1]
+    assert not conv.weight.is_contiguous()
     fitted = fit(recipe, small_set)
     assert fitted.history[-1].loss < fitted.history[0].loss
     assert (
@@ -125,7 +133,8 @@ def test_tied_weights_are_kept_and_resumed(small_set: Dataset, tmp_path: Path) -
         whole.network.state_dict().values(), second.network.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other)
-    assert second.networks[0][1].inner.first.weight is second.networks[0][1].inner.second.weight
+    tied = own(second.networks[0], 1)
+    assert tied.first.weight is tied.second.weight
 
 
 def test_members_are_trained_one_by_one_or_refused(small_set: Dataset) -> None:
@@ -278,5 +287,5 @@ def test_logits_of_a_network_with_a_module_are_those_of_its_layers(test_set: Dat
     values = torch.tensor(few)[:, None].float() / 255
     network.eval()
     with torch.no_grad():
-        expected = network[3](network[2](network[1].inner(network[0](values))))
+        expected = network[3](network[2](own(network, 1)(network[0](values))))
     np.testing.assert_allclose(predict_logits(network, few, device), expected, atol=1e-5)

@@ -1,6 +1,7 @@
 """Optimisers of somebody's own take their steps, follow the schedule, and are resumed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -35,7 +36,8 @@ def test_it_takes_its_own_steps_at_the_rates_of_the_schedule(small_set: Dataset)
     inner = own(trainer).inner
     assert isinstance(inner, Lion)
     assert inner.param_groups[0]["betas"] == [0.8, 0.95]
-    weight = trainer.networks[0][0].weight
+    first: Any = trainer.networks[0][0]
+    weight = first.weight
     before = weight.detach().clone()
     trainer.step.seed(1)
     trainer.train_step(torch.arange(64))

@@ -176,7 +176,7 @@ def foreign(group: RunGroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     "words",
     [
         ["resume"],
-        ["ensemble", "-o", "both.onnx", "foreign"],
+        ["ensemble", "foreign", "-o", "both.onnx"],
         ["report"],
         ["recipe", "show", "foreign/recipe.toml"],
         ["recipe", "copy", "foreign/recipe.toml", "copy.toml"],
@@ -253,7 +253,7 @@ def test_a_network_of_a_notebook_is_trained_and_resumed_by_who_has_it(
 
     adam = arguments | {"recipe": "quick", "settings": ["optimiser.name=adam", "batch_size=32"]}
     whole = tenfold.train(**adam, network=Net, epochs=2, out=tmp_path / "whole")
-    assert whole.recipe.network[0].module == "memory:Net"  # type: ignore[union-attr]
+    assert whole.recipe.network[0].module == "__memory__:Net"  # type: ignore[union-attr]
     assert whole.summary().layers[0].output_shape == (10,)
 
     class Stop:
@@ -267,7 +267,7 @@ def test_a_network_of_a_notebook_is_trained_and_resumed_by_who_has_it(
         tenfold.resume(tmp_path / "cut")
     with pytest.raises(TenfoldError, match="called once for each network"):
         tenfold.resume(tmp_path / "cut", network=Net(10, (1, 28, 28)))
-    resumed = tenfold.resume(tmp_path / "cut", network=Net, progress=False)
+    resumed = tenfold.resume(run, network=Net, progress=False)
     assert differences(resumed.folder, whole.folder) == []
     with pytest.raises(TenfoldError, match="must be a class or a function that makes the network"):
         tenfold.train(**adam, network=Net(10, (1, 28, 28)))
