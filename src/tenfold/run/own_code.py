@@ -274,7 +274,7 @@ def _not_allowed(names: Sequence[str]) -> str:
     modules = list(dict.fromkeys(map(_module, names)))
     options = " ".join(f"--import {module}" for module in modules)
     return (
-        f"its recipe runs Python code ({', '.join(names)}); if you trust it, allow it with "
+        f"Python code would be run ({', '.join(names)}); if you trust it, allow it with "
         f"{options}, or in Python tenfold.allow_import({', '.join(map(repr, modules))})"
     )
 

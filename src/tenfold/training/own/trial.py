@@ -8,7 +8,7 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.run.own_code import code_names, own_error
+from tenfold.run.own_code import code_names, own_error, unavailable
 from tenfold.run.recipe import Recipe, change
 from tenfold.training.inference import to_float
 from tenfold.training.layers.module import OwnModule
@@ -36,11 +36,14 @@ def try_own_code(
         The recipe, with a precision that its code computes in, and what there is to say.
 
     Raises:
-        TenfoldError: where the code cannot be imported, fails, or cannot be trained.
+        TenfoldError: where the code was not allowed, cannot be imported, fails, or cannot be
+            trained.
     """
     names = code_names(recipe)
     if not names:
         return recipe, ()
+    if reason := unavailable(recipe):
+        raise TenfoldError(f"recipe {recipe.name}: {reason}")
     few = train_set.subset(np.arange(min(len(train_set), IMAGES)))
     with torch.random.fork_rng(devices=[]):
         try:

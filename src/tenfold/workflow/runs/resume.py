@@ -90,7 +90,7 @@ def resume(
 
     Raises:
         TenfoldError: where there is no run, its images are gone or have changed, its checkpoint is
-            damaged, another process is training it, or its recipe runs Python code that cannot be
+            damaged, another process is training it, or Python code would be run that cannot be
             imported or was not allowed (`tenfold.allow_import`).
     """
     resume_one = partial(
