@@ -156,6 +156,12 @@ def save(
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     if average is not None:
         tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for name, value in tensors.items():
+        if not isinstance(value, Tensor):  # a module's extra state may be anything
+            raise TenfoldError(
+                f"{name}: is a {type(value).__name__}, which a checkpoint cannot hold; keep "
+                "tensors, in buffers"
+            )
     progress.optimisers = []
     for which, optimiser in enumerate(optimisers):
         own, plain = optimiser.to_state()

@@ -266,6 +266,13 @@ def test_a_training_that_would_not_resume_to_the_bit_is_said(small_set: Dataset)
     assert notes[0].startswith("tests.own_parts:Pass: a run that is stopped and resumed will end")
 
 
+def test_a_state_that_no_checkpoint_can_hold_is_refused(small_set: Dataset) -> None:
+    with pytest.raises(
+        TenfoldError, match=r"inner\._extra_state: is a dict, which a checkpoint can"
+    ):
+        try_own_code(own_recipe(module("Extra")), small_set)
+
+
 def test_bfloat16_is_given_up_where_a_module_cannot_compute_in_it(small_set: Dataset) -> None:
     layer = module("Pass", kind="float32 alone")
     recipe = own_recipe(layer, settings=("precision=bfloat16",))

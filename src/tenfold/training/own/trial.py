@@ -71,12 +71,12 @@ def _notes(recipe: Recipe, few: Dataset) -> tuple[str, ...]:
         reject_fraction=0,
         steps=2,
     )
-    first = Trainer(small, few)
-    if recipe.augmentation.own is not None:
-        check_augmentation(recipe.augmentation.own, to_float(first.step.images))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "checkpoint.safetensors"
         try:
+            first = Trainer(small, few)
+            if recipe.augmentation.own is not None:
+                check_augmentation(recipe.augmentation.own, to_float(first.step.images))
             _take_step(first, 1)
             first.save(file)
             _take_step(first, 2)
