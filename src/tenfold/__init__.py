@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tenfold.data.dataset import Dataset, from_arrays
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.model.foreign_file import ForeignModel
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
     from tenfold.run.own_code import allow_import
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tenfold.workflow.models.ensemble import ensemble
     from tenfold.workflow.models.evaluate import evaluate
     from tenfold.workflow.models.export import export
+    from tenfold.workflow.models.hub import export_hub
     from tenfold.workflow.models.predict import predict
     from tenfold.workflow.runs.group import RunGroup
     from tenfold.workflow.runs.listing import list_runs
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "Dataset",
+    "ForeignModel",
     "Model",
     "ProgressEvent",
     "Reader",
@@ -57,6 +60,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "export",
+    "export_hub",
     "from_arrays",
     "list_runs",
     "load",
@@ -72,6 +76,7 @@ _HOMES = {
     "Callback": "tenfold.training.callbacks",
     "Dataset": "tenfold.data.dataset",
     "DigitClassifier": "tenfold.workflow.estimator",
+    "ForeignModel": "tenfold.model.foreign_file",
     "Model": "tenfold.model.file",
     "ProgressEvent": "tenfold.training.callbacks",
     "Reader": "tenfold.model.reader",
@@ -86,6 +91,7 @@ _HOMES = {
     "ensemble": "tenfold.workflow.models.ensemble",
     "evaluate": "tenfold.workflow.models.evaluate",
     "export": "tenfold.workflow.models.export",
+    "export_hub": "tenfold.workflow.models.hub",
     "from_arrays": "tenfold.data.dataset",
     "list_runs": "tenfold.workflow.runs.listing",
     "load": "tenfold.workflow.load",

@@ -104,3 +104,14 @@ def test_no_value_may_be_infinite_or_nan(one: RecipeKey, value: str, tmp_path: P
         recipe.write_text(begin + heading + changed)
         with pytest.raises(TenfoldError, match=rf"{one.name} must be .*Received: -?(inf|nan)$"):
             load_recipe(recipe)
+
+
+def test_a_table_of_any_keys_says_what_its_values_are() -> None:
+    assert key("class_weight").valid == 'table, each float, >= 0; or "balanced"'
+    assert key("class_weight").default == "{}"
+    for setting in ("class_weight=balance", "class_weight=3", "class_weight.4=-1"):
+        with pytest.raises(TenfoldError, match=r'class_weight must be a table, .* or "balanced"'):
+            load_recipe("quick", [setting])
+    recipe = load_recipe("quick", ["class_weight.4=2", "class_weight.7=0.5"])
+    assert load_recipe(recipe).class_weight == {"4": 2, "7": 0.5}
+    assert load_recipe("quick", ["class_weight=balanced"]).class_weight == "balanced"

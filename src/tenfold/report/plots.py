@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from tenfold.evaluation.calibration import Calibration
 from tenfold.evaluation.scores import wilson
-from tenfold.report.theme import FAINT, FIRST, GRID, INK, SECOND, new_figure, style
+from tenfold.report.theme import FAINT, FIRST, GRID, INK, SECOND, Chart, new_figure, style
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +28,7 @@ MAX_ANNOTATED = 20  # a confusion matrix of more classes has no room for numbers
 
 
 @style()
-def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> Figure:
+def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> Chart:
     """Draw the number of images of each class, a panel per dataset.
 
     Args:
@@ -64,7 +63,7 @@ def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]
 @style()
 def learning_curves(
     history: "pl.DataFrame", panels: Sequence[str] = PANELS, loss_floor: float = 0.0
-) -> Figure:
+) -> Chart:
     """Draw loss and accuracy over the epochs, and the learning rate beneath.
 
     Both scales are logarithmic, accuracy in its errors, to resolve the end of training.
@@ -91,7 +90,7 @@ def learning_curves(
 @style()
 def compared_curves(
     histories: "tuple[Sequence[pl.DataFrame], Sequence[pl.DataFrame]]", column: str
-) -> Figure:
+) -> Chart:
     """Draw a column of the learning curves of two recipes, A and B, a line for each of their runs.
 
     Args:
@@ -126,7 +125,7 @@ def compared_curves(
 @style()
 def confusion_matrix(
     confusion: NDArray[np.int64], classes: Sequence[str], normalised: bool = False
-) -> Figure:
+) -> Chart:
     """Draw a confusion matrix, rows the true classes; errors are shaded by their count.
 
     Args:
@@ -164,7 +163,7 @@ def confusion_matrix(
 
 
 @style()
-def reliability_diagram(calibration: Calibration) -> Figure:
+def reliability_diagram(calibration: Calibration) -> Chart:
     """Draw accuracy against confidence for each bin, with 95 % intervals."""
     figure = new_figure(PANEL_WIDTH, 400)
     axes = figure.subplots()

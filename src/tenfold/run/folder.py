@@ -38,6 +38,7 @@ FILES = frozenset(
         "submission.csv",
         "tensorboard",
         "label_issues.csv",
+        "occlusion.parquet",
     }
 )
 GROUP_FILE = "group.json"  # what makes a folder one of several runs, see `run/group.py`
@@ -51,7 +52,8 @@ class RunFolder:
     `predictions.parquet` (a row a picture that was answered), `checkpoint.safetensors`,
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
-    `folds/1/` and so on, and `label_issues.csv`; one of several members in `members/1/` and so on.
+    `folds/1/` and so on, and `label_issues.csv`; a report leaves `occlusion.parquet` (a row an
+    error that it draws a map of); one of several members in `members/1/` and so on.
     `.written` has the hash of each file that was ever written.
     """
 
@@ -272,6 +274,15 @@ class RunFolder:
     def write_predictions(self, table: "pl.DataFrame") -> None:
         """Write the predictions, a row an image."""
         tables.write_parquet(self.path / "predictions.parquet", table)
+
+    def occlusion(self) -> "pl.DataFrame | None":
+        """Read the occlusion maps that a report left, a row an error; None where there are none."""
+        file = self.path / "occlusion.parquet"
+        return tables.read_occlusion(file) if file.is_file() else None
+
+    def write_occlusion(self, table: "pl.DataFrame") -> None:
+        """Write the occlusion maps, a row an error."""
+        tables.write_parquet(self.path / "occlusion.parquet", table)
 
     def label_issues(self) -> "pl.DataFrame":
         """Read the labels that are likely wrong, the most likely first."""

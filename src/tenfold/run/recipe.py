@@ -14,7 +14,15 @@ from msgspec import Meta, Struct
 from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.errors import TenfoldError
 from tenfold.run.augmentation import Augmentation, Negatives
-from tenfold.run.layers import MAX_THREADS, AnyLayer, Count, Share, check_network, doc
+from tenfold.run.layers import (
+    MAX_THREADS,
+    AnyLayer,
+    Count,
+    NotNegative,
+    Share,
+    check_network,
+    doc,
+)
 from tenfold.run.optimisers import AnyOptimiser
 from tenfold.run.recipe_errors import explain, not_finite
 from tenfold.run.recipe_parts import gather, not_plain, spread, spread_part
@@ -61,6 +69,13 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         doc("members trained in one step; 0: all on a GPU, one on a CPU"),
     ] = 0
     label_smoothing: Annotated[Share, doc("label smoothing of the cross-entropy")] = 0.0
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, NotNegative],
+        doc(
+            "weight of each class in the loss, by its name, 1 where it has none; balanced: all "
+            "classes weigh the same, however many images they have"
+        ),
+    ] = msgspec.field(default_factory=dict)
     initialisation: Annotated[
         Literal["glorot", "he", "dirac"],
         doc(
@@ -210,7 +225,7 @@ def non_defaults(struct: Struct) -> dict[str, Any]:
         values[str(config.tag_field)] = config.tag
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if value == field.default or (field.name == "arguments" and not value):
+        if value == field.default or (field.default_factory is dict and not value):
             continue
         values[field.name] = non_defaults(value) if isinstance(value, Struct) else value
     return spread_part(values)

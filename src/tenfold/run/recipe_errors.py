@@ -47,7 +47,7 @@ def not_finite(values: Any) -> str | None:
     if found is None:
         return None
     place, value = found
-    return f"{_written(place)} must be a finite number. Received: {value}"
+    return f"{'.'.join(place)} must be a finite number. Received: {value}"
 
 
 def _places_not_finite(values: Any, place: list[str]) -> Iterator[tuple[list[str], float]]:
@@ -58,7 +58,7 @@ def _places_not_finite(values: Any, place: list[str]) -> Iterator[tuple[list[str
             yield from _places_not_finite(value, [*place, str(key)])
     elif isinstance(values, list | tuple):
         for index, value in enumerate(values):
-            yield from _places_not_finite(value, [*place, str(index)])
+            yield from _places_not_finite(value, [*place, str(index + 1)])
 
 
 def _unknown_key(

@@ -133,7 +133,7 @@ def _structs(type_: inspect.Type) -> list[inspect.StructType]:
 def _type(type_: inspect.Type) -> str:
     if isinstance(type_, inspect.VarTupleType):
         return "list of tables"
-    if _structs(type_):
+    if _structs(type_) or _dict(type_):
         return "table"
     names = {
         inspect.IntType: "int",
@@ -144,9 +144,19 @@ def _type(type_: inspect.Type) -> str:
     return names.get(type(type_), "str")
 
 
+def _dict(type_: inspect.Type) -> inspect.DictType | None:
+    """Find the table of any keys that a key may hold beside a word."""
+    kinds = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    return next((kind for kind in kinds if isinstance(kind, inspect.DictType)), None)
+
+
 def _range(type_: inspect.Type) -> str:
     if isinstance(type_, inspect.StrType) and type_.pattern:
         return "MODULE:NAME"
+    if isinstance(type_, inspect.UnionType) and (table := _dict(type_)):
+        words = (_range(kind) for kind in type_.types if isinstance(kind, inspect.LiteralType))
+        value, _ = _unwrapped(table.value_type)
+        return f"each {_type(value)}, {_range(value)}; or {', '.join(words)}"
     if isinstance(type_, inspect.LiteralType):
         return ", ".join(_toml(value) for value in type_.values)
     limits = {name: getattr(type_, name, None) for name in LIMITS}

@@ -323,6 +323,11 @@ class Metrics(Struct, frozen=True, kw_only=True):
     members: MemberScores | None = None
     label_issues: LabelIssuesRecord | None = None
 
+    @property
+    def scored(self) -> SplitScores | None:
+        """The scores of the test images, or else out of fold, or for validation; None of none."""
+        return self.test or self.out_of_fold or self.validation
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, as `metrics.json` has it."""
         plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))

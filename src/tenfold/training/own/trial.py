@@ -1,6 +1,7 @@
 """Try the code that a recipe names, on a few images, before anything is trained by it."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ def try_own_code(
     if reason := unavailable(recipe):
         raise TenfoldError(f"recipe {recipe.name}: {reason}")
     few = train_set.subset(np.arange(min(len(train_set), IMAGES)))
+    few = replace(few, weights=None)  # of so few, all may be without
     with torch.random.fork_rng(devices=[]):
         try:
             return recipe, _notes(recipe, few)
@@ -69,6 +71,7 @@ def _notes(recipe: Recipe, few: Dataset) -> tuple[str, ...]:
         batch_size=max(1, min(recipe.batch_size, len(few) // 2)),
         schedule={"name": "constant"},
         reject_fraction=0,
+        class_weight={},
         steps=2,
     )
     with tempfile.TemporaryDirectory() as folder:

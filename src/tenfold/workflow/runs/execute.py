@@ -98,7 +98,14 @@ def execute(plan: Plan, execution: Execution) -> Run:
         trained = [one for group in plan.groups() for one in _train(plan, group, execution)]
         metrics = _finish(plan, trained, execution)
         tracking.end(metrics)
-    return Run(execution.folder, metrics, execution.submission)
+    in_memory = plan.request.in_memory  # no file has these: the plots need them
+    return Run(
+        execution.folder,
+        source=plan.train_set if "source" in in_memory else None,
+        test=plan.test_set if "test" in in_memory else None,
+        record=metrics,
+        submission=execution.submission,
+    )
 
 
 @contextmanager

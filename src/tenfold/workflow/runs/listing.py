@@ -36,6 +36,7 @@ class RunSummary:
         status: whether it has come to its end; "broken" where a file of it cannot be read.
         note: what else there is to say, in a sentence, as what is wrong; "" for nothing.
         started: when, in UTC, ISO 8601; None where it is broken, as all that follows.
+        source: what it was trained on.
         recipe: the name of its recipe.
         seeds: its seed, or those of a group.
         changes: in what its recipe differs from the one of the package that it is named after,
@@ -52,6 +53,7 @@ class RunSummary:
     status: Status
     note: str = ""
     started: str | None = None
+    source: str | None = None
     recipe: str | None = None
     seeds: tuple[int, ...] = ()
     changes: tuple[RecipeDifference, ...] = ()
@@ -67,9 +69,12 @@ class RunSummary:
         """The name of its folder, control characters spelled out."""
         return terminal(self.path.name or str(self.path))
 
-    @property
-    def remarks(self) -> list[str]:
-        """What stands below its row: a group's runs, the changes of its recipe, its note."""
+    def remarks(self, with_source: bool) -> list[str]:
+        """Give what stands below its row: a group's runs, the changes of its recipe, its note.
+
+        Args:
+            with_source: say what it was trained on, as where the others were on something else.
+        """
         changes = ", ".join(
             f"{key}={value}" for key, _, value in (one.cells for one in self.changes)
         )
@@ -77,9 +82,9 @@ class RunSummary:
         if self.runs is not None:
             plural = "s" * (self.runs != 1)
             runs = f"{self.runs} run{plural}, seed{plural} {', '.join(map(str, self.seeds))}"
-        return [
-            line for line in ("; ".join(filter(None, (runs, changes))), terminal(self.note)) if line
-        ]
+        source = f"images of {terminal(self.source)}" if with_source and self.source else ""
+        lines = ("; ".join(filter(None, (runs, source, changes))), terminal(self.note))
+        return [line for line in lines if line]
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain values, ready for JSON."""
@@ -103,6 +108,7 @@ class RunTable:
         cells = [HEADER, *map(_cells, self.rows)]
         others = [max(map(len, column)) for column in list(zip(*cells, strict=True))[1:]]
         longest = max(len(row[0]) for row in cells)
+        with_source = len({row.source for row in self.rows if row.source}) > 1
         room = max(8, min(longest, WIDTH - sum(others) - 2 * len(others)))
         lines = []
         for row, summary in zip(cells, (None, *self.rows), strict=True):
@@ -118,7 +124,7 @@ class RunTable:
                 seconds.rjust(others[4]),
             )
             lines.append("  ".join([name.ljust(room), *values]).rstrip())
-            for remark in summary.remarks if summary else ():
+            for remark in summary.remarks(with_source) if summary else ():
                 lines += textwrap.wrap(
                     remark, WIDTH, initial_indent="    ", subsequent_indent="    "
                 )
@@ -181,6 +187,7 @@ def _summarise_run(path: Path) -> RunSummary:
         path=path,
         status="finished" if environment.finished else "unfinished",
         started=environment.started,
+        source=environment.source,
         recipe=recipe.name,
         seeds=(recipe.seed,),
         changes=_changes(recipe),

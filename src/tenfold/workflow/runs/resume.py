@@ -1,6 +1,7 @@
 """Resume a run, or a group of runs, that was cut short."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
@@ -23,7 +24,7 @@ from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.group import RunGroup, run_all
 from tenfold.workflow.runs.plan import Plan, reload_named
 from tenfold.workflow.runs.profiler import Profiler
-from tenfold.workflow.runs.progress import notice
+from tenfold.workflow.runs.progress import notice, notice_if_slow, notice_preparing
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
@@ -132,7 +133,7 @@ def _resume_run(
     environment = folder.environment()
     if environment.finished:
         notice(f"{folder.path}: already finished; nothing to resume")
-        return Run(folder)
+        return Run(folder, source=source, test=test)
     from tenfold.training.callbacks import check_callbacks
 
     check_callbacks(callbacks)
@@ -150,10 +151,14 @@ def _resume_run(
         )
     with folder.lock():
         folder.remove_temporary_files()
-        train_set = reload_named(environment, "source", source)
-        test_set = None
-        if environment.test_source:
-            test_set = reload_named(environment, "test", test)
+        slow = f"reading {environment.source}"
+        with notice_if_slow(slow) if progress else nullcontext():
+            train_set = reload_named(environment, "source", source)
+            test_set = None
+            if environment.test_source:
+                test_set = reload_named(environment, "test", test)
+        if progress:
+            notice_preparing(train_set)
         recipe, environment = _resolve_here(folder, environment, train_set, threads, device)
         plan = Plan(recipe, train_set, test_set, environment.request)
         outside = None if submission is None else expanded(submission).absolute()

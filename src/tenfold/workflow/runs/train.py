@@ -1,8 +1,8 @@
 """From a table of digits to a trained model, its scores, a report and a submission."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
@@ -25,7 +25,12 @@ from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.group import RunGroup, begin, check_seeds, train_group
 from tenfold.workflow.runs.plan import Plan, request_for
 from tenfold.workflow.runs.profiler import Profiler
-from tenfold.workflow.runs.progress import notice, show_notes
+from tenfold.workflow.runs.progress import (
+    notice,
+    notice_if_slow,
+    notice_preparing,
+    show_notes,
+)
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
@@ -164,7 +169,9 @@ def train(
     check_callbacks(callbacks)
     if seeds is not None:
         check_seeds(seeds, submission, profile)
-    train_set, test_set = _load(source, test, ink)
+    named_source = source if isinstance(source, str | Path) else "the images"
+    with notice_if_slow(f"reading {named_source}") if progress else nullcontext():
+        train_set, test_set = _load(source, test, ink)
     if progress:
         show_notes(train_set.notes)
     if not allow_leak:
@@ -194,8 +201,8 @@ def train(
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
 
-    if progress and find_spec("torch"):  # not before: what is wrong until here is one line
-        notice(f"preparing: {len(train_set):,} images of {train_set.source}, importing PyTorch")
+    if progress:
+        notice_preparing(train_set)
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
     from tenfold.training.own.trial import try_own_code
