@@ -15,6 +15,7 @@ BENCHMARKS = {
     "profiles": "benchmarks.speed.profiles:Profiles",
     "inference": "benchmarks.speed.inference:Inference",
     "cost": "benchmarks.speed.cost:Cost",
+    "serving": "benchmarks.speed.serving:Serving",
     "threads": "benchmarks.speed.threads:Threads",
     "csv-reading": "benchmarks.speed.csv_reading:CsvReading",
     "reading": "benchmarks.reading.benchmark:Reading",
@@ -25,7 +26,9 @@ BENCHMARKS = {
     "fashion": "benchmarks.accuracy.fashion:Fashion",
     "tuning": "benchmarks.accuracy.tuning:Tuning",
     "kill-resume": "benchmarks.reliability.kill_resume:KillResume",
+    "kill-corrections": "benchmarks.reliability.kill_corrections:KillCorrections",
     "fuzz": "benchmarks.reliability.fuzz:Fuzz",
+    "fuzz-requests": "benchmarks.reliability.fuzz_requests:FuzzRequests",
 }
 
 

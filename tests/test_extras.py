@@ -27,7 +27,7 @@ def imported(path: Path) -> set[str]:
 def test_every_library_that_the_code_imports_is_of_the_core_or_of_an_extra() -> None:
     modules = set().union(*map(imported, SOURCES.rglob("*.py")))
     others = modules - sys.stdlib_module_names - CORE_MODULES - {"tenfold"}
-    assert {"torch", "sklearn", "fastapi", "pypdfium2", "mlflow"} <= others
+    assert {"torch", "sklearn", "starlette", "pypdfium2", "mlflow"} <= others
     for module in others:
         assert extras_of(DISTRIBUTIONS.get(module, module)), f"{module} is of no extra"
 

@@ -11,6 +11,7 @@
 Importing this package is light: a name's module is loaded when the name is first used.
 """
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from tenfold.workflow.runs.train import train
 
     __version__: str
+
+# ONNX Runtime reports on its use otherwise, and leaves a file in the folder for temporary ones.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Callback",

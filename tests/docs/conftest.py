@@ -1,6 +1,9 @@
 """The small files that the commands of the documents are run on."""
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -105,3 +108,13 @@ def workshop(
     (folder / "runs").mkdir()
     shutil.copytree(trained_run.path, folder / "runs" / "quick-mnist-1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The host and port of a server, for the pages that ask one."""
+    command = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[2].removeprefix("http://")
+        process.terminate()

@@ -214,6 +214,14 @@ def positive(text: str) -> float:
     return value
 
 
+def milliseconds(text: str) -> float:
+    """Parse a time: at least 0, at most a minute."""
+    value = _number(text)
+    if not 0 <= value <= 60_000:
+        raise argparse.ArgumentTypeError(f"must be 0-60000. Received: {text!r}")
+    return value
+
+
 def _number(text: str) -> float:
     try:
         return float(text)

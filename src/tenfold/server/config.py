@@ -1,0 +1,171 @@
+"""What a server is told to do: who may ask, how much, how it batches."""
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from tenfold.errors import TenfoldError
+from tenfold.server.connections import ConnectionLimits
+
+TOKEN_VARIABLE = "TENFOLD_TOKEN"
+MIN_TOKEN, MAX_TOKEN = 8, 4096  # characters
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How inference requests are run together.
+
+    Args:
+        max_batch: images of one run of a model; a larger request is run by itself.
+        max_wait: seconds that a request waits for others to be run with while the model is idle.
+            While it is busy they gather anyway, so that 0 makes good batches under load and costs
+            a lone request nothing.
+        max_queue: images that may wait; more are refused with 503.
+    """
+
+    max_batch: int = 64
+    max_wait: float = 0.0
+    max_queue: int = 4096
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """What one request may ask for.
+
+    Args:
+        body_bytes: of pictures, PDFs and tensors.
+        json_bytes: of strokes and of JSON that is no tensor.
+        pictures: pictures, and pages of PDFs, of a request to read.
+        tensor_images: images of an inference request.
+        waiting: requests to read that may wait for a process.
+        wait_seconds: for how long.
+    """
+
+    body_bytes: int = 32 << 20
+    json_bytes: int = 2 << 20
+    pictures: int = 64
+    tensor_images: int = 16_384
+    waiting: int = 64
+    wait_seconds: float = 10.0
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """What a server is told to do.
+
+    Args:
+        host: the name or address that it listens on.
+        token: what requests must carry; None: nothing.
+        allow_hosts: names that it may be reached by besides `host` and localhost; "*.example.org"
+            allows all below, "*" any.
+        allow_origins: websites whose scripts may ask, as "https://example.org"; "*" allows any.
+        trusted_proxies: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto count.
+        readers: pictures that are read at once, a process each; None: as many as threads, at
+            most four.
+        threads: CPU threads; None: every core.
+        min_confidence: as `Reader` takes it.
+        corrections: whether corrections are kept; None: where only this machine can reach it.
+        stop_seconds: how long what is in flight may take once the server is to stop.
+        batching: of inference requests.
+        requests: their limits.
+        connections: their limits.
+    """
+
+    host: str = "127.0.0.1"
+    token: str | None = None
+    allow_hosts: tuple[str, ...] = ()
+    allow_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    readers: int | None = None
+    threads: int | None = None
+    min_confidence: float = 0.0
+    corrections: bool | None = None
+    stop_seconds: float = 25.0
+    batching: Batching = field(default_factory=Batching)
+    requests: RequestLimits = field(default_factory=RequestLimits)
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+    def __post_init__(self) -> None:
+        for origin in self.allow_origins:
+            _check_origin(origin)
+        for proxy in self.trusted_proxies:
+            _check_proxy(proxy)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @property
+    def keeps_corrections(self) -> bool:
+        """Whether corrections are kept."""
+        return self.is_local if self.corrections is None else self.corrections
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host to listen on is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def open_token(
+    host: str, given: str | None = None, file: str | None = None, is_open: bool = False
+) -> str | None:
+    """Find the token that requests must carry, given as such, in a file or in TENFOLD_TOKEN.
+
+    Args:
+        host: to listen on; one that others reach needs a token.
+        given: the token.
+        file: the path of a file that holds it.
+        is_open: whether others may ask without one.
+
+    Raises:
+        TenfoldError: where there is none and one is needed, or it is no token.
+    """
+    if is_open:
+        return None
+    where, token = "--token", given
+    if file is not None:
+        where = file
+        try:
+            with open(os.path.expanduser(file), encoding="utf-8") as opened:
+                token = opened.read(MAX_TOKEN + 2).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise TenfoldError(f"--token-file: {file} cannot be read: {error}") from None
+    elif token is None and TOKEN_VARIABLE in os.environ:
+        where, token = TOKEN_VARIABLE, os.environ[TOKEN_VARIABLE].strip()
+    if token is None:
+        if is_loopback(host):
+            return None
+        raise TenfoldError(
+            f"--host: {host} is open to others; give a token (--token-file, or "
+            f"{TOKEN_VARIABLE} in the environment), or say --no-token"
+        )
+    if not MIN_TOKEN <= len(token) <= MAX_TOKEN or not token.isascii() or not token.isprintable():
+        raise TenfoldError(
+            f"{where}: a token has {MIN_TOKEN}-{MAX_TOKEN} printable ASCII characters; "
+            f"`openssl rand -hex 32` makes one. Received: {len(token)} characters"
+        )
+    return token
+
+
+def _check_origin(origin: str) -> None:
+    parts = urlsplit(origin)
+    if origin != "*" and (
+        parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")
+    ):
+        raise TenfoldError(
+            f"--allow-origin: must be as https://example.org, or *. Received: {origin!r}"
+        )
+
+
+def _check_proxy(proxy: str) -> None:
+    try:
+        ipaddress.ip_network(proxy, strict=False)
+    except ValueError:
+        raise TenfoldError(
+            f"--trusted-proxy: must be an address or a network, as 10.0.0.0/8. Received: {proxy!r}"
+        ) from None
