@@ -120,7 +120,7 @@ def find_layout(
         if fault is not None:
             column = kept[fault[0]]
             raise TenfoldError(
-                f"{source}: header, column {column + 1} must be {fault[1]}; put the columns in "
+                f"{source}: header, column {column + 1} must be {fault[1][:40]}; put the columns in "
                 f"order. Received: {names[column][:40]!r}"
             )
         if label is not None and label > (id_ == 0) and not notes:
