@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenfold.model.foreign_file import ForeignModel
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
+    from tenfold.run.own_code import allow_import
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.batch.run import batch_predict, batch_read
     from tenfold.workflow.estimator import DigitClassifier
@@ -60,6 +61,7 @@ __all__ = [
     "Template",
     "TenfoldError",
     "adapt",
+    "allow_import",
     "batch_predict",
     "batch_read",
     "bench",
@@ -93,6 +95,7 @@ _HOMES = {
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
     "adapt": "tenfold.workflow.models.adapt",
+    "allow_import": "tenfold.run.own_code",
     "batch_predict": "tenfold.workflow.batch.run",
     "batch_read": "tenfold.workflow.batch.run",
     "bench": "tenfold.workflow.models.bench",

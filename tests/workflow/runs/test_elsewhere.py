@@ -100,3 +100,15 @@ def test_what_watches_training_here_is_refused(few: Dataset, tmp_path: Path) -> 
         with pytest.raises(TenfoldError, match=f"--{name}: watches training in this process"):
             train(few, out=tmp_path / "run", launcher=lambda c, g: OneByOne(), **options)
     assert not (tmp_path / "run").exists()
+
+
+def test_code_of_ones_own_is_not_sent_to_others(few: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TenfoldError, match="my_net:Net: code of your own runs in this process"):
+        train(
+            few,
+            out=tmp_path / "run",
+            network="my_net:Net",
+            launcher=lambda cpus, gpus: OneByOne(),
+            progress=False,
+        )
+    assert not (tmp_path / "run").exists()
