@@ -34,6 +34,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="N",
         help="port to listen on (default: 8000; 0: any free port)",
     )
+    parser.add_argument(
+        "--log",
+        choices=("json", "text", "none"),
+        default="none",
+        help="how each request is logged on stderr: no pictures, no queries (default: none)",
+    )
     options.add_reader(parser)
     options.add_threads(parser)
     _add_access(parser)
@@ -130,6 +136,7 @@ def run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         min_confidence=arguments.min_confidence,
         stop_seconds=arguments.stop_seconds,
+        log=arguments.log,
         batching=Batching(arguments.max_batch, arguments.max_wait / 1000, arguments.max_queue),
     )
     named = [] if arguments.model is None else [arguments.model]

@@ -72,6 +72,7 @@ class Model:
         self.recipe_toml, self.fingerprint = described.recipe_toml, described.fingerprint
         self.confidence = described.confidence
         self.pixels, self.scale = described.pixels, described.scale
+        self.drift = described.drift
         self._training_hashes = described.training_hashes
         self._check_shapes()
 

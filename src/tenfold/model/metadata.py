@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.drift import DriftReference
 from tenfold.data.escape import check_names
 from tenfold.data.matching import PixelStatistics
 from tenfold.data.scale import PixelScale
@@ -50,6 +51,7 @@ class Description:
         training_hashes: uint64 [n], the lowest bytes of each training image's hash.
         pixels: what the training images look like; None in files that do not say.
         scale: of the pixels that became the training images.
+        drift: what others are compared with; None in files that do not say.
     """
 
     classes: tuple[str, ...]
@@ -60,6 +62,7 @@ class Description:
     training_hashes: NDArray[np.uint64]
     pixels: PixelStatistics | None
     scale: PixelScale
+    drift: DriftReference | None
 
 
 class _Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,6 +79,7 @@ def write_metadata(
     pixels: PixelStatistics,
     labels: NDArray[Any] | None = None,
     scale: PixelScale | None = None,
+    drift: DriftReference | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
 
@@ -88,6 +92,7 @@ def write_metadata(
         pixels: what the training images look like.
         labels: [classes], the class labels with their own dtype, where they are not the names.
         scale: of the pixels that became the training images, where others come on it too.
+        drift: what others are compared with.
     """
     entries = {
         "tenfold.format": FORMAT,
@@ -104,6 +109,8 @@ def write_metadata(
         entries["tenfold.labels"] = msgspec.json.encode(values).decode()
     if scale is not None:
         entries["tenfold.scale"] = scale.to_json()
+    if drift is not None:
+        entries["tenfold.drift"] = drift.to_json()
     return entries | {"tenfold.digest": _digest(entries)}
 
 
@@ -124,6 +131,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             raise ValueError("it is not what was written")
         classes = _classes(given["tenfold.classes"])
         pixels, scale = given.get("tenfold.pixels"), given.get("tenfold.scale")
+        drift = given.get("tenfold.drift")
         if not re.fullmatch("[0-9a-f]{64}", given["tenfold.fingerprint"]):
             raise ValueError("the fingerprint is no sha256")
         return Description(
@@ -137,6 +145,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             training_hashes=_hashes(given["tenfold.training_hashes"]),
             pixels=PixelStatistics.from_json(pixels) if pixels is not None else None,
             scale=PixelScale.from_json(scale) if scale is not None else PixelScale(),
+            drift=DriftReference.from_json(drift) if drift is not None else None,
         )
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:
         raise TenfoldError(

@@ -3,11 +3,13 @@
 import ipaddress
 import os
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 from tenfold.errors import TenfoldError
 from tenfold.server.connections import ConnectionLimits
 
+LogFormat = Literal["json", "text", "none"]
 TOKEN_VARIABLE = "TENFOLD_TOKEN"
 MIN_TOKEN, MAX_TOKEN = 8, 4096  # characters
 
@@ -66,6 +68,7 @@ class ServerConfig:
         threads: CPU threads; None: every core.
         min_confidence: as `Reader` takes it.
         stop_seconds: how long what is in flight may take once the server is to stop.
+        log: how each request is logged on stderr.
         batching: of inference requests.
         requests: their limits.
         connections: their limits.
@@ -80,6 +83,7 @@ class ServerConfig:
     threads: int | None = None
     min_confidence: float = 0.0
     stop_seconds: float = 25.0
+    log: LogFormat = "none"
     batching: Batching = field(default_factory=Batching)
     requests: RequestLimits = field(default_factory=RequestLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
