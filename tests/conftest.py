@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from tests.draw_digits import DrawDigits
 from tenfold.data.dataset import Dataset
 from tenfold.data.source import load
 from tenfold.run.folder import RunFolder
+
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier
+    from torch import nn
 
 os.environ["KERAS_BACKEND"] = "torch"  # what is installed; left alone, Keras asks for TensorFlow
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each has one to compute with
@@ -82,3 +87,37 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=QUIET)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def mlp(train_set: Dataset) -> "MLPClassifier":
+    """A network of scikit-learn's, trained on the 2,000 images in 0-1."""
+    from tests.foreign_models import fit_mlp
+
+    return fit_mlp(train_set)
+
+
+@pytest.fixture(scope="session")
+def mlp_file(mlp: "MLPClassifier", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as skl2onnx writes it: labels, and a map of probabilities for each image."""
+    from skl2onnx import to_onnx
+
+    path = tmp_path_factory.mktemp("foreign") / "mlp.onnx"
+    path.write_bytes(to_onnx(mlp, np.zeros((1, 784), np.float32)).SerializeToString())
+    return path
+
+
+@pytest.fixture(scope="session")
+def cnn(train_set: Dataset) -> "nn.Module":
+    """A network of PyTorch's, trained on the 2,000 images in 0-1."""
+    from tests.foreign_models import fit_cnn
+
+    return fit_cnn(train_set)
+
+
+@pytest.fixture(scope="session")
+def cnn_file(cnn: "nn.Module", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as torch.onnx writes it: logits."""
+    from tests.foreign_models import export_cnn
+
+    return export_cnn(cnn, tmp_path_factory.mktemp("foreign") / "cnn.onnx")

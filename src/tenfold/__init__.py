@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tenfold.data.dataset import Dataset, from_arrays
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.model.foreign_file import ForeignModel
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "Dataset",
+    "ForeignModel",
     "Model",
     "ProgressEvent",
     "Reader",
@@ -72,6 +74,7 @@ _HOMES = {
     "Callback": "tenfold.training.callbacks",
     "Dataset": "tenfold.data.dataset",
     "DigitClassifier": "tenfold.workflow.estimator",
+    "ForeignModel": "tenfold.model.foreign_file",
     "Model": "tenfold.model.file",
     "ProgressEvent": "tenfold.training.callbacks",
     "Reader": "tenfold.model.reader",

@@ -73,3 +73,14 @@ def test_a_value_below_the_range_is_refused(one: RecipeKey) -> None:
         settings.insert(0, f"{one.key.partition('.')[0]}.name={one.kind}")
     with pytest.raises(TenfoldError, match=re.escape(f"{one.valid}. Received: {value}")):
         load_recipe("quick", settings)
+
+
+def test_a_table_of_any_keys_says_what_its_values_are() -> None:
+    assert key("class_weight").valid == 'table, each float, >= 0; or "balanced"'
+    assert key("class_weight").default == "{}"
+    for setting in ("class_weight=balance", "class_weight=3", "class_weight.4=-1"):
+        with pytest.raises(TenfoldError, match=r'class_weight must be a table, .* or "balanced"'):
+            load_recipe("quick", [setting])
+    recipe = load_recipe("quick", ["class_weight.4=2", "class_weight.7=0.5"])
+    assert load_recipe(recipe).class_weight == {"4": 2, "7": 0.5}
+    assert load_recipe("quick", ["class_weight=balanced"]).class_weight == "balanced"

@@ -223,7 +223,7 @@ def test_port_in_use_gives_a_one_line_error(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_invalid_host_or_model_gives_a_one_line_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--host", "no host", "--port", "0"]) == 1
+    assert main(["serve", "--host", "no host", "--port", "0", "--no-token"]) == 1
     assert capsys.readouterr().err.startswith("tenfold: --host, --port: cannot listen on no host")
     assert main(["serve", "--port", "0", "--model", "absent.onnx"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

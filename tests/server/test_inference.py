@@ -2,8 +2,10 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,8 +19,10 @@ import tritonclient.http as triton
 from open_inference.openapi.client import OpenInferenceClient
 from open_inference.openapi.errors import BadRequestError
 from open_inference.openapi.types import InferenceRequest
+from tests.server.conftest import Serve
 
 import tenfold
+from tenfold.cli import main
 from tenfold.data.dataset import Images
 from tenfold.model.file import open_model
 from tenfold.model.reader import SHIPPED
@@ -241,6 +245,28 @@ def test_unknown_names_and_versions_are_not_found(infer: Infer, images: Images) 
         status, content = infer({"inputs": [tensor(images[:1])]}, path)
         assert status == 404
         assert "there" in content["error"]
+
+
+def test_several_models_are_served_by_their_names(
+    serve: Serve, images: Images, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / "first.onnx", tmp_path / "my second.onnx"]
+    for file in files:
+        shutil.copy(SHIPPED, file)
+    address = serve(*map(str, files))
+    body = {"inputs": [tensor(images[:1])]}
+    with httpx.Client(base_url=address, timeout=60) as client:
+        for name in ("first", "my second"):
+            answer = client.post(f"/v2/models/{name}/infer", json=body).json()
+            assert (answer["model_name"], answer["outputs"][1]["data"]) == (name, [7])
+        assert "first, my second" in client.get("/v2/models/digits").json()["error"]
+        strokes = [[[10, 12], [60, 10], [34, 80]]]
+        for query in ("", "?model=my%20second"):
+            assert client.post(f"/read{query}", json=strokes).json()["rows"] == ["7"]
+    (tmp_path / "other").mkdir()
+    twin = shutil.copy(SHIPPED, tmp_path / "other" / "first.onnx")
+    assert main(["serve", "--port", "0", str(files[0]), str(twin)]) == 1
+    assert "two models are named 'first'" in capsys.readouterr().err
 
 
 def test_a_compressed_body_is_refused(infer: Infer) -> None:

@@ -201,11 +201,6 @@ def test_nothing_is_predicted_or_saved_before_fit(
         tiny.save(tmp_path / "model.onnx")
 
 
-def test_there_are_no_sample_weights(tiny: DigitClassifier, train_set: Dataset) -> None:
-    with pytest.raises(TypeError, match="sample_weight"):
-        clone(tiny).fit(train_set.images, train_set.labels, sample_weight=np.ones(len(train_set)))
-
-
 def test_the_history_has_a_plain_row_an_epoch(
     fitted: DigitClassifier, tiny: DigitClassifier, train_set: Dataset
 ) -> None:

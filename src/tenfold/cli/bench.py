@@ -17,7 +17,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "model",
         nargs="?",
         metavar="RUN|MODEL",
-        help="a run folder or a .onnx file (default: the shipped one)",
+        help="a run folder or a .onnx file, of Tenfold's or of others (default: the shipped one)",
     )
     parser.add_argument(
         "--threads",

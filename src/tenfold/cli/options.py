@@ -13,6 +13,24 @@ if TYPE_CHECKING:
     from tenfold.workflow.runs.result import Run
 
 
+FILES = "a .onnx file, of Tenfold's or of others, or a .csv or .parquet file of predictions"
+ANY_MODEL = (
+    f"a run folder, {FILES}; cnn.onnx:pixels=0..1 says what a model of others was trained with"
+)
+
+
+def add_out(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Add `--out FILE` and `--overwrite`."""
+    parser.add_argument("-o", "--out", metavar="FILE", help=purpose)
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+
+
+def print_out(arguments: argparse.Namespace) -> None:
+    """Say where the page of `add_out` is."""
+    if arguments.out:
+        print(f"drawn: {arguments.out}", file=sys.stderr)
+
+
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add `--threads N`."""
     parser.add_argument(
@@ -98,6 +116,22 @@ def add_reading(parser: argparse.ArgumentParser, labels: bool = True) -> None:
         action="store_true",
         help="leave out image files that cannot be read, and list them",
     )
+
+
+def refuse_reading(arguments: argparse.Namespace, usage: str) -> None:
+    """Refuse what `add_ink` and `add_reading` add where there is no SOURCE to read.
+
+    Raises:
+        TenfoldError: where one is given; it is named.
+    """
+    from tenfold.errors import TenfoldError
+
+    for name in ("labels", "label_column", "id_column", "skip_broken", "ink"):
+        if getattr(arguments, name):
+            option = f"--{name.replace('_', '-')}"
+            raise TenfoldError(
+                f"{option} says how SOURCE is read, and there is none: `{usage} {option}`"
+            )
 
 
 def source_name(arguments: argparse.Namespace, source: str, labels: bool = True) -> str:

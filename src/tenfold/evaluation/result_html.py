@@ -13,10 +13,10 @@ from tenfold.evaluation.scores import percent
 if TYPE_CHECKING:
     from tenfold.data.dataset import Images
     from tenfold.evaluation.comparison import Comparison, Difference
-    from tenfold.evaluation.scores import Scores
+    from tenfold.evaluation.scores import LabelScores
 
 
-def scores_html(scores: "Scores") -> str:
+def scores_html(scores: "LabelScores") -> str:
     """Show accuracy, the most frequent confusions and a table of the classes."""
     head = "".join(f"<th>{name}</th>" for name in ("class", "images", "precision", "recall", "F1"))
     rows = "".join(

@@ -157,7 +157,8 @@ class Model:
         if version != FORMAT or tuple(tensor.name for tensor in tensors) != (INPUT, *OUTPUTS):
             raise TenfoldError(
                 f"{self.name}: is an ONNX model that Tenfold did not write; name a run folder, or "
-                "the model.onnx in it"
+                "the model.onnx in it (evaluate, compare, predict and bench take others too, "
+                "tenfold.ForeignModel in Python)"
             )
 
     def _check_shapes(self) -> None:
@@ -183,18 +184,7 @@ class Model:
 
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
-        import onnxruntime
-
-        options = session_options(self._threads)
-        try:
-            return onnxruntime.InferenceSession(
-                self.content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's own errors share no public base
-            raise TenfoldError(
-                f"{self.name}: is not a complete ONNX model ({_reason(error)}); is it truncated, "
-                "or another kind of file?"
-            ) from None
+        return open_session(self.content, self.name, self._threads)
 
 
 def _reason(error: Exception) -> str:
@@ -204,6 +194,29 @@ def _reason(error: Exception) -> str:
 
 def _size(size: object) -> int | None:
     return size if isinstance(size, int) else None
+
+
+def open_session(content: bytes, name: str, threads: int | None) -> "onnxruntime.InferenceSession":
+    """Give a model, which `check_onnx` has passed, to the runtime.
+
+    Args:
+        content: the bytes of the file.
+        name: the file, for errors.
+        threads: CPU threads; None: every core.
+
+    Raises:
+        TenfoldError: where the runtime does not take it.
+    """
+    import onnxruntime
+
+    options = session_options(threads)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors share no public base
+        raise TenfoldError(
+            f"{name}: is not a complete ONNX model ({_reason(error)}); is it truncated, "
+            "or another kind of file?"
+        ) from None
 
 
 def open_model(path: str | PathLike[str], threads: int | None = None) -> Model:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.orientation import shows_digits
-from tenfold.evaluation.scores import Confusion, Scores, percent
+from tenfold.evaluation.scores import Confusion, LabelScores, Scores, percent
 from tenfold.evaluation.top_errors import TopError
 from tenfold.report.formatting import (
     duration,
@@ -65,7 +65,7 @@ def headline_cards(report_data: ReportData) -> list[Card]:
     if report_data.scored:
         scores = report_data.scored.scores
         name = "error" if scores.errors == 1 else "errors"
-        cards.append(Card(f"{scores.errors:,}", name, _error_rate(scores)))
+        cards.append(Card(f"{scores.errors:,}", name, error_rate(scores)))
     second = report_data.out_of_fold or report_data.validation
     if report_data.test and second:
         scores = second.scores
@@ -86,7 +86,8 @@ def headline_cards(report_data: ReportData) -> list[Card]:
     return cards
 
 
-def _error_rate(scores: Scores) -> str:
+def error_rate(scores: LabelScores) -> str:
+    """Say how many images one error comes to."""
     if 2 * scores.errors > scores.n:
         return f"of {scores.n:,}"
     return f"1 in {scores.n / scores.errors:,.0f} images" if scores.errors else "none"
@@ -168,7 +169,7 @@ def counts_by_set(report_data: ReportData) -> dict[str, NDArray[np.int64]]:
     return counts
 
 
-def confusion_cells(scores: Scores) -> list[list[ConfusionCell]]:
+def confusion_cells(scores: LabelScores) -> list[list[ConfusionCell]]:
     """Give the confusion matrix, a row for each true class."""
     shares = row_percentages(scores.confusion)
     errors = scores.confusion - np.diag(np.diag(scores.confusion))
@@ -216,7 +217,7 @@ def calibration_sentence(scores: Scores) -> str:
     )
 
 
-def top_pairs(scores: Scores, pairs: tuple[Confusion, ...]) -> list[tuple[str, str, int]]:
+def top_pairs(scores: LabelScores, pairs: tuple[Confusion, ...]) -> list[tuple[str, str, int]]:
     """Name the classes of the five most frequent of these pairs."""
     names = scores.classes
     return [(names[pair.true], names[pair.predicted], pair.count) for pair in pairs[:5]]

@@ -125,6 +125,13 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         doc("members trained in one step; 0: all on a GPU, one on a CPU"),
     ] = 0
     label_smoothing: Annotated[Share, doc("label smoothing of the cross-entropy")] = 0.0
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, NotNegative],
+        doc(
+            "weight of each class in the loss, by its name, 1 where it has none; balanced: all "
+            "classes weigh the same, however many images they have"
+        ),
+    ] = msgspec.field(default_factory=dict)
     initialisation: Annotated[
         Literal["glorot", "he", "dirac"],
         doc(
@@ -261,7 +268,7 @@ def non_defaults(struct: Struct) -> dict[str, Any]:
         values[str(config.tag_field)] = config.tag
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if value == field.default:
+        if value == field.default or (field.default_factory is dict and not value):
             continue
         values[field.name] = non_defaults(value) if isinstance(value, Struct) else value
     return values

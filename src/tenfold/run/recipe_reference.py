@@ -105,6 +105,8 @@ def _key(table: str, kind: str, field: inspect.Field) -> RecipeKey:
     bare, schema = _unwrapped(field.type)
     key = f"{table}.{field.name}" if table else field.name
     default = "" if field.default is msgspec.NODEFAULT else _toml(field.default)
+    if field.default_factory is dict:
+        default = "{}"
     return RecipeKey(key, kind, _type(bare), _range(bare), default, schema["description"])
 
 
@@ -127,13 +129,23 @@ def _structs(type_: inspect.Type) -> list[inspect.StructType]:
 def _type(type_: inspect.Type) -> str:
     if isinstance(type_, inspect.VarTupleType):
         return "list of tables"
-    if _structs(type_):
+    if _structs(type_) or _dict(type_):
         return "table"
     names = {inspect.IntType: "int", inspect.FloatType: "float", inspect.BoolType: "bool"}
     return names.get(type(type_), "str")
 
 
+def _dict(type_: inspect.Type) -> inspect.DictType | None:
+    """Find the table of any keys that a key may hold beside a word."""
+    kinds = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    return next((kind for kind in kinds if isinstance(kind, inspect.DictType)), None)
+
+
 def _range(type_: inspect.Type) -> str:
+    if isinstance(type_, inspect.UnionType) and (table := _dict(type_)):
+        words = (_range(kind) for kind in type_.types if isinstance(kind, inspect.LiteralType))
+        value, _ = _unwrapped(table.value_type)
+        return f"each {_type(value)}, {_range(value)}; or {', '.join(words)}"
     if isinstance(type_, inspect.LiteralType):
         return ", ".join(_toml(value) for value in type_.values)
     limits = {name: getattr(type_, name, None) for name in LIMITS}

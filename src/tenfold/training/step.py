@@ -19,6 +19,7 @@ from tenfold.training.augment import augment
 from tenfold.training.backend import Backend
 from tenfold.training.cuda_graph import capture
 from tenfold.training.inference import to_float
+from tenfold.training.loss_weights import loss_weights
 from tenfold.training.negatives import make_negatives
 from tenfold.training.optimisers import Optimiser
 from tenfold.training.profiling import PhaseTimer
@@ -65,6 +66,8 @@ class TrainStep:
         self.images, self.labels = (
             _on_device(array, device) for array in (train_set.images, train_set.require_labels())
         )
+        weights = loss_weights(recipe, train_set)
+        self.weights = None if weights is None else _on_device(weights, device)
         self.negatives: Tensor | None = None
         if train_set.negatives is not None and len(train_set.negatives):
             self.negatives = _on_device(train_set.negatives, device)
@@ -133,9 +136,14 @@ class TrainStep:
         with self.backend.autocast():
             outputs = self.network(images)
         logits, negative_logits = outputs[: len(labels)], outputs[len(labels) :]
-        loss = functional.cross_entropy(
-            logits.float(), labels, label_smoothing=self.recipe.label_smoothing
-        )
+        smoothing = self.recipe.label_smoothing
+        if self.weights is None:
+            loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+        else:
+            losses = functional.cross_entropy(
+                logits.float(), labels, label_smoothing=smoothing, reduction="none"
+            )
+            loss = (losses * self.weights[self.batch_indices]).mean()
         if len(negative_logits):  # towards equal probabilities
             uniform = -functional.log_softmax(negative_logits.float(), dim=1).mean()
             loss = loss + self.recipe.negatives.weight * uniform

@@ -1,7 +1,7 @@
 """A scikit-learn classifier: for pipelines, cross-validation and searches."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from numbers import Integral
 from os import PathLike
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
@@ -43,7 +43,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     predict; images on another scale, or with dark ink on a bright background, are converted with a
     UserWarning, or rejected where that is not certain. Labels are whatever NumPy can
     sort. Training is that of `tenfold.train`, without a run folder; predictions come from the model
-    file's graph, so that predicting needs no torch. There are no sample weights.
+    file's graph, so that predicting needs no torch.
 
     Args:
         recipe: a recipe's name or file, or a Recipe.
@@ -54,6 +54,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         random_state: the seed; None for the recipe's, so that a fit can always be repeated.
         threads: threads to train and to predict with; None for every core, or as many as
             OMP_NUM_THREADS says, as in the workers of `n_jobs`.
+        class_weight: the weight of each class in the loss, as scikit-learn has it: "balanced", a
+            dict from labels to weights, or None for the recipe's. It multiplies the weights of
+            the images.
         device: "auto", "cpu", "cuda" or "mps" to train on; None for the recipe's.
         verbose: show progress on stderr.
 
@@ -80,6 +83,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         random_state: int | np.random.RandomState | None = None,
         threads: int | None = None,
         device: str | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         verbose: bool = False,
     ) -> None:
         self.recipe = recipe
@@ -89,10 +93,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.random_state = random_state
         self.threads = threads
         self.device = device
+        self.class_weight = class_weight
         self.verbose = verbose
 
     @missing_extra_named("DigitClassifier.fit")
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train anew.
 
         Args:
@@ -100,9 +105,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 images, or a Dataset or another object with images and labels that `tenfold.load`
                 takes.
             y: n labels of two classes or more; None where X has them.
+            sample_weight: what each image counts for in the loss, [n], at least 0; None: all the
+                same. Their scale does not matter. An image of weight 0 is as good as absent.
 
         Raises:
-            ValueError: where pictures, labels or parameters are not what they must be.
+            ValueError: where pictures, labels, weights or parameters are not what they must be.
         """
         if y is None and _is_data_set(X):
             X, y = _images_and_labels(X)
@@ -111,15 +118,23 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if np.any(missing):
             raise ValueError(f"y: the label of image {int(np.argmax(missing))} is missing")
         check_classification_targets(y)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) == 1:
+        if len(self.classes_) < 2:
+            few = f"one class only, {self.classes_.tolist()[0]!r}" if len(y) else "no class"
             raise ValueError(
-                f"y has one class only, {self.classes_.tolist()[0]!r}, and there is nothing to "
-                "tell apart; give images of two classes or more"
+                f"y has {few}{'' if weights is None else ' among the images with a weight above 0'}"
+                ", and there is nothing to tell apart; give images of two classes or more"
             )
         try:
             names = tuple(map(label_text, self.classes_.tolist()))
-            self._fit(Dataset(self._first_images(X), labels.astype(np.int64), names, "X, y"))
+            indices = labels.astype(np.int64)
+            self._fit(Dataset(self._first_images(X), indices, names, "X, y", weights=weights))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
         return self
@@ -226,14 +241,30 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             "seed": seed,
             "threads": self.threads,
             "device": self.device,
+            "class_weight": self._class_weight(),
         }
         named = {
-            name: value.item() if isinstance(value, np.generic) else value  # as searches draw them
+            name: _plain(value)  # as searches draw them
             for name, value in values.items()
             if value is not None
         }
         settings = [self.settings] if isinstance(self.settings, str) else self.settings
         return change(load_recipe(self.recipe, settings), **named)
+
+    def _class_weight(self) -> dict[str, Any] | str | None:
+        """Name the classes of `class_weight` as the recipe does; as scikit-learn checks them."""
+        given = self.class_weight
+        if given is None or isinstance(given, str):
+            return given
+        named = {label_text(label): _plain(weight) for label, weight in given.items()}
+        names = list(map(label_text, self.classes_.tolist()))
+        found = {name: weight for name, weight in named.items() if name in names}
+        if len(found) < min(len(named), len(names)):  # a part of a set may lack a class
+            raise TenfoldError(
+                f"class_weight names {', '.join(name for name in named if name not in names)}, "
+                f"which y does not have; its classes are {', '.join(names[:12])}"
+            )
+        return found
 
     def _predictions(self, X: Any) -> Predictions:
         check_is_fitted(self)
@@ -278,6 +309,10 @@ def _flat(X: Any) -> Any:
     if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         raise ValueError(f"{SHAPE}. Received: {list(shape)}")
     return np.asarray(X).reshape(-1, PIXELS)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _numbers(X: NDArray[Any]) -> NDArray[Any]:

@@ -4,8 +4,6 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
-from os import PathLike
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -15,9 +13,11 @@ from tenfold.data.atomic import scratch_folder
 from tenfold.data.dataset import Images
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Model, open_model
+from tenfold.model.file import Model
+from tenfold.model.foreign_file import ForeignModel
 from tenfold.model.reader import SHIPPED
 from tenfold.run.environment import cores
+from tenfold.workflow.models.predictors import AnyModel, open_any_model
 
 BATCH_SIZES = (1, 8, 64, 512, 4096)
 MIN_SECONDS = 0.3  # of each measurement, and at least five repetitions
@@ -75,30 +75,39 @@ class Benchmark:
         return "\n".join(lines)
 
 
-def bench(model: str | PathLike[str] = SHIPPED, threads: int | None = None) -> Benchmark:
+def bench(model: AnyModel = SHIPPED, threads: int | None = None) -> Benchmark:
     """Measure a model file on images of `mnist:test`.
 
     The time of each batch is that of the whole prediction, from uint8 images to labels. Sizes and
     threads take turns, so that all meet the same machine.
 
     Args:
-        model: a run, its folder or a model file; the shipped model by default.
+        model: a run, its folder or a model file, of Tenfold's or of others (see
+            `tenfold.ForeignModel`); the shipped model by default.
         threads: measure this number only; by default one, and every core.
 
     Raises:
         TenfoldError: where the model cannot be read.
     """
     counts = [threads] if threads else sorted({1, cores()})
-    opened = {count: open_model(model, count) for count in counts}
-    images = opened[counts[0]].matched(load("mnist:test")).images
+    if isinstance(model, Model | ForeignModel):
+        model = _spec(model)
+    first = open_any_model(model, counts[0])
+    spec = _spec(first)
+    opened = {counts[0]: first} | {count: open_any_model(spec, count) for count in counts[1:]}
+    images = first.matched(load("mnist:test")).images
     timings = [
         _time(opened[count], images, size, count) for size in BATCH_SIZES for count in counts
     ]
-    first = opened[counts[0]]
-    return Benchmark(str(first.name), len(first.content), tuple(timings), _time_process(model))
+    return Benchmark(str(first.name), len(first.content), tuple(timings), _time_process(spec))
 
 
-def _time(model: Model, images: Images, batch_size: int, threads: int) -> Timing:
+def _spec(model: Model | ForeignModel) -> str:
+    """Give the name that opens a model again, with all that was found on opening it."""
+    return model.spec if isinstance(model, ForeignModel) else model.name
+
+
+def _time(model: Model | ForeignModel, images: Images, batch_size: int, threads: int) -> Timing:
     batch = images[:batch_size]
     model.predict(batch, batch_size)  # the first one allocates
     times: list[float] = []
@@ -110,14 +119,14 @@ def _time(model: Model, images: Images, batch_size: int, threads: int) -> Timing
     return Timing(batch_size, threads, latency, batch_size / latency, len(times))
 
 
-def _time_process(model: str | PathLike[str]) -> float:
+def _time_process(model: str) -> float:
     """Time whole processes that predict one image."""
     from tenfold.data.dataset_export import export_dataset
 
     with scratch_folder() as folder:
         one = load("mnist:test").subset(np.arange(1))
         (table,) = export_dataset(one, folder)
-        command = [sys.executable, "-m", "tenfold", "predict", str(Path(model)), str(table)]
+        command = [sys.executable, "-m", "tenfold", "predict", model, str(table)]
         command += ["-o", str(folder / "prediction.csv"), "--overwrite"]
         times = []
         for _ in range(PROCESSES):

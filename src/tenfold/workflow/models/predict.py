@@ -3,7 +3,6 @@
 import csv
 import io
 from dataclasses import replace
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,13 @@ from tenfold.data.dataset import AnySource, Dataset
 from tenfold.data.escape import csv_cell
 from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
-from tenfold.model.file import Predictions, model_file, open_model
+from tenfold.model.file import Model, Predictions
 from tenfold.workflow.load import load
+from tenfold.workflow.models.predictors import AnyModel, file_of, open_any_model, predict_set
 
 
 def predict(
-    model: str | PathLike[str],
+    model: AnyModel,
     source: AnySource,
     out: str | Path | None = None,
     probabilities: bool = False,
@@ -29,7 +29,8 @@ def predict(
     """Predict the label of every image of a source.
 
     Args:
-        model: a run, its folder or a model file.
+        model: a run, its folder or a model file, of Tenfold's or of others (see
+            `tenfold.ForeignModel`), which must have probabilities.
         source: the images; labels are not looked at.
         out: a CSV to write, `ImageId,Label` with ids from 1, or with the ids that the images have
             in their source, such as `file,label` for a folder of image files; None for none.
@@ -46,14 +47,22 @@ def predict(
         TenfoldError: where the model or the source cannot be read, or `out` cannot be written.
     """
     if out is not None:
-        check_destination(out, overwrite, [model_file(model), *files_of(source)])
-    opened = open_model(model, threads)
-    dataset = opened.matched(load(source, ink))
-    predictions = replace(
-        opened.predict(dataset.images),
-        n_seen_in_training=len(opened.training_overlap(dataset)),
-        notes=dataset.notes,
-    )
+        check_destination(out, overwrite, [file_of(model), *files_of(source)])
+    opened = open_any_model(model, threads)
+    dataset = load(source, ink)
+    if isinstance(opened, Model):
+        dataset = opened.matched(dataset)
+        predictions = replace(
+            opened.predict(dataset.images),
+            n_seen_in_training=len(opened.training_overlap(dataset)),
+            notes=dataset.notes,
+        )
+    else:
+        found = predict_set(opened, dataset)
+        if found.probabilities is None:
+            raise TenfoldError(f"{opened.name}: has no probabilities, which predictions have here")
+        accepted = np.ones(len(dataset), np.bool_)
+        predictions = Predictions(found.probabilities, found.labels, accepted, None, found.notes)
     if out is not None:
         write_submission(out, predictions, opened.classes, dataset, probabilities)
     return predictions

@@ -1,9 +1,11 @@
 """Draw a run's report: as it ends, or again from its folder and its images."""
 
-from os import PathLike
+import os
+from os import PathLike, fspath
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset, Images
+from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.report.report_data import ReportData, read_report_data
 from tenfold.run.folder import RunFolder
@@ -34,6 +36,11 @@ def write_report(
     Raises:
         TenfoldError: where the run is not finished, or its images are gone or have changed.
     """
+    if os.path.isfile(run):
+        raise TenfoldError(
+            f"{fspath(run)}: is a file and not a run; `tenfold evaluate {fspath(run)} SOURCE --out "
+            "report.html` reports on a model or on predictions"
+        )
     return draw(load_report_data(RunFolder.open(run), source, test), errors)
 
 
