@@ -19,6 +19,7 @@ BENCHMARKS = {
     "threads": "benchmarks.speed.threads:Threads",
     "csv-reading": "benchmarks.speed.csv_reading:CsvReading",
     "reading": "benchmarks.reading.benchmark:Reading",
+    "adapt": "benchmarks.reading.adapting:Adapt",
     "release-model": "benchmarks.reading.release_model:ReleaseModel",
     "notebook": "benchmarks.notebook.benchmark:NotebookRecipe",
     "claims": "benchmarks.notebook.claims.benchmark:Claims",
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "fashion": "benchmarks.accuracy.fashion:Fashion",
     "tuning": "benchmarks.accuracy.tuning:Tuning",
     "kill-resume": "benchmarks.reliability.kill_resume:KillResume",
+    "kill-corrections": "benchmarks.reliability.kill_corrections:KillCorrections",
     "fuzz": "benchmarks.reliability.fuzz:Fuzz",
     "fuzz-requests": "benchmarks.reliability.fuzz_requests:FuzzRequests",
 }

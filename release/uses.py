@@ -111,7 +111,7 @@ def use_serve(env: Environment) -> None:
             found = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
             assert found, "the server did not start"
             assert b"<title>" in urlopen(found[0], timeout=30).read()
-            asked = Request(f"{found[0]}/read/picture", page.read_bytes(), {"Origin": found[0]})
+            asked = Request(f"{found[0]}/read/image", page.read_bytes(), {"Origin": found[0]})
             answer = json.load(urlopen(asked, timeout=30))
             assert answer["text"] == FIRST, answer
         finally:

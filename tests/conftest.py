@@ -33,6 +33,14 @@ QUIET = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what Tenfold keeps, instead of the user's own."""
+    folder = tmp_path_factory.mktemp("data")
+    os.environ["TENFOLD_DATA"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def train_set() -> Dataset:
     """The first 2,000 of MNIST's training images."""

@@ -17,6 +17,7 @@ from benchmarks.reading import page_cutouts, renderings, training_set, unipen
 from benchmarks.reading.benchmark import NAME, Reading, measure
 from benchmarks.reading.measurements import measurements
 from benchmarks.reading.release_page import release_page_network
+from benchmarks.reading.replay_set import write_replay
 from benchmarks.reading.tables import tables
 from tenfold import ink
 from tenfold.data.atomic import atomic_write
@@ -100,6 +101,7 @@ class ReleaseModel(Reading):
         SHIPPED.parent.mkdir(exist_ok=True)
         with atomic_write(SHIPPED) as file:
             file.write(content)
+        write_replay(train_set, folder.recipe())
         release_page_network(arguments.page_run)
         rows = measure(Reader(threads=arguments.threads), measurements(), arguments.results)
         with atomic_write(SHIPPED.with_suffix(".md")) as file:

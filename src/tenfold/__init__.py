@@ -11,6 +11,7 @@
 Importing this package is light: a name's module is loaded when the name is first used.
 """
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
+    from tenfold.workflow.models.adapt import adapt
     from tenfold.workflow.models.bench import bench
     from tenfold.workflow.models.compare import compare
     from tenfold.workflow.models.ensemble import ensemble
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
     __version__: str
 
+# ONNX Runtime reports on its use otherwise, and leaves a file in the folder for temporary ones.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 __all__ = [
     "Callback",
     "Dataset",
@@ -53,6 +58,7 @@ __all__ = [
     "StopTraining",
     "Template",
     "TenfoldError",
+    "adapt",
     "bench",
     "compare",
     "ensemble",
@@ -83,6 +89,7 @@ _HOMES = {
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
+    "adapt": "tenfold.workflow.models.adapt",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",

@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -17,9 +18,13 @@ Serve = Callable[..., str]
 def start() -> Start:
     """Start a server on a free port; returns its process and its address."""
 
-    def start(*options: str) -> tuple[subprocess.Popen[str], str]:
+    def start(*options: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
         server = subprocess.Popen(
-            [*SERVE, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*SERVE, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
         )
         assert server.stdout is not None
         line = server.stdout.readline()

@@ -1,4 +1,4 @@
-"""The access log: one line for each request, with nothing secret and nothing that a client forged."""
+"""The access log: a line for each request, with nothing secret and nothing forged."""
 
 import json
 import os

@@ -8,6 +8,7 @@ import sys
 
 import tenfold
 from tenfold.cli import (
+    adapt,
     bench,
     compare,
     data,
@@ -40,6 +41,7 @@ COMMANDS = (
     report,
     export,
     ensemble,
+    adapt,
     bench,
     data,
     recipe,

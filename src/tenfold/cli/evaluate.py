@@ -17,7 +17,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="the images: a bundled set, a file, a folder or - for stdin",
+        help="the images: a bundled set, corrections, a file, a folder or - for stdin",
     )
     parser.add_argument(
         "--errors", type=options.count, default=6, metavar="N", help="errors to list (default: 6)"

@@ -35,6 +35,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="port to listen on (default: 8000; 0: any free port)",
     )
     parser.add_argument(
+        "--corrections",
+        action=argparse.BooleanOptionalAction,
+        help="keep corrected answers, with strokes and pictures, in your data folder "
+        "(default: only where nobody but this machine can reach the server)",
+    )
+    parser.add_argument(
         "--log",
         choices=("json", "text", "none"),
         default="none",
@@ -138,6 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
         stop_seconds=arguments.stop_seconds,
         log=arguments.log,
         batching=Batching(arguments.max_batch, arguments.max_wait / 1000, arguments.max_queue),
+        corrections=arguments.corrections,
     )
     named = [] if arguments.model is None else [arguments.model]
     with listen(arguments.host, arguments.port) as listener:

@@ -17,8 +17,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="the labelled images: a bundled set, a file, a folder or - for stdin; several are "
-        "joined (default: mnist)",
+        help="the labelled images: a bundled set, corrections, a file, a folder or - for stdin; "
+        "several are joined (default: mnist)",
     )
     parser.add_argument(
         "--test",

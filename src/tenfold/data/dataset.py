@@ -277,15 +277,16 @@ def from_arrays(
     Args:
         images: [n, 28, 28], [n, 784], [n, 1 or 3, 28, 28] or [n, 28, 28, 1 or 3], of any dtype and
             scale: it is found from all of them, as is their polarity, and noted.
-        labels: n labels; whole numbers within 0-9 give ten classes, anything else gives the
-            sorted unique labels.
+        labels: n labels, or one-hot ones [n, k]; whole numbers within 0-9 give ten classes,
+            anything else gives the sorted unique labels.
         source: the name used in errors.
 
     Raises:
         TenfoldError: where the shapes or dtypes do not fit, a pixel is out of range, or a label is
             missing.
     """
-    from tenfold.data.pixels import labels_of, other_classes, to_images
+    from tenfold.data.label_arrays import attach_array
+    from tenfold.data.pixels import to_images
     from tenfold.data.polarity import normalised
 
     images = np.asarray(images)
@@ -294,10 +295,8 @@ def from_arrays(
         images, notes = to_images(images, source)
         found = normalised(images)
         images, notes = found.images, (*notes, *found.notes)
-    if labels is None:
-        return Dataset(images, None, source=source, notes=notes)
-    indices, classes = labels_of(np.asarray(labels), len(images), source)
-    return Dataset(images, indices, classes, source, notes=(*notes, *other_classes(classes)))
+    dataset = Dataset(images, None, source=source, notes=notes)
+    return dataset if labels is None else attach_array(dataset, np.asarray(labels), source)
 
 
 def class_indices(labels: NDArray[Any]) -> tuple[Labels, tuple[str, ...]]:

@@ -95,9 +95,11 @@ def _scaled(images: Images, findings: list[_Finding]) -> Images:
     if images[sample_rows(len(images), 100)].max() > MAX_OTHER_SCALE:
         return images
     highest = int(images.max())
-    if highest > MAX_OTHER_SCALE or not (highest == 1 or _recurs(images, highest)):
+    if highest > MAX_OTHER_SCALE or not (highest in (1, 15, 16) or _recurs(images, highest)):
         return images
     scale = PixelScale(0.0, 16.0 if 8 < highest <= 16 else float(highest))
+    if highest == 15 and (images.max(axis=(1, 2)) == 15).mean() > 0.5:
+        scale = PixelScale(0.0, 15.0)
     findings.append(_Finding(f"the pixels are 0-{scale.ink:g}", "converted to 0-255", scale))
     return scale.to_uint8(images)
 

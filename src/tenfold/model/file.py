@@ -72,8 +72,9 @@ class Model:
         self.recipe_toml, self.fingerprint = described.recipe_toml, described.fingerprint
         self.confidence = described.confidence
         self.pixels, self.scale = described.pixels, described.scale
+        self.training_hashes = described.training_hashes
+        self.adaptations = described.adaptations
         self.drift = described.drift
-        self._training_hashes = described.training_hashes
         self._check_shapes()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -122,7 +123,7 @@ class Model:
 
     def training_overlap(self, dataset: Dataset) -> NDArray[np.int64]:
         """Find the images that the model was trained on: their indices, int64 [m]."""
-        return np.flatnonzero(np.isin(shorten_hashes(dataset.hashes), self._training_hashes))
+        return np.flatnonzero(np.isin(shorten_hashes(dataset.hashes), self.training_hashes))
 
     def _run(self, images: Images) -> list[NDArray[Any]]:
         """Predict a batch: probabilities, labels, accepted, each checked."""

@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,24 @@ class Confidence:
     threshold: float = 0.5
 
 
+class Adaptation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model was adapted from, and on what.
+
+    Args:
+        model: the name of the model that it was adapted from.
+        fingerprint: sha256 of what that one was trained on.
+        source: the images that it was adapted on, as the user named them.
+        images: how many of them show a class.
+        negatives: how many show none.
+    """
+
+    model: str
+    fingerprint: str
+    source: str
+    images: int
+    negatives: int
+
+
 @dataclass(frozen=True, eq=False)
 class Description:
     """The metadata of a model file, checked.
@@ -51,6 +69,7 @@ class Description:
         training_hashes: uint64 [n], the lowest bytes of each training image's hash.
         pixels: what the training images look like; None in files that do not say.
         scale: of the pixels that became the training images.
+        adaptations: from the model that was trained on, each one that led to this.
         drift: what others are compared with; None in files that do not say.
     """
 
@@ -62,7 +81,8 @@ class Description:
     training_hashes: NDArray[np.uint64]
     pixels: PixelStatistics | None
     scale: PixelScale
-    drift: DriftReference | None
+    adaptations: tuple[Adaptation, ...] = ()
+    drift: DriftReference | None = None
 
 
 class _Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,6 +99,7 @@ def write_metadata(
     pixels: PixelStatistics,
     labels: NDArray[Any] | None = None,
     scale: PixelScale | None = None,
+    adaptations: Sequence[Adaptation] = (),
     drift: DriftReference | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
@@ -92,6 +113,7 @@ def write_metadata(
         pixels: what the training images look like.
         labels: [classes], the class labels with their own dtype, where they are not the names.
         scale: of the pixels that became the training images, where others come on it too.
+        adaptations: what the model was adapted from, the first model first.
         drift: what others are compared with.
     """
     entries = {
@@ -109,6 +131,8 @@ def write_metadata(
         entries["tenfold.labels"] = msgspec.json.encode(values).decode()
     if scale is not None:
         entries["tenfold.scale"] = scale.to_json()
+    if adaptations:
+        entries["tenfold.adaptations"] = msgspec.json.encode(adaptations).decode()
     if drift is not None:
         entries["tenfold.drift"] = drift.to_json()
     return entries | {"tenfold.digest": _digest(entries)}
@@ -145,6 +169,9 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             training_hashes=_hashes(given["tenfold.training_hashes"]),
             pixels=PixelStatistics.from_json(pixels) if pixels is not None else None,
             scale=PixelScale.from_json(scale) if scale is not None else PixelScale(),
+            adaptations=msgspec.json.decode(
+                given.get("tenfold.adaptations", "[]"), type=tuple[Adaptation, ...]
+            ),
             drift=DriftReference.from_json(drift) if drift is not None else None,
         )
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:

@@ -67,6 +67,7 @@ class ServerConfig:
             most four.
         threads: CPU threads; None: every core.
         min_confidence: as `Reader` takes it.
+        corrections: whether corrections are kept; None: where only this machine can reach it.
         stop_seconds: how long what is in flight may take once the server is to stop.
         log: how each request is logged on stderr.
         batching: of inference requests.
@@ -82,6 +83,7 @@ class ServerConfig:
     readers: int | None = None
     threads: int | None = None
     min_confidence: float = 0.0
+    corrections: bool | None = None
     stop_seconds: float = 25.0
     log: LogFormat = "none"
     batching: Batching = field(default_factory=Batching)
@@ -98,6 +100,11 @@ class ServerConfig:
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
         return is_loopback(self.host)
+
+    @property
+    def keeps_corrections(self) -> bool:
+        """Whether corrections are kept."""
+        return self.is_local if self.corrections is None else self.corrections
 
 
 def is_loopback(host: str) -> bool:

@@ -28,6 +28,7 @@ class Parameter:
         schema: JSON Schema of its value.
         place: where it stands.
         example: a valid value.
+        is_required: whether there is no request without it; what is in a path always is.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Parameter:
     schema: Mapping[str, Any]
     place: Literal["query", "path", "header"] = "query"
     example: Any = None
+    is_required: bool = False
 
 
 @dataclass(frozen=True)

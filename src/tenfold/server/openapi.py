@@ -22,11 +22,13 @@ ERRORS = {
     404: "nothing has this name",
     405: "the path does not take the method",
     408: "the request came in too slowly",
+    409: "the model answers otherwise than the request says",
     413: "the request is too large",
     415: "the body is compressed",
     422: "it cannot be read, or a parameter is not valid",
     431: "the header is too large",
     503: "too much waits, or the server is being stopped; `Retry-After` says when to ask again",
+    507: "corrections cannot be kept or read; the server's own output says why",
 }
 ALWAYS = (400, 401, 403, 408, 431, 503)
 WITH_BODY = (413, 415)
@@ -97,7 +99,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.place,
-        "required": parameter.place == "path",
+        "required": parameter.is_required or parameter.place == "path",
         "description": parameter.description,
         "schema": dict(parameter.schema),
         **({} if parameter.example is None else {"example": parameter.example}),

@@ -101,8 +101,11 @@ class PagePool:
 
     async def count_pages(self, content: bytes, name: str) -> int:
         """Count the pages of a PDF, likewise."""
-        child = await self._take(False)
-        return await self._run(child, partial(count_pages, content=content, name=name))
+        return await self.call(partial(count_pages, content=content, name=name))
+
+    async def call(self, function: Callable[[Child], T]) -> T:
+        """Call a function with a process that is idle, likewise; observers are not told."""
+        return await self._run(await self._take(False), function)
 
     async def _take(self, is_admitted: bool) -> Child:
         """Wait until a process is idle, first come, first served."""

@@ -120,17 +120,14 @@ def _read(payload: bytes) -> bytes:
     model.seconds = 0.0
     content: dict[str, Any] = {}
     digits: list[Digit] = []
-    if task.strokes is not None:
-        reading = reader.read_strokes(task.strokes, task.single, task.marks)
-        content, digits = _to_dict(reading, model, task.details), list(reading)
-    elif task.image is None:
+    if task.image is None and task.strokes is None:
         reader.read_strokes([])
     elif task.template is not None:
         form = reader.read_fields(_image(task), _template(task.template, task.reference), task.name)
         content = form.to_dict()
         digits = [digit for field in form.fields.values() for digit in field.reading]
     else:
-        reading = reader.read(_image(task), task.single, task.name, task.region, task.marks)
+        reading = reading_of(task)
         content, digits = _to_dict(reading, model, task.details), list(reading)
     answer = Answer(
         msgspec.json.encode(content),
@@ -140,6 +137,14 @@ def _read(payload: bytes) -> bytes:
         model.seconds,
     )
     return msgspec.msgpack.encode(answer)
+
+
+def reading_of(task: Task) -> Reading:
+    """Read strokes, a picture or a page; for what runs in a child."""
+    reader = _open(task.model, task.min_confidence)[0]
+    if task.strokes is not None:
+        return reader.read_strokes(task.strokes, task.single, task.marks)
+    return reader.read(_image(task), task.single, task.name, task.region, task.marks)
 
 
 def _count_pages(payload: bytes) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenfold.data.corrections.store import Corrections
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, model_file, open_model
 from tenfold.model.reader import SHIPPED
@@ -41,6 +42,9 @@ class Service:
     Args:
         models: by their names; the first one reads pictures where none is named.
         config: what it is told to do.
+
+    Raises:
+        TenfoldError: where corrections are to be kept and their file is none, or damaged.
     """
 
     def __init__(self, models: dict[str, Model], config: ServerConfig) -> None:
@@ -48,6 +52,7 @@ class Service:
         self.observers = Observers()
         self.in_flight = InFlight()
         self.is_stopping = False
+        self.corrections = _open_corrections() if config.keeps_corrections else None
         self.models = {
             name: ServedModel(name, model, Batcher(name, model, config.batching, self.observers))
             for name, model in models.items()
@@ -78,6 +83,16 @@ class Service:
         for served in self.models.values():
             served.batcher.close()
         self.observers.close()
+
+
+def _open_corrections() -> Corrections:
+    """Check the file of corrections, if there is one; the first correction creates it."""
+    kept = Corrections()
+    try:
+        kept.count()
+    except TenfoldError as error:
+        raise TenfoldError(f"{error}; or start with --no-corrections") from error
+    return kept
 
 
 def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, Model]:

@@ -82,13 +82,16 @@ def average_shifted_views(
     probabilities = first.copy()
     unsure = first.max(axis=1) < TTA_THRESHOLD
     if shift and unsure.any():
-        padded = np.pad(images[unsure], ((0, 0), (shift, shift), (shift, shift)))
-        views = [
-            padded[:, top : top + SIDE, left : left + SIDE] for top, left in view_corners(shift)
-        ]
+        views = shifted_views(images[unsure], shift)
         shifted = [predict_single_view(networks, view, temperature) for view in views]
         probabilities[unsure] = np.mean([first[unsure], *shifted], axis=0)
     return probabilities
+
+
+def shifted_views(images: Images, shift: int) -> list[Images]:
+    """Return images [n, 28, 28], shifted four ways by so many pixels."""
+    padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift)))
+    return [padded[:, top : top + SIDE, left : left + SIDE] for top, left in view_corners(shift)]
 
 
 def view_corners(shift: int) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from tenfold.data.matching import pixel_statistics
 from tenfold.data.scale import PixelScale, sample_rows
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, Predictions
-from tenfold.model.metadata import Confidence, write_metadata
+from tenfold.model.metadata import Adaptation, Confidence, write_metadata
 from tenfold.run.layers import AnyLayer
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import Parity
@@ -69,6 +69,7 @@ def export_onnx(
     labels: NDArray[Any] | None = None,
     hashes: NDArray[np.uint64] | None = None,
     scale: PixelScale | None = None,
+    adaptations: Sequence[Adaptation] = (),
 ) -> ExportedModel:
     """Turn networks into one ONNX file, and refuse it where it does not predict as they do.
 
@@ -87,6 +88,7 @@ def export_onnx(
         hashes: uint64 [n], of all images that any network was trained on, where those are not
             `train_set`'s alone.
         scale: of the pixels that became `train_set`, where others are to be converted alike.
+        adaptations: what the networks were adapted from, where they were.
 
     Raises:
         TenfoldError: where the file's predictions are not the networks'.
@@ -106,6 +108,7 @@ def export_onnx(
         pixel_statistics(train_set.images),
         labels,
         scale,
+        adaptations,
         _drift_reference(networks, recipe, confidence, train_set, val_set),
     )
     helper.set_model_props(model, description)
@@ -125,7 +128,7 @@ def _drift_reference(
     train_set: Dataset,
     val_set: Dataset | None,
 ) -> DriftReference:
-    if val_set is None:
+    if val_set is None or not len(val_set):
         return drift_reference(train_set.images)
     images = val_set.images[sample_rows(len(val_set), MEASURED)]
     probabilities = predict_probabilities(

@@ -92,6 +92,19 @@ def test_a_matlab_file_of_version_7_3(tmp_path: Path, hundred: Dataset) -> None:
     assert same(load(tmp_path / "v73.mat"), hundred)
 
 
+def test_matlab_files_are_parsed_in_a_process_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = bundled("mnist").subset(np.arange(40))
+    scipy.io.savemat(tmp_path / "a.mat", {"x": digits.images, "y": digits.require_labels()})
+
+    def here(*arguments: object) -> None:
+        raise AssertionError("a damaged file ends the process that parses it")
+
+    monkeypatch.setattr("scipy.io.loadmat", here)
+    assert load(tmp_path / "a.mat").fingerprint == digits.fingerprint
+
+
 def test_hdf5_with_groups(tmp_path: Path, hundred: Dataset) -> None:
     half = hundred.subset(np.arange(50))
     with h5py.File(tmp_path / "d.h5", "w") as file:

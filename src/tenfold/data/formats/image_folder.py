@@ -21,7 +21,9 @@ from tenfold.data.source_name import ReadOptions
 from tenfold.data.tree import Tree, name_list
 from tenfold.errors import TenfoldError
 
-_SUFFIXES = (*(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"),)
+_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pbm", ".pgm", ".ppm"),
+)
 # What may lie among images: lists of labels, and papers.
 _PAPERS = (
     *(".txt", ".csv", ".tsv", ".json", ".md", ".xml", ".npy", ".lst", ".dat", ".html", ".yaml"),
