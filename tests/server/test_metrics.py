@@ -78,8 +78,9 @@ def infer(count: int) -> tuple[str, str, dict[str, object]]:
 
 def test_requests_digits_and_stages_are_counted(service: Service) -> None:
     read = ("POST", "/read", {"json": SEVEN})
-    statuses = [one.status_code for one in send(service, infer(5), infer(3), read)]
-    assert statuses == [200, 200, 200]
+    answers = send(service, infer(5), infer(3), read)
+    assert [one.status_code for one in answers] == [200, 200, 200]
+    accepted = [value for one in answers[:2] for value in one.json()["outputs"][2]["data"]]
     shown = scrape(service)
     assert shown("requests_total", method="POST", endpoint=INFER, status="200") == 2
     assert shown("requests_total", method="POST", endpoint="/read", status="200") == 1
@@ -89,8 +90,8 @@ def test_requests_digits_and_stages_are_counted(service: Service) -> None:
     assert shown("batch_images_sum", model="digits") == 8
     assert shown("batch_images_count", model="digits") == 2
     counts = {"model": "digits", "source": "infer"}
-    assert shown("digits_total", **counts, result="accepted") == 8
-    assert shown("digits_total", **counts, result="rejected") == 0
+    assert shown("digits_total", **counts, result="accepted") == accepted.count(True)
+    assert shown("digits_total", **counts, result="rejected") == accepted.count(False)
     drawn = {"model": "digits", "source": "strokes"}
     assert shown("digits_total", **drawn, result="accepted") == 1
     assert shown("readings_total", model="digits", kind="strokes", result="read") == 1
