@@ -77,7 +77,7 @@ def infer(count: int) -> tuple[str, str, dict[str, object]]:
 
 
 def test_requests_digits_and_stages_are_counted(service: Service) -> None:
-    read = ("POST", "/read", {"json": SEVEN})
+    read: tuple[str, str, dict[str, object]] = ("POST", "/read", {"json": SEVEN})
     answers = send(service, infer(5), infer(3), read)
     assert [one.status_code for one in answers] == [200, 200, 200]
     accepted = [value for one in answers[:2] for value in one.json()["outputs"][2]["data"]]
