@@ -18,6 +18,7 @@ SECTIONS = {
     "": "Top level",
     "network": "Layers",
     "augmentation": "Augmentation",
+    "augmentation.own": "Augmentation of your own",
     "negatives": "Negatives",
     "optimiser": "Optimisers",
     "schedule": "Schedules",

@@ -63,5 +63,6 @@ def _figure(curves: Mapping[str, Row], colours: Colours) -> Any:
     axes.set_ylabel("wrong among the accepted, %")
     axes.set_xlim(0, 102)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", labelcolor=ink)
+    # above the lines, wherever they run
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=3, labelcolor=ink)
     return figure

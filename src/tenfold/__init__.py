@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tenfold.model.foreign_file import ForeignModel
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
+    from tenfold.run.own_code import allow_import
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
@@ -59,6 +60,7 @@ __all__ = [
     "Template",
     "TenfoldError",
     "adapt",
+    "allow_import",
     "bench",
     "compare",
     "ensemble",
@@ -90,6 +92,7 @@ _HOMES = {
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
     "adapt": "tenfold.workflow.models.adapt",
+    "allow_import": "tenfold.run.own_code",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",

@@ -16,16 +16,31 @@ from onnx.reference import ReferenceEvaluator
 from tenfold.data.dataset import Dataset, Images
 from tenfold.model.file import OUTPUTS
 from tenfold.model.reader import SHIPPED
-from tenfold.run.recipe import Recipe, change
+from tenfold.run.recipe import Recipe, change, load_recipe
+from tenfold.training.backend import resolve
 from tenfold.training.fit import fit
 from tenfold.training.inference import TTA_THRESHOLD
 from tenfold.training.network import Network
 from tenfold.training.onnx_export import export_onnx
 from tenfold.training.quantise import quantise
 
+BLOCKS = (
+    'network=[{layer="crop",size=20},{layer="conv",filters=8,kernel_size=5,stride=2},'
+    '{layer="residual",filters=8,squeeze_excite=4},{layer="avg_pool"},'
+    '{layer="residual",filters=12,stride=2,layer_scale=0.5},{layer="squeeze_excite"},'
+    '{layer="global_avg_pool"},{layer="output"}]'
+)
 Outputs = list[NDArray[Any]]
 # GELU is approximated (2e-5 was seen), and what is rounded to 8 bits differs (4e-3).
-TOLERANCES = {"one": 1e-4, "ensemble": 1e-4, "int8": 0.02, "shipped": 1e-5, "shipped int8": 0.02}
+TOLERANCES = {
+    "one": 1e-4,
+    "ensemble": 1e-4,
+    "blocks": 1e-4,
+    "blocks int8": 0.02,
+    "int8": 0.02,
+    "shipped": 1e-5,
+    "shipped int8": 0.02,
+}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +57,10 @@ def files(
         for networks in ([network], [network, other])
     )
     contents = {"one": one, "ensemble": ensemble, "shipped": SHIPPED.read_bytes()}
+    blocks = resolve(load_recipe("quick", [BLOCKS, "epochs=4", "batch_size=64"]))
+    networks = fit(blocks, train_set).networks
+    contents["blocks"] = export_onnx(networks, blocks, train_set, None, test_set.images).content
+    contents["blocks int8"] = quantise(contents["blocks"], train_set.images[:100])
     contents["int8"] = quantise(one, train_set.images[:100])
     contents["shipped int8"] = quantise(contents["shipped"], train_set.images[:100])
     folder = tmp_path_factory.mktemp("models")

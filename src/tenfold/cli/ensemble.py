@@ -15,12 +15,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("-o", "--out", required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--overwrite", action="store_true", help="replace FILE")
     options.add_moved_sources(parser, ("source",))
+    options.add_import(parser, "a run")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.ensemble import ensemble
 
+    options.allow_import(arguments)
     print(
         ensemble(
             arguments.folders, arguments.out, overwrite=arguments.overwrite, source=arguments.source

@@ -60,6 +60,26 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_import(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--import MODULE`."""
+    parser.add_argument(
+        "--import",
+        action="append",
+        default=[],
+        dest="modules",
+        metavar="MODULE",
+        help=f"a Python module of which {what} may run code that its recipe names; name only what "
+        "you trust (repeatable)",
+    )
+
+
+def allow_import(arguments: argparse.Namespace) -> None:
+    """Allow the modules that `--import` names."""
+    from tenfold.run.own_code import allow_import
+
+    allow_import(*arguments.modules)
+
+
 def print_error(message: str) -> None:
     """Print an error on one line of stderr, control characters spelled out."""
     print(f"tenfold: {' '.join(map(terminal, message.splitlines()))}", file=sys.stderr)

@@ -9,19 +9,31 @@ from tenfold.data.dataset import SIDE
 from tenfold.model.file import INPUT, Model
 
 # `training` names the output of each layer `first_<index>_<kind>`.
-LAYER_OUTPUT = re.compile(r"first_\d+_(relu|gelu|pool)")
-NAMES = {"relu": "after ReLU", "gelu": "after GELU", "pool": "after pooling"}
+LAYER_OUTPUT = re.compile(r"first_\d+_(relu|gelu|pool|module)")
+NAMES = {
+    "relu": "after ReLU",
+    "gelu": "after GELU",
+    "pool": "after pooling",
+    "module": "after a module",
+}
 
 
-def first_filters(model: Model) -> NDArray[np.float32]:
-    """Give the filters of the first convolution, float32 [filters, height, width]."""
+def first_filters(model: Model) -> NDArray[np.float32] | None:
+    """Give the filters of the first convolution, float32 [filters, height, width].
+
+    None where it has no constant filters, as somebody's own module may not.
+    """
     import onnx
 
     graph = onnx.load_from_string(model.content).graph
-    conv = next(node for node in graph.node if node.op_type == "Conv")
-    weight = next(tensor for tensor in graph.initializer if tensor.name == conv.input[1])
-    filters: NDArray[np.float32] = onnx.numpy_helper.to_array(weight)[:, 0]
-    return filters
+    conv = next((node for node in graph.node if node.op_type == "Conv"), None)
+    if conv is None:
+        return None
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    if conv.input[1] not in weights:
+        return None
+    filters: NDArray[np.float32] = onnx.numpy_helper.to_array(weights[conv.input[1]])
+    return filters[:, 0] if filters.ndim == 4 else None
 
 
 def feature_maps(model: Model, image: NDArray[np.uint8]) -> list[tuple[str, NDArray[np.float32]]]:

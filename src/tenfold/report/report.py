@@ -20,7 +20,6 @@ from tenfold.report.render import render
 from tenfold.report.report_data import ReportData, ScoredSplit
 from tenfold.report.theme import DARK, LIGHT, to_png, to_svg
 from tenfold.run.folder import RunFolder
-from tenfold.run.layers import Conv
 from tenfold.run.network_summary import NetworkSummary
 from tenfold.run.recipe import loss_floor
 
@@ -251,9 +250,9 @@ def _network(report_data: ReportData) -> Context:
     from tenfold.model.internals import feature_maps, first_filters
 
     run = report_data.run
-    if not any(isinstance(layer, Conv) for layer in report_data.recipe.network):
-        return {"filters": None, "filter_count": 0, "stages": []}
     filters = first_filters(report_data.model)
+    if filters is None:
+        return {"filters": None, "filter_count": 0, "stages": []}
     stages = feature_maps(report_data.model, report_data.train.images[0])
     _save_png(run, "first_filters", image_grids.first_filters(filters))
     if stages:

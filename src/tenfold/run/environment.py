@@ -25,7 +25,12 @@ PACKAGES = ("tenfold", "torch", "numpy", "onnx", "onnxruntime", "polars")
 
 
 def describe(
-    train_set: Dataset, test_set: Dataset | None, device: str, leaked: int, request: RunRequest
+    train_set: Dataset,
+    test_set: Dataset | None,
+    device: str,
+    leaked: int,
+    request: RunRequest,
+    code: dict[str, str] | None = None,
 ) -> Environment:
     """Describe what a run is made of and on.
 
@@ -35,6 +40,7 @@ def describe(
         device: the processor's or the GPU's name.
         leaked: how many test images are in the training set.
         request: what else was asked of the run.
+        code: the sha256 of each file of code that the recipe names (see `run/own_code.py`).
     """
     return Environment(
         started=now(),
@@ -50,6 +56,7 @@ def describe(
         test_fingerprint=test_set.fingerprint if test_set else None,
         leaked=leaked,
         request=request,
+        code=code or {},
     )
 
 

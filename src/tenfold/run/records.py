@@ -98,6 +98,8 @@ class Environment(Struct, frozen=True, kw_only=True):
         test_fingerprint: its sha256, or None.
         leaked: how many test images are in the training set.
         request: what else was asked of the run.
+        code: the sha256 of the file of each Python object that the recipe names; "" where it has
+            none.
         resumed: each time that it was resumed.
         finished: UTC, or None while it is not.
         format: of the run folder.
@@ -116,6 +118,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     test_fingerprint: Sha256 | None
     leaked: Number
     request: RunRequest
+    code: dict[str, str] = {}
     resumed: tuple[Resumption, ...] = ()
     finished: str | None = None
     format: int = FORMAT

@@ -10,12 +10,13 @@ from torch.nn import functional
 
 from tenfold.data.dataset import Dataset, Images
 from tenfold.data.split import Indices
-from tenfold.run.recipe import Linear, Recipe
+from tenfold.run.recipe import Recipe
+from tenfold.run.schedules import Linear
 from tenfold.training.augment import augment
 from tenfold.training.inference import to_float
 from tenfold.training.negatives import make_negatives
 from tenfold.training.network import Network
-from tenfold.training.optimisers import AdamW
+from tenfold.training.optimisers import Adam
 from tenfold.training.schedule import learning_rate_factor
 from tenfold.training.writing_styles import vary_writing_style
 
@@ -86,7 +87,7 @@ class Adapter:
         network = copy.deepcopy(self.network)
         learned = network[-1]  # `output` is the last layer of every recipe
         rate = LEARNING_RATE / self.again.values.shape[1]
-        optimiser = AdamW(list(learned.parameters()), rate, (0.9, 0.999), 0.0)
+        optimiser = Adam(list(learned.parameters()), rate, (0.9, 0.999), 0.0)
         chosen = torch.from_numpy(rows)
         for step in range(STEPS):
             factor = learning_rate_factor(Linear(warmup=WARMUP), (step + 1) / (STEPS + 1))

@@ -97,14 +97,25 @@ def fit(
 
 
 def check_fit(
-    recipe: Recipe, train_set: Dataset, val_set: Dataset | None = None, members: int = 1
+    recipe: Recipe,
+    train_set: Dataset,
+    val_set: Dataset | None = None,
+    members: int = 1,
+    exported: bool = True,
 ) -> None:
     """Raise TenfoldError where a layer does not fit or cannot be exported, or a set is missing.
 
     An untrained network is exported and compared, so that nothing is trained in vain.
+
+    Args:
+        recipe: a resolved recipe.
+        train_set, val_set, members: as `fit` takes them.
+        exported: whether to export; for one seed of several that is enough.
     """
     with torch.random.fork_rng(devices=[]):
         trainer = Trainer(recipe, train_set, val_set, members=members)
+    if not exported:
+        return
     few = train_set.subset(np.arange(min(len(train_set), EXPORTED_IMAGES)))
     uncalibrated = change(recipe, reject_fraction=0)
     export_onnx(trainer.networks[:1], uncalibrated, few, None, few.images)
@@ -125,10 +136,10 @@ def load_networks(run: RunFolder) -> list[Network]:
         checkpoint = state.load(folder.existing("checkpoint.safetensors"))
         networks = [build(recipe, classes) for _ in range(count)]
         if count == 1:
-            checkpoint.restore_network(networks[0])
+            checkpoint.restore_result(networks[0])
         else:
             ensemble = GroupedEnsemble(networks)
-            checkpoint.restore_network(ensemble)
+            checkpoint.restore_result(ensemble)
             ensemble.copy_to(networks)
         loaded += networks
     return loaded

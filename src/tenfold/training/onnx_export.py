@@ -17,6 +17,7 @@ from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, Predictions
 from tenfold.model.metadata import Adaptation, Confidence, write_metadata
 from tenfold.run.layers import AnyLayer
+from tenfold.run.own_code import code_names, errors_of
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import Parity
 from tenfold.training.confidence import fit_confidence
@@ -93,7 +94,9 @@ def export_onnx(
     # On the CPU: a GPU multiplies float32 in fewer bits, and the file must predict as float32 does.
     networks = [network.eval().cpu() for network in networks]
     classes = len(train_set.classes)
-    model = _model(_graph(networks, recipe, confidence, classes), classes)
+    with errors_of(code_names(recipe)):
+        graph = _graph(networks, recipe, confidence, classes)
+    model = _model(graph, classes)
     hashes = train_set.hashes if hashes is None else hashes
     description = write_metadata(
         recipe,

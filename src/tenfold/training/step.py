@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
+from tenfold.run.own_code import code_names
 from tenfold.run.recipe import Recipe
 from tenfold.training.augment import augment
 from tenfold.training.backend import Backend
@@ -22,7 +23,9 @@ from tenfold.training.inference import to_float
 from tenfold.training.loss_weights import loss_weights
 from tenfold.training.negatives import make_negatives
 from tenfold.training.optimisers import Optimiser
+from tenfold.training.own.augmentation import make_augmentation
 from tenfold.training.profiling import PhaseTimer
+from tenfold.training.weight_average import WeightAverage
 from tenfold.training.writing_styles import vary_writing_style
 
 PHASES = ("augmentation", "forward", "backward", "optimiser")
@@ -43,6 +46,7 @@ class TrainStep:
         backend: the device.
         members: how many networks `network` holds side by side.
         timer: measures the phases, or None.
+        average: of the weights, or None.
 
     Attributes:
         batch_size: images a step, for each member.
@@ -59,8 +63,9 @@ class TrainStep:
         backend: Backend,
         members: int = 1,
         timer: PhaseTimer | None = None,
+        average: WeightAverage | None = None,
     ) -> None:
-        self.network, self.optimisers = network, optimisers
+        self.network, self.optimisers, self.average = network, optimisers, average
         self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
         device = backend.device
         self.images, self.labels = (
@@ -77,8 +82,10 @@ class TrainStep:
         self.loss_sum = torch.zeros((), device=device)
         self.n_correct = torch.zeros((), device=device)
         self.generator = torch.Generator(device)
-        # negatives and writing styles change another number of images in each step
-        varies = recipe.negatives.share or recipe.writing_styles
+        self.own_augmentation = make_augmentation(recipe.augmentation.own)
+        # negatives and writing styles change another number of images in each step, and somebody's
+        # own code may do on the host what would not be done again
+        varies = recipe.negatives.share or recipe.writing_styles or code_names(recipe)
         self.use_cuda_graph = device.type == "cuda" and not varies and timer is None
         self._replay: Callable[[], None] | None = None
 
@@ -117,7 +124,7 @@ class TrainStep:
         if n_negatives:
             images = torch.cat([images, self._draw_negatives(images, labels, n_negatives)])
         fraction = self.augment_fraction if config.fade else None
-        images = augment(images, config, self.generator, fraction)
+        images = augment(images, config, self.generator, fraction, self.own_augmentation)
         return images.contiguous(memory_format=torch.channels_last)
 
     def _draw_negatives(self, images: Tensor, labels: Tensor, count: int) -> Tensor:
@@ -156,9 +163,11 @@ class TrainStep:
         (loss * self.members).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Take a step of every optimiser."""
+        """Take a step of every optimiser, and have the average follow."""
         for optimiser in self.optimisers:
             optimiser.step()
+        if self.average is not None:
+            self.average.update()
 
     def seed(self, seed: int) -> None:
         """Seed everything that a step draws from: dropout and augmentation, each its own stream."""
@@ -182,6 +191,8 @@ class TrainStep:
         state = list(self.network.state_dict().values())
         for optimiser in self.optimisers:
             state += itertools.chain.from_iterable(optimiser.state.values())
+        if self.average is not None:
+            state += self.average.tensors()
         self._replay = capture(self.run, state, self.generator)
         self.backend.synchronize()
         return time.perf_counter() - started

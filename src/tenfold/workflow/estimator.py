@@ -29,6 +29,7 @@ from tenfold.data.split import split
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model, Predictions, open_model
+from tenfold.run.own_code import allow_named
 from tenfold.run.recipe import Recipe, change, load_recipe, parse_recipe
 from tenfold.workflow.runs.plan import PARITY_IMAGES
 
@@ -46,7 +47,8 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     file's graph, so that predicting needs no torch.
 
     Args:
-        recipe: a recipe's name or file, or a Recipe.
+        recipe: a recipe's name or file, or a Recipe. Python code that a file or `settings` name is
+            run; that of a Recipe, as `load` has one, only where `tenfold.allow_import` allows it.
         epochs: passes over the training set; None for the recipe's.
         settings: a change to the recipe, as "batch_size=64", or several of them.
         val_fraction: the share (0-1) of the images held back to score each epoch on; None for the
@@ -207,9 +209,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         from tenfold.training.backend import resolve
         from tenfold.training.fit import fit
         from tenfold.training.onnx_export import export_onnx
+        from tenfold.training.own.trial import try_own_code
         from tenfold.workflow.runs.progress import show_progress
 
-        recipe = resolve(self._chosen())
+        chosen = self._chosen()
+        recipe, said = try_own_code(resolve(chosen), dataset, chosen.precision)
+        for line in said:
+            warnings.warn(line, stacklevel=4)
         if recipe.networks > 1:
             raise TenfoldError(
                 f"the estimator trains one network; tenfold.train has folds and members. Received: "
@@ -249,7 +255,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             if value is not None
         }
         settings = [self.settings] if isinstance(self.settings, str) else self.settings
-        return change(load_recipe(self.recipe, settings), **named)
+        recipe = load_recipe(self.recipe, settings)
+        allow_named(recipe, self.recipe)
+        return change(recipe, **named)
 
     def _class_weight(self) -> dict[str, Any] | str | None:
         """Name the classes of `class_weight` as the recipe does; as scikit-learn checks them."""

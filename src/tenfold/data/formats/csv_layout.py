@@ -120,8 +120,8 @@ def find_layout(
         if fault is not None:
             column = kept[fault[0]]
             raise TenfoldError(
-                f"{source}: header, column {column + 1} must be {fault[1]}; put the columns in "
-                f"order. Received: {names[column][:40]!r}"
+                f"{source}: header, column {column + 1} must be {fault[1][:40]}; put the "
+                f"columns in order. Received: {names[column][:40]!r}"
             )
         if label is not None and label > (id_ == 0) and not notes:
             notes = (f"the label is column {label + 1}, {names[label][:40]!r}",)

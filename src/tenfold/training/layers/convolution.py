@@ -75,7 +75,8 @@ def _build_norm(layer: specs.BatchNorm, shape: Shape, classes: int) -> nn.BatchN
     return nn.BatchNorm2d(shape[0], momentum=layer.momentum)
 
 
-def _export_conv(graph: Graph, module: nn.Conv2d, value: str, scope: Scope) -> str:
+def export_conv(graph: Graph, module: nn.Conv2d, value: str, scope: Scope) -> str:
+    """Add a convolution to a graph; return the name of what goes out."""
     bias = torch.zeros(module.out_channels) if module.bias is None else module.bias
     inputs = [
         value,
@@ -101,7 +102,8 @@ def _export_norm(graph: Graph, module: nn.BatchNorm2d, value: str, scope: Scope)
 
 
 @torch.no_grad()
-def _restore_conv(module: nn.Conv2d, constants: Constants, scope: str) -> None:
+def restore_conv(module: nn.Conv2d, constants: Constants, scope: str) -> None:
+    """Take the weights of a convolution that no batch norm was folded into."""
     module.weight.copy_(constants[f"weight_{scope}"])
     if module.bias is not None:
         module.bias.copy_(constants[f"bias_{scope}"])
@@ -142,7 +144,7 @@ def _set_factor_and_offset(norm: nn.BatchNorm2d, factor: Tensor, offset: Tensor)
     norm.bias.copy_(offset)
 
 
-def _stack_conv(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
+def stack_conv(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
     """Join convolutions as the groups of one."""
     first = modules[0]
     stacked = nn.Conv2d(
@@ -158,7 +160,8 @@ def _stack_conv(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
     return _with_states(stacked, modules)
 
 
-def _stack_norm(modules: Sequence[nn.BatchNorm2d]) -> nn.BatchNorm2d:
+def stack_norm(modules: Sequence[nn.BatchNorm2d]) -> nn.BatchNorm2d:
+    """Join batch norms as one over all their channels."""
     first = modules[0]
     channels = first.num_features * len(modules)
     return _with_states(nn.BatchNorm2d(channels, momentum=first.momentum), modules)
@@ -175,6 +178,6 @@ def _with_states(stacked: Module, modules: Sequence[nn.Module]) -> Module:
     return stacked
 
 
-register(specs.Conv, _build_conv, _export_conv, _stack_conv, _restore_conv)
-register(specs.Whiten, _build_whiten, _export_conv, _stack_conv, _restore_conv)
-register(specs.BatchNorm, _build_norm, _export_norm, _stack_norm, _restore_norm)
+register(specs.Conv, _build_conv, export_conv, stack_conv, restore_conv)
+register(specs.Whiten, _build_whiten, export_conv, stack_conv, restore_conv)
+register(specs.BatchNorm, _build_norm, _export_norm, stack_norm, _restore_norm)

@@ -65,5 +65,6 @@ def unstackable(layers: Sequence[specs.Layer]) -> str | None:
     """Name the first layer that cannot be stacked, as `layer 3 (lstm)`; None where all can."""
     for number, layer in enumerate(layers, 1):
         if layer_type(layer).stack is None:
-            return f"layer {number} ({type(layer).__struct_config__.tag})"
+            name = getattr(layer, "module", type(layer).__struct_config__.tag)
+            return f"layer {number} ({name})"
     return None

@@ -12,6 +12,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
+from tenfold.run.own_code import unavailable
 from tenfold.run.recipe import change
 from tenfold.workflow.runs.plan import PARITY_IMAGES, reload_named
 
@@ -53,8 +54,9 @@ def ensemble(
         source: the training set of all runs, where it was in memory or has moved.
 
     Raises:
-        TenfoldError: where a run is not finished, its images are gone, the classes differ, or
-            the file cannot be written.
+        TenfoldError: where a run is not finished, its images are gone, the classes differ, its
+            recipe runs Python code that was not allowed (`tenfold.allow_import`), or the file
+            cannot be written.
     """
     from tenfold.training.fit import load_networks
     from tenfold.training.onnx_export import export_onnx
@@ -63,6 +65,9 @@ def ensemble(
     if len(runs) < 2:
         raise TenfoldError(f"an ensemble needs two runs or more. Received: {len(runs)}")
     folders = [RunFolder.open(run) for run in runs]
+    for folder in folders:
+        if reason := unavailable(folder.recipe()):
+            raise TenfoldError(f"{folder.path}: {reason}")
     sets = [_train_set(folder, source) for folder in folders]
     for folder, dataset in zip(folders, sets, strict=True):
         if dataset.classes != sets[0].classes:

@@ -12,7 +12,7 @@ from tenfold.data.display import png_data_uri
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
-from tenfold.run.layers import Conv
+from tenfold.run.layers import Conv, Module, Residual, Whiten
 from tenfold.run.recipe import loss_floor
 from tenfold.run.records import SplitScores
 
@@ -152,7 +152,10 @@ class Plots:
         from tenfold.report import image_grids
 
         self._check_convolution()
-        return image_grids.first_filters(first_filters(self._report_data.model))
+        filters = first_filters(self._report_data.model)
+        if filters is None:
+            raise self._lacks("convolution with constant filters")
+        return image_grids.first_filters(filters)
 
     @property
     @missing_extra_named("plots")
@@ -163,7 +166,10 @@ class Plots:
 
         self._check_convolution()
         data = self._report_data
-        return image_grids.feature_maps(feature_maps(data.model, data.train.images[0]))
+        maps = feature_maps(data.model, data.train.images[0])
+        if not maps:
+            raise self._lacks("feature maps")
+        return image_grids.feature_maps(maps)
 
     def __repr__(self) -> str:
         return f"plots of {self._folder.path}: {', '.join(NAMES)}"
@@ -191,7 +197,8 @@ class Plots:
         return confusion_matrix(confusion, scores.classes, normalised)
 
     def _check_convolution(self) -> None:
-        if not any(isinstance(layer, Conv) for layer in self._folder.recipe().network):
+        kinds = (Conv, Whiten, Residual, Module)  # what a module has is known from its file alone
+        if not any(isinstance(layer, kinds) for layer in self._folder.recipe().network):
             raise self._lacks("convolution")
 
     def _lacks(self, what: str) -> TenfoldError:

@@ -9,7 +9,9 @@ from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.report.report_data import ReportData, read_report_data
 from tenfold.run.folder import RunFolder
+from tenfold.run.own_code import unavailable
 from tenfold.workflow.runs.plan import reload_named
+from tenfold.workflow.runs.progress import notice
 
 EXAMPLES, VERSIONS = 5, 8  # images, and augmented versions of each, in the preview of augmentation
 
@@ -23,6 +25,9 @@ def write_report(
     test: str | Path | Dataset | None = None,
 ) -> Path:
     """Write `report.html`, the plots and the model card of a run anew.
+
+    Of a run whose recipe names Python code that was not allowed (`tenfold.allow_import`) nothing is
+    run: the table of layers is left out, and said.
 
     Args:
         run: the run or its folder.
@@ -59,8 +64,13 @@ def draw(report_data: ReportData, errors: int) -> Path:
     from tenfold.report import card, report
     from tenfold.training.network import summarise
 
-    examples = augmentation_examples(report_data)
-    summary = summarise(report_data.recipe, len(report_data.environment.classes))
+    examples = summary = None
+    if reason := unavailable(report_data.recipe):
+        where = report_data.run.path
+        notice(f"{where}: no table of layers and no new examples of augmentation: {reason}")
+    else:
+        examples = augmentation_examples(report_data)
+        summary = summarise(report_data.recipe, len(report_data.environment.classes))
     path = report.write_report(report_data, errors, augmented=examples, summary=summary)
     card.write_card(report_data)
     return path

@@ -110,7 +110,11 @@ class Run:
 
     @missing_extra_named("summary")
     def summary(self) -> NetworkSummary:
-        """Summarise the network layer by layer; `print` shows the summary as a table."""
+        """Summarise the network layer by layer; `print` shows the summary as a table.
+
+        Raises:
+            TenfoldError: where Python code would be run that was not allowed (see `allow_import`).
+        """
         from tenfold.training.network import summarise
 
         return summarise(self.recipe, len(self.folder.environment().classes))

@@ -1,10 +1,10 @@
 """From a table of digits to a trained model, its scores, a report and a submission."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder
+from tenfold.run.own_code import allow_named, code_hashes, with_network
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
@@ -44,6 +45,7 @@ class TrainOptions(TypedDict, total=False):
 
     test: AnySource | None
     recipe: str | Path | Recipe
+    network: Callable[..., Any] | str | None
     settings: Iterable[str]
     epochs: int | None
     batch_size: int | None
@@ -85,6 +87,7 @@ def train(
     *,
     test: AnySource | None = None,
     recipe: str | Path | Recipe = "quick",
+    network: Callable[..., Any] | str | None = None,
     settings: Iterable[str] = (),
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -116,7 +119,12 @@ def train(
         source: the labelled images to train on, as `tenfold.load` takes them.
         test: the images to predict at the end, labelled or not; by default those that came with
             `source`, where it is given by its name: bundled, or in its folder or file.
-        recipe: a recipe, its name or its file.
+        recipe: a recipe, its name or its file. Python code that a file or `settings` name is run;
+            that of a Recipe object only where `tenfold.allow_import` allows it.
+        network: a class or function that makes a torch `nn.Module`, called once for each network,
+            in place of the recipe's: float32 [n, 1, 28, 28] in 0-1 to logits [n, classes]. It gets
+            `classes` and `input_shape` where it has such parameters. `my_net:Net` names one. Where
+            no module has it, only this process, or `resume(network=...)`, can resume the run.
         settings: `key=value` changes to the recipe; the arguments below go before them.
         epochs: passes over the training set.
         batch_size: images per optimiser step.
@@ -186,6 +194,9 @@ def train(
     if learning_rate is not None:
         settings = [*settings, f"optimiser.learning_rate={learning_rate}"]
     chosen = _choose(load_recipe(recipe, settings), named, time_budget)
+    allow_named(chosen, recipe)
+    if network is not None:
+        chosen = with_network(chosen, network)
     if val_fraction is None:
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
@@ -194,6 +205,7 @@ def train(
         notice_preparing(train_set)
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
+    from tenfold.training.own.trial import try_own_code
 
     profiler.stage("importing torch")
     trackers = (track,) if isinstance(track, str) else tuple(track)
@@ -201,7 +213,10 @@ def train(
     request = request_for(
         {"source": source, "test": test}, submission, report, errors, trackers, ink
     )
-    plan = Plan(resolve(chosen), train_set, test_set, request)
+    resolved, said = try_own_code(resolve(chosen), train_set, chosen.precision)
+    for line in said if progress else ():
+        notice(line)
+    plan = Plan(resolved, train_set, test_set, request)
     if progress and plan.matched_test_set is not None:
         show_notes(plan.matched_test_set.notes)
     if time_budget is not None:
@@ -211,10 +226,12 @@ def train(
     plans = [plan] if seeds is None else plan.with_seeds(seeds)
     for one in plans:
         first = one.groups()[0]
-        check_fit(first[0].recipe, *one.splits(first[0]), members=len(first))
-    device_used = device_name(plan.recipe.device)
+        images = one.splits(first[0])
+        check_fit(first[0].recipe, *images, members=len(first), exported=one is plans[0])
+    device_used, code = device_name(plan.recipe.device), code_hashes(plan.recipe)
     environments = [
-        describe(train_set, test_set, device_used, _count_leaked(one), request) for one in plans
+        describe(train_set, test_set, device_used, _count_leaked(one), request, code)
+        for one in plans
     ]
     if seeds is None:
         if out is None:
