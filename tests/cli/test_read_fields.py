@@ -143,6 +143,7 @@ def test_json_and_the_preview(pile: Path, capsys: pytest.CaptureFixture[str]) ->
     ("options", "message"),
     [
         (["--fields", "fields.toml", "--single"], "--single and --fields exclude each other"),
+        (["--fields", "fields.toml", "--marks"], "--marks and --fields exclude each other"),
         (["--fields", "fields.toml", "--region", "0,0,1,1"], "--region and --fields exclude each"),
         (["--fields", "fields.toml", "--json", "--csv", "a.csv"], "--json and --csv exclude each"),
         (["--csv", "a.csv"], "--csv: writes the fields of forms; name their template"),

@@ -21,7 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "read",
         help="read the digits on photos, scans and PDF pages",
         description="Locate and read the digits on images and print them row by row, with ? "
-        "after a digit that the model rejects. With several images, each row begins with the "
+        "in place of what the model rejects. With several images, each row begins with the "
         "image's name.",
     )
     parser.add_argument(

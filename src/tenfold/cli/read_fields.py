@@ -13,6 +13,7 @@ from tenfold.errors import TenfoldError
 if TYPE_CHECKING:
     from tenfold.workflow.models.read_forms import FormOutcome
 
+EXCLUSIVE = (("region", "fields"), ("single", "fields"), ("marks", "fields"), ("json", "csv"))
 INTERVAL = 30  # seconds between lines of progress, where stderr is no terminal
 
 
@@ -23,7 +24,7 @@ def run_fields(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models import read_forms as forms
     from tenfold.workflow.models.read import find_images
 
-    for one, other in (("region", "fields"), ("single", "fields"), ("json", "csv")):
+    for one, other in EXCLUSIVE:
         if getattr(arguments, one) and getattr(arguments, other):
             raise TenfoldError(f"--{one} and --{other} exclude each other; give one of them")
     template = Template.load(arguments.fields)
