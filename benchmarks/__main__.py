@@ -42,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "table":
         benchmark = load_benchmark(arguments.name)
         rows = Store(benchmark.file, arguments.results).rows()
-        print(benchmark.table(rows) or f"no rows yet: python -m benchmarks run {benchmark.name}")
+        none = f"no rows yet: python -m benchmarks run {benchmark.name}"
+        if rows:
+            none = "no table: the rows are of changed recipes (--set, or an older one)"
+        print(benchmark.table(rows) or none)
         return 0
     from benchmarks.publish import page
 

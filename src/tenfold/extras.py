@@ -11,6 +11,7 @@ DISTRIBUTIONS = {
     "anyio": "starlette",
     "markupsafe": "jinja2",
     "mlflow": "mlflow-skinny",
+    "prometheus_client": "prometheus-client",
     "python_multipart": "python-multipart",
     "sklearn": "scikit-learn",
 }

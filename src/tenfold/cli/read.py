@@ -21,7 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "read",
         help="read the digits on photos, scans and PDF pages",
         description="Locate and read the digits on images and print them row by row, with ? "
-        "after a digit that the model rejects. With several images, each row begins with the "
+        "in place of what the model rejects. With several images, each row begins with the "
         "image's name. With -o DIR: read any number of pictures, in folders with all below them, "
         "globs, zips, tars and Parquet, also s3:// and https://, into Parquet files; the same "
         "command resumes where it was stopped (docs/scaling.md).",

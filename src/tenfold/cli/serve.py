@@ -40,6 +40,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="keep corrected answers, with strokes and pictures, in your data folder "
         "(default: only where nobody but this machine can reach the server)",
     )
+    parser.add_argument(
+        "--log",
+        choices=("json", "text", "none"),
+        default="none",
+        help="how each request is logged on stderr: no pictures, no queries (default: none)",
+    )
     options.add_reader(parser)
     options.add_threads(parser)
     _add_access(parser)
@@ -136,6 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         min_confidence=arguments.min_confidence,
         stop_seconds=arguments.stop_seconds,
+        log=arguments.log,
         batching=Batching(arguments.max_batch, arguments.max_wait / 1000, arguments.max_queue),
         corrections=arguments.corrections,
     )

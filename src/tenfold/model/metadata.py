@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.drift import DriftReference
 from tenfold.data.escape import check_names
 from tenfold.data.matching import PixelStatistics
 from tenfold.data.scale import PixelScale
@@ -69,6 +70,7 @@ class Description:
         pixels: what the training images look like; None in files that do not say.
         scale: of the pixels that became the training images.
         adaptations: from the model that was trained on, each one that led to this.
+        drift: what others are compared with; None in files that do not say.
     """
 
     classes: tuple[str, ...]
@@ -80,6 +82,7 @@ class Description:
     pixels: PixelStatistics | None
     scale: PixelScale
     adaptations: tuple[Adaptation, ...] = ()
+    drift: DriftReference | None = None
 
 
 class _Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -97,6 +100,7 @@ def write_metadata(
     labels: NDArray[Any] | None = None,
     scale: PixelScale | None = None,
     adaptations: Sequence[Adaptation] = (),
+    drift: DriftReference | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
 
@@ -110,6 +114,7 @@ def write_metadata(
         labels: [classes], the class labels with their own dtype, where they are not the names.
         scale: of the pixels that became the training images, where others come on it too.
         adaptations: what the model was adapted from, the first model first.
+        drift: what others are compared with.
     """
     entries = {
         "tenfold.format": FORMAT,
@@ -128,6 +133,8 @@ def write_metadata(
         entries["tenfold.scale"] = scale.to_json()
     if adaptations:
         entries["tenfold.adaptations"] = msgspec.json.encode(adaptations).decode()
+    if drift is not None:
+        entries["tenfold.drift"] = drift.to_json()
     return entries | {"tenfold.digest": _digest(entries)}
 
 
@@ -148,6 +155,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             raise ValueError("it is not what was written")
         classes = _classes(given["tenfold.classes"])
         pixels, scale = given.get("tenfold.pixels"), given.get("tenfold.scale")
+        drift = given.get("tenfold.drift")
         if not re.fullmatch("[0-9a-f]{64}", given["tenfold.fingerprint"]):
             raise ValueError("the fingerprint is no sha256")
         return Description(
@@ -164,6 +172,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             adaptations=msgspec.json.decode(
                 given.get("tenfold.adaptations", "[]"), type=tuple[Adaptation, ...]
             ),
+            drift=DriftReference.from_json(drift) if drift is not None else None,
         )
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:
         raise TenfoldError(

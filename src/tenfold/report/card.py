@@ -109,7 +109,7 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
     return (
         f"{kind} that classifies 28 x 28 grey images into "
         f"{plural(len(environment.classes), 'class', 'classes')}, trained by Tenfold {version} "
-        f"with the recipe {markdown_code(recipe.name)} {markdown(described)}".rstrip()
+        f"with the recipe {markdown_code(recipe.name)} {described}".rstrip()
         + ".\n\n"
         f"- Data: {training.images:,} of the {environment.images:,} images of "
         f"{markdown_code(environment.source)} (sha256 {markdown_code(environment.fingerprint)}).\n"

@@ -7,7 +7,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from tenfold.server import corrections, docs, health, inference, page, read, sign_in
+from tenfold.server import corrections, docs, health, inference, metrics, page, read, sign_in
 from tenfold.server.access import AllowedHosts, AllowedOrigins, Token
 from tenfold.server.endpoint import Endpoint, routes
 from tenfold.server.guard import Guard
@@ -19,6 +19,7 @@ from tenfold.server.service import Service
 ENDPOINTS: Sequence[Callable[[Service], list[Endpoint]]] = (
     inference.endpoints,
     health.endpoints,
+    metrics.endpoints,
     read.endpoints,
     corrections.endpoints,
     sign_in.endpoints,

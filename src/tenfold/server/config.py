@@ -3,11 +3,13 @@
 import ipaddress
 import os
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 from tenfold.errors import TenfoldError
 from tenfold.server.connections import ConnectionLimits
 
+LogFormat = Literal["json", "text", "none"]
 TOKEN_VARIABLE = "TENFOLD_TOKEN"
 MIN_TOKEN, MAX_TOKEN = 8, 4096  # characters
 
@@ -67,6 +69,7 @@ class ServerConfig:
         min_confidence: as `Reader` takes it.
         corrections: whether corrections are kept; None: where only this machine can reach it.
         stop_seconds: how long what is in flight may take once the server is to stop.
+        log: how each request is logged on stderr.
         batching: of inference requests.
         requests: their limits.
         connections: their limits.
@@ -82,6 +85,7 @@ class ServerConfig:
     min_confidence: float = 0.0
     corrections: bool | None = None
     stop_seconds: float = 25.0
+    log: LogFormat = "none"
     batching: Batching = field(default_factory=Batching)
     requests: RequestLimits = field(default_factory=RequestLimits)
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)

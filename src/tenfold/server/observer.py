@@ -106,6 +106,9 @@ class Observer:
     def on_connection_refused(self, reason: Reason) -> None:
         """Take note of a connection that was refused before it had made a request."""
 
+    def close(self) -> None:
+        """Let go of what it holds; nothing is told any more."""
+
 
 class Observers(Observer):
     """Tells several observers.
@@ -143,3 +146,8 @@ class Observers(Observer):
         """Tell all of them."""
         for observer in self._observers:
             observer.on_connection_refused(reason)
+
+    def close(self) -> None:
+        """Close all of them."""
+        for observer in self._observers:
+            observer.close()

@@ -9,9 +9,11 @@ from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, model_file, open_model
 from tenfold.model.reader import SHIPPED
 from tenfold.run.environment import thread_count
+from tenfold.server.access_log import AccessLog
 from tenfold.server.batching import Batcher
 from tenfold.server.config import ServerConfig
 from tenfold.server.guard import InFlight
+from tenfold.server.metrics import Metrics
 from tenfold.server.observer import Observers
 from tenfold.server.pages import PagePool
 
@@ -64,6 +66,11 @@ class Service:
             limits.wait_seconds,
             self.observers,
         )
+        self.metrics = Metrics()
+        self.metrics.describe(self)
+        self.observers.add(self.metrics)
+        if config.log != "none":
+            self.observers.add(AccessLog(config.log == "json"))
 
     @property
     def default_model(self) -> ServedModel:
@@ -71,10 +78,11 @@ class Service:
         return next(iter(self.models.values()))
 
     def close(self) -> None:
-        """End every process and thread."""
+        """End every process and thread, and write what is left to be logged."""
         self.pages.close()
         for served in self.models.values():
             served.batcher.close()
+        self.observers.close()
 
 
 def _open_corrections() -> Corrections:

@@ -103,6 +103,7 @@ def test_runs_of_other_test_sets_share_validation_images(
     assert found.rows.tolist() == sorted(kept[0] & kept[1])
     assert 0 < len(found) < 120
     assert found.compared_on.startswith("validation images of ")
+    assert f"{len(found)} of A's {len(kept[0])} validation images are among B's" in str(found.notes)
 
 
 def test_labelled_images_go_before_unlabelled_ones(

@@ -221,7 +221,23 @@ def _from_predictions(sides: Sides, draw: bool) -> Comparison:
             sides, [[run.recipe() for run in own] for own in runs], accuracies, draw
         ),
         leaked=(leaked[0], leaked[1]),
-        notes=other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
+        notes=(
+            *other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
+            *_part_in_common(split, len(table), (tables[0][0], tables[1][0])),
+        ),
+    )
+
+
+def _part_in_common(
+    split: str, common: int, tables: "tuple[pl.DataFrame, pl.DataFrame]"
+) -> tuple[str, ...]:
+    """Note where two runs drew other validation images, so that few are left to compare on."""
+    first, second = (int((table["split"] == split).sum()) for table in tables)
+    if common == first == second:
+        return ()
+    return (
+        f"{common:,} of A's {first:,} {split.replace('_', '-')} images are among B's {second:,}, "
+        f"since each run draws its own by its seed; to compare on more, {ASK}",
     )
 
 

@@ -71,7 +71,8 @@ class RunGroup:
         if self.accuracy.sd is not None and self.accuracy.interval is not None:
             interval = clipped_range(self.accuracy.interval)
             spread = f", sd {self.accuracy.sd * 100:.3f} points, 95 % interval {interval}"
-        return [f"mean over {self.accuracy.n} seeds {percent(self.accuracy.mean, 3)}{spread}"]
+        seeds = f"{self.accuracy.n} seed{'s' * (self.accuracy.n != 1)}"
+        return [f"mean over {seeds} {percent(self.accuracy.mean, 3)}{spread}"]
 
     def _repr_html_(self) -> str:
         from html import escape
