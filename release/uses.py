@@ -50,6 +50,10 @@ def use_core(env: Environment) -> None:
     assert "pip install 'tenfold[serve]'" in env.refusal("serve")
     Image.open(env.folder / page).save(env.folder / "page.pdf")
     assert "pip install 'tenfold[pdf]'" in env.refusal("read", "page.pdf")
+    assert env.tenfold("read", page, "-o", "readings") == "readings\n"
+    assert "pip install 'tenfold[scale]'" in env.refusal("read", page, "-o", "there", "--ray")
+    elsewhere = env.refusal("predict", model, "s3://bucket/digits", "-o", "elsewhere")
+    assert "pip install 'tenfold[remote]'" in elsewhere
     (env.folder / "digits.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(200, b" "))
     assert "pip install 'tenfold[formats]'" in env.refusal("data", "show", "digits.mat")
     assert env.python(MISSING).count("pip install 'tenfold[train]'") == 2
@@ -99,6 +103,20 @@ def use_pdf(env: Environment) -> None:
     assert env.tenfold("read", "form.pdf") == f"{FIRST}\n"
 
 
+def use_remote(env: Environment) -> None:
+    """Predict Parquet by its URL."""
+    env.tenfold("data", "export", "mnist:test", "digits", "--format", "parquet")
+    model = env.python(f"from importlib.resources import files; print({SHIPPED})").strip()
+    url = f"file://{env.folder.absolute()}/digits"
+    assert env.tenfold("predict", model, url, "-o", "predicted") == "predicted\n"
+
+
+def use_scale(env: Environment) -> None:
+    """Read a picture on a cluster of one machine, which listens on the loopback alone."""
+    page = draw_page(env.folder / "page.png")
+    assert env.python(READ_ON_RAY.format(page=page)).strip() == FIRST
+
+
 def use_serve(env: Environment) -> None:
     """Start the page, load it and let it read a picture."""
     page = env.folder / draw_page(env.folder / "page.png")
@@ -126,12 +144,23 @@ with h5py.File("digits.h5", "w") as file:
     for name, array in arrays.items():
         file[name] = array
 """
+READ_ON_RAY = """
+import os
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+import ray, tenfold
+from tenfold.scale.ray_launcher import RayLauncher
+ray.init(num_cpus=1, object_store_memory=100 << 20, include_dashboard=False)
+result = tenfold.batch_read(["{page}"], "readings", launcher=RayLauncher(), progress=False)
+print(result.table().collect()["text"][0])
+"""
 USES: dict[tuple[str, ...], Callable[[Environment], None]] = {
     (): use_core,
     ("train",): use_train,
     ("train", "track"): use_track,
     ("formats",): use_formats,
     ("pdf",): use_pdf,
+    ("remote",): use_remote,
+    ("scale",): use_scale,
     ("serve",): use_serve,
 }
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 os.environ["KERAS_BACKEND"] = "torch"  # what is installed; left alone, Keras asks for TensorFlow
+# Ray looks at this when it is imported: its processes listen on the loopback alone.
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each has one to compute with
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tenfold.model.template import Template
     from tenfold.run.own_code import allow_import
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
+    from tenfold.workflow.batch.run import batch_predict, batch_read
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
     from tenfold.workflow.models.adapt import adapt
@@ -61,6 +62,8 @@ __all__ = [
     "TenfoldError",
     "adapt",
     "allow_import",
+    "batch_predict",
+    "batch_read",
     "bench",
     "compare",
     "ensemble",
@@ -93,6 +96,8 @@ _HOMES = {
     "TenfoldError": "tenfold.errors",
     "adapt": "tenfold.workflow.models.adapt",
     "allow_import": "tenfold.run.own_code",
+    "batch_predict": "tenfold.workflow.batch.run",
+    "batch_read": "tenfold.workflow.batch.run",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",

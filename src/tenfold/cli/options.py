@@ -6,9 +6,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from tenfold.data.escape import terminal
+from tenfold.errors import TenfoldError
 
 if TYPE_CHECKING:
     from tenfold.model.reader import Reader
+    from tenfold.workflow.batch.run import BatchResult
+    from tenfold.workflow.pool import Launcher
     from tenfold.workflow.runs.group import RunGroup
     from tenfold.workflow.runs.result import Run
 
@@ -83,6 +86,61 @@ def allow_import(arguments: argparse.Namespace) -> None:
 def print_error(message: str) -> None:
     """Print an error on one line of stderr, control characters spelled out."""
     print(f"tenfold: {' '.join(map(terminal, message.splitlines()))}", file=sys.stderr)
+
+
+def add_batch(parser: argparse.ArgumentParser) -> None:
+    """Add `--part-size` and `--ray`, for commands that write into a folder of Parquet files."""
+    parser.add_argument(
+        "--part-size",
+        type=count,
+        metavar="N",
+        help="with -o DIR: images of one Parquet file, about (default: 16384, of pictures to read "
+        "32); a process that is killed loses so many",
+    )
+    add_ray(parser, "with -o DIR: ")
+
+
+def add_ray(parser: argparse.ArgumentParser, when: str = "") -> None:
+    """Add `--ray [ADDRESS]`."""
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help=f"{when}on a Ray cluster instead of this machine (the extra scale): by default that "
+        "of RAY_ADDRESS, or the one that this machine is part of",
+    )
+
+
+def make_launcher(
+    arguments: argparse.Namespace, cpus: float = 1, gpus: float = 0
+) -> "Launcher | None":
+    """Make what `--ray` asks for; None without it."""
+    if arguments.ray is None:
+        return None
+    from tenfold.scale.ray_launcher import RayLauncher
+
+    return RayLauncher(arguments.ray, cpus, gpus)
+
+
+def refuse_batch_options(arguments: argparse.Namespace) -> None:
+    """Raise TenfoldError where `add_batch`'s options were given without a folder."""
+    for name, value in (("--ray", arguments.ray), ("--part-size", arguments.part_size)):
+        if value is not None:
+            raise TenfoldError(f"{name}: is for an output that is a folder; name one with -o DIR")
+
+
+def print_batch(result: "BatchResult") -> int:
+    """Print what became of a job; return the exit status: 1 where something is missing."""
+    print(result, file=sys.stderr)
+    if result.errors:
+        print(
+            f"{len(result.errors):,} sources or parts of them could not be had, and are missing; "
+            "the same command tries them again",
+            file=sys.stderr,
+        )
+    print(result.folder)
+    return 1 if result.errors else 0
 
 
 def print_run(run: "Run | RunGroup", as_json: bool) -> None:

@@ -4,7 +4,7 @@ import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -119,18 +119,27 @@ class ImageDecoder:
                 unless they are to be left out.
         """
         self._decode_waiting()
-        decoded = [self._decoded[index] for index in sorted(self._decoded)]
-        sides = Counter(image.shape[0] for _, image in decoded).most_common(1)
-        kept: list[str] = []
-        images: list[Decoded] = []
-        for file, image in decoded:
-            with self._broken.collected(file.name):
-                _check_side(image, sides[0][0], file.where)
-                kept.append(file.name)
-                images.append(image)
+        sides = Counter(image.shape[0] for _, image in self._decoded.values()).most_common(1)
+        kept, images = self.squares(sides[0][0] if sides else SIDE)
         self._broken.check()
         pixels, sizes = to_28x28(np.stack(as_bytes(images, self._notes)))
         return pixels, kept, (*sorted(self._notes), *sizes, *self._broken.notes())
+
+    def squares(self, side: int | None) -> tuple[list[str], list[Decoded]]:
+        """Decode what is left; return the names and the images of one size, as decoded.
+
+        Those of another size are broken; with None none is.
+        """
+        self._decode_waiting()
+        kept: list[str] = []
+        images: list[Decoded] = []
+        for file, image in (self._decoded[index] for index in sorted(self._decoded)):
+            with self._broken.collected(file.name):
+                if side is not None:
+                    _check_side(image, side, file.where)
+                kept.append(file.name)
+                images.append(image)
+        return kept, images
 
     def _decode_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -246,6 +255,38 @@ def decode_image(content: bytes, where: str, notes: set[str]) -> Decoded:
 
 def as_bytes(images: list[Decoded], notes: set[str]) -> list[Images]:
     """Bring all images of a set to uint8 [side, side]: their depth and paper are decided once."""
+    depth = find_depth(images, notes)
+    return [depth.to_uint8(image) for image in images]
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """What a set as a whole decides about its decoded images, so that each can be made uint8.
+
+    Args:
+        bits: how many a pixel has of those with more than 8.
+        paper: the value of what is transparent.
+    """
+
+    bits: int = 8
+    paper: int = 0
+
+    def holds(self, image: Decoded) -> bool:
+        """Return whether no pixel lies beyond what the bits can say."""
+        return image.dtype != np.uint32 or int(image.max(initial=0)) < 1 << self.bits
+
+    def to_uint8(self, image: Decoded) -> Images:
+        """Convert an image that it holds to uint8 [side, side]."""
+        if image.dtype == np.uint32:
+            full = (1 << self.bits) - 1
+            return ((image.astype(np.int64) * 255 + full // 2) // full).astype(np.uint8)
+        if image.ndim == 3:
+            grey, alpha = image[..., 0].astype(np.int64), image[..., 1].astype(np.int64)
+            return ((grey * alpha + self.paper * (255 - alpha) + 127) // 255).astype(np.uint8)
+        return image.astype(np.uint8, copy=False)
+
+
+def find_depth(images: Sequence[Decoded], notes: set[str]) -> Depth:
+    """Decide on the depth and the paper of a set; a note says what was decided."""
     deep = [image for image in images if image.dtype == np.uint32]
     bits = _bits(max((int(image.max()) for image in deep), default=0))
     if bits > 8:
@@ -255,21 +296,11 @@ def as_bytes(images: list[Decoded], notes: set[str]) -> list[Images]:
     opaque = sum(int(image[..., 1].sum()) for image in clear)
     # what is transparent is background: of the colour that the ink is not
     paper = 255 if opaque and ink <= 127 * opaque else 0
-    return [_one_as_bytes(image, bits, paper) for image in images]
+    return Depth(bits, paper)
 
 
 def _bits(highest: int) -> int:
     return next((bits for bits in _DEPTHS if highest < 1 << bits), highest.bit_length())
-
-
-def _one_as_bytes(image: Decoded, bits: int, paper: int) -> Images:
-    if image.dtype == np.uint32:
-        full = (1 << bits) - 1
-        return ((image.astype(np.int64) * 255 + full // 2) // full).astype(np.uint8)
-    if image.ndim == 3:
-        grey, alpha = image[..., 0].astype(np.int64), image[..., 1].astype(np.int64)
-        return ((grey * alpha + paper * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return image.astype(np.uint8, copy=False)
 
 
 def _check_side(image: Decoded, side: int, where: str) -> None:

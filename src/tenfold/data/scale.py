@@ -28,6 +28,7 @@ MAX_OTHER_SCALE = 32
 OVERSHOOT = 0.1
 _DEEP_SCALES = (1023, 4095, 65535)  # of 10, 12 and 16 bits
 _MIN_BACKGROUND = 0.25  # of all pixels have the background's value; MNIST's 81 %
+Bounds = tuple[float, float] | None  # of the pixels of a set
 _SAMPLE = 1000
 _RANK = 4  # an image's ink is its 4th highest value: a few stray pixels do not count
 _MIN_IMAGES = 10  # below which a common highest value is chance
@@ -126,7 +127,12 @@ class PixelScale:
 
 
 def find_scale(array: NDArray[Any], where: str) -> PixelScale:
-    """Find the scale of a set's pixels from the set as a whole.
+    """Find the scale of a set's pixels from the set as a whole; see `find_bounded_scale`."""
+    return find_bounded_scale(array, where)[0]
+
+
+def find_bounded_scale(array: NDArray[Any], where: str) -> tuple[PixelScale, Bounds]:
+    """Find the scale of a set's pixels from the set as a whole, and where all of them must lie.
 
     Recognised are 0-255; 0-1; any other range from 0 whose highest values recur from image to
     image, as 0-16, 0/1 or 16 bits; and ranges with negative values in which the most frequent
@@ -138,6 +144,9 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
         array: [n, ...] of n >= 1 images, integers or finite floats.
         where: the source, and which array of it, for errors.
 
+    Returns:
+        The scale; and the lowest and highest value of a pixel that is no fault, None where any is.
+
     Raises:
         TenfoldError: where there is no such scale, or a value lies outside of it; the message
             names the image and the pixel.
@@ -145,10 +154,10 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
     low, high = float(array.min()), float(array.max())
     whole = are_whole(array)  # such do not overshoot by resampling
     if whole and low >= 0 and MAX_OTHER_SCALE < high <= 255:
-        return PixelScale()
+        return PixelScale(), (0.0, 255.0)
     sample = _sample(array)
     if (not whole or low < 0) and (own := own_ends(array, sample)) is not None:
-        return PixelScale(*own)
+        return PixelScale(*own), None
     rank = min(_RANK, sample.shape[1]) - 1
     dark = float(np.median(np.partition(sample, rank, axis=1)[:, rank]))
     brightest = np.partition(sample, -rank - 1, axis=1)[:, -rank - 1]
@@ -165,7 +174,7 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
         outside = (array < -slack) | (array > top + slack)
         if outside.any():
             raise outside_error(array, outside, PixelScale(0.0, top), where)
-        return PixelScale(0.0, top)
+        return PixelScale(0.0, top), (-slack, top + slack)
     return _two_sided(array, sample, (low, high), (dark, bright), where)
 
 
@@ -251,10 +260,11 @@ def _two_sided(
     ends: tuple[float, float],
     typical: tuple[float, float],
     where: str,
-) -> PixelScale:
+) -> tuple[PixelScale, Bounds]:
     """Find the scale of a set with negative values."""
     span = typical[1] - typical[0]
-    outside = (array < typical[0] - span / 2) | (array > typical[1] + span / 2)
+    wide = (typical[0] - span / 2, typical[1] + span / 2)
+    outside = (array < wide[0]) | (array > wide[1])
     values, counts = np.unique(sample, return_counts=True)
     background = float(values[counts.argmax()])
     at_low = background <= typical[0] + 0.05 * span
@@ -266,19 +276,21 @@ def _two_sided(
         outside = (array < 2 * low - high) | (array > 2 * high - low)
         if outside.any():
             raise outside_error(array, outside, noisy, where)
-        return noisy
+        return noisy, (2 * low - high, 2 * high - low)
     if outside.any() and outside.mean() < 0.01 and (certain or typical[0] >= 0):
         ink_end = typical[1] if at_low else typical[0]
         scale = PixelScale(float(typical[0] if at_low else typical[1]), float(ink_end))
         raise outside_error(array, outside, scale, where)
+    bounds = None if outside.any() else wide
     if max(abs(ends[0] + 1), abs(ends[1] - 1)) <= 0.05:  # torchvision's Normalize(0.5, 0.5)
-        return PixelScale(-1.0, 1.0) if at_low or not certain else PixelScale(1.0, -1.0)
+        usual = PixelScale(-1.0, 1.0) if at_low or not certain else PixelScale(1.0, -1.0)
+        return usual, bounds
     if not certain:
         raise TenfoldError(
             f"{where}: the pixels lie in {ends[0]:g} to {ends[1]:g}, and no value is common enough "
             f"to be the background; {WAY_OUT}"
         )
-    return PixelScale(background, ends[1] if at_low else ends[0])
+    return PixelScale(background, ends[1] if at_low else ends[0]), bounds
 
 
 def _within_own_range(batch: NDArray[np.float64], blank: float) -> NDArray[np.float64]:

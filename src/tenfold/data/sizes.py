@@ -56,7 +56,9 @@ def squared(array: NDArray[Any], where: str) -> NDArray[Any]:
     return array
 
 
-def to_28x28(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+def to_28x28(
+    pixels: NDArray[np.uint8], crop: bool | None = None
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Scale, crop or pad images, so that digits are about as large as MNIST's.
 
     8x8, 16x16 and 20x20 fill 20x20 within a margin of 4, as MNIST's digits do; 32x32 whose outer 2
@@ -64,6 +66,7 @@ def to_28x28(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, .
 
     Args:
         pixels: uint8 [n, side, side] or [n, side, side, 3].
+        crop: whether 32x32 have a margin to crop, where a larger set has decided that.
 
     Returns:
         The same in 28x28, and what was done.
@@ -71,7 +74,7 @@ def to_28x28(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, .
     side = pixels.shape[1]
     if side == SIDE:
         return pixels, ()
-    if side == _PADDED and not _has_margin_ink(pixels):
+    if side == _PADDED and (is_padded(pixels) if crop is None else crop):
         return pixels[:, 2:-2, 2:-2], (f"the {side}x{side} images were cropped to {SIDE}x{SIDE}",)
     inner = _INNER if side in _FILLED else SIDE
     margin = (SIDE - inner) // 2
@@ -87,8 +90,9 @@ def to_28x28(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[str, .
     return fitted, (f"the {side}x{side} images were scaled to {SIDE}x{SIDE}{within}",)
 
 
-def _has_margin_ink(pixels: NDArray[np.uint8]) -> bool:
-    return bool(
+def is_padded(pixels: NDArray[np.uint8]) -> bool:
+    """Return whether images are 32x32 and the outer 2 pixels of all of them are empty."""
+    return pixels.shape[1] == _PADDED and not (
         pixels[:, :2].any()
         or pixels[:, -2:].any()
         or pixels[:, :, :2].any()

@@ -125,6 +125,10 @@ class Model:
         """Find the images that the model was trained on: their indices, int64 [m]."""
         return np.flatnonzero(np.isin(shorten_hashes(dataset.hashes), self.training_hashes))
 
+    def seen_in_training(self, hashes: NDArray[np.uint64]) -> int:
+        """Count the images that the model was trained on, by their hashes (`image_hashes`)."""
+        return int(np.isin(shorten_hashes(hashes), self.training_hashes).sum())
+
     def _run(self, images: Images) -> list[NDArray[Any]]:
         """Predict a batch: probabilities, labels, accepted, each checked."""
         try:

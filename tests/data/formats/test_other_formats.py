@@ -223,6 +223,28 @@ def test_tars_of_class_folders(tmp_path: Path, hundred: Dataset, mode: str) -> N
     assert same(load(tmp_path / "digits.tar"), hundred)
 
 
+@pytest.mark.parametrize("block", [b"x" * 512, bytes(512)])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_with_a_damaged_header_in_its_middle_is_refused(
+    tmp_path: Path, hundred: Dataset, load_error: LoadError, mode: str, block: bytes
+) -> None:
+    """tarfile takes it for the end, and the images behind it would be lost silently."""
+    (folder,) = export_dataset(hundred, tmp_path, format="png")
+    with tarfile.open(tmp_path / "whole.tar", "w") as archive:
+        archive.add(folder, "digits")
+    with tarfile.open(tmp_path / "whole.tar") as archive:
+        members = [member for member in archive.getmembers() if member.isreg()]
+    content = bytearray((tmp_path / "whole.tar").read_bytes())
+    for damaged in (members[50].offset, members[-1].offset):
+        broken = bytes(content[:damaged] + block + content[damaged + 512 :])
+        packed = gzip.compress(broken) if mode == "w:gz" else broken
+        (tmp_path / "digits.tar").write_bytes(packed)
+        load_error(tmp_path / "digits.tar", f"no header and no end at byte {damaged:,}")
+    cut = bytes(content[: members[50].offset])
+    (tmp_path / "digits.tar").write_bytes(cut)
+    load_error(tmp_path / "digits.tar", "damaged or truncated")
+
+
 def test_a_tar_that_leads_out_or_has_links(
     tmp_path: Path, hundred: Dataset, load_error: LoadError, monkeypatch: pytest.MonkeyPatch
 ) -> None:

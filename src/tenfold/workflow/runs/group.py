@@ -12,6 +12,8 @@ from tenfold.evaluation.seeds import Mean, mean
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder
 from tenfold.run.records import MAX_SEEDS, Environment, Tracker
+from tenfold.workflow.pool import Launcher
+from tenfold.workflow.runs.elsewhere import train_elsewhere
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.listing import RunTable, summarise
 from tenfold.workflow.runs.plan import Plan
@@ -115,14 +117,20 @@ def train_group(
     trackers: tuple[Tracker, ...],
     callbacks: "Sequence[Callback]",
     progress: bool,
+    launcher: Launcher | None = None,
 ) -> RunGroup:
-    """Begin every run of a group, so that all can be resumed, then execute one after another."""
+    """Begin every run of a group, so that all can be resumed, then execute one after another.
+
+    With a launcher their networks are trained by that first, all runs' at once.
+    """
     plan_of = {}
     for plan, environment in zip(plans, environments, strict=True):
         folder = group.create_run(plan.recipe.seed)
         begin(folder, plan, environment)
         plan_of[folder.path] = plan
     group.write([plan.recipe.seed for plan in plans])
+    if launcher is not None:
+        train_elsewhere(plans, group.runs(), launcher, progress)
 
     def run_one(folder: RunFolder) -> Run:
         with folder.lock():

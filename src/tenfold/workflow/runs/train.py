@@ -17,10 +17,12 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder
-from tenfold.run.own_code import allow_named, code_hashes, with_network
+from tenfold.run.own_code import allow_named, code_hashes, code_names, with_network
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
+from tenfold.workflow.pool import MakeLauncher
+from tenfold.workflow.runs.elsewhere import train_elsewhere
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.group import RunGroup, begin, check_seeds, train_group
 from tenfold.workflow.runs.plan import Plan, request_for
@@ -69,6 +71,7 @@ class TrainOptions(TypedDict, total=False):
     track: Tracker | Sequence[Tracker]
     ink: bool
     profile: bool
+    launcher: MakeLauncher | None
 
 
 @overload
@@ -112,6 +115,7 @@ def train(
     track: Tracker | Sequence[Tracker] = (),
     ink: bool = False,
     profile: bool = False,
+    launcher: MakeLauncher | None = None,
 ) -> Run | RunGroup:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
 
@@ -154,6 +158,9 @@ def train(
         track: log the curves and the scores to a tracker as well, or to several.
         ink: the images are folders of drawings or photos, one digit each (see `tenfold.load`).
         profile: measure where the time goes; `metrics["training"]["profile"]` has it.
+        launcher: makes what trains the networks in other processes, given the cores and the GPUs
+            of each, as `tenfold.scale.ray_launcher.RayLauncher` on a cluster; None: here, one after
+            another. Scores and report are made here.
 
     Returns:
         The run: its folder and scores; with `seeds` the group of runs.
@@ -167,6 +174,8 @@ def train(
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
+    if launcher is not None:
+        _check_elsewhere(profile, callbacks, track)
     if seeds is not None:
         check_seeds(seeds, submission, profile)
     named_source = source if isinstance(source, str | Path) else "the images"
@@ -197,6 +206,10 @@ def train(
     allow_named(chosen, recipe)
     if network is not None:
         chosen = with_network(chosen, network)
+    if launcher is not None and (own := code_names(chosen)):
+        raise TenfoldError(
+            f"{own[0]}: code of your own runs in this process alone; train it without --ray"
+        )
     if val_fraction is None:
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
@@ -233,6 +246,9 @@ def train(
         describe(train_set, test_set, device_used, _count_leaked(one), request, code)
         for one in plans
     ]
+    trainer = None
+    if launcher is not None:  # before the folder is made: there may be no such cluster
+        trainer = launcher(plan.recipe.threads, float(plan.recipe.device == "cuda"))
     if seeds is None:
         if out is None:
             folder = RunFolder.create_new(chosen.name, train_set.source)
@@ -240,6 +256,8 @@ def train(
             folder = RunFolder.create(out, overwrite)
         with folder.lock():
             begin(folder, plan, environments[0])
+            if trainer is not None:
+                train_elsewhere([plan], [folder], trainer, progress)
             outside = None if submission is None else expanded(submission).absolute()
             execution = Execution(
                 folder, environments[0], tracking, profiler, callbacks, progress, outside
@@ -249,7 +267,19 @@ def train(
         group = GroupFolder.create_new(chosen.name, train_set.source)
     else:
         group = GroupFolder.create(out, overwrite)
-    return train_group(group, plans, environments, trackers, callbacks, progress)
+    return train_group(group, plans, environments, trackers, callbacks, progress, trainer)
+
+
+def _check_elsewhere(
+    profile: bool, callbacks: "Sequence[Callback]", track: Tracker | Sequence[Tracker]
+) -> None:
+    """Raise TenfoldError where what watches training would watch another process."""
+    for name, given in (("--profile", profile), ("callbacks", callbacks), ("--track", track)):
+        if given:
+            raise TenfoldError(
+                f"{name}: watches training in this process, and with --ray it is in others; leave "
+                "one of them out"
+            )
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:

@@ -1,0 +1,413 @@
+"""Predict and read sets larger than memory, resumable, on this machine or on many."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from tenfold.data.atomic import expanded
+from tenfold.data.files import read_file
+from tenfold.data.formats.parquet_rows import RowLayout, count_rows, find_columns
+from tenfold.data.image_decoding import Decoded
+from tenfold.data.source_name import ReadOptions
+from tenfold.errors import TenfoldError
+from tenfold.ink.region import Region
+from tenfold.model.file import Model, model_file, open_model
+from tenfold.model.reader import SHIPPED, Reader
+from tenfold.run.environment import now, thread_count
+from tenfold.workflow.batch import predict_shard, read_shard
+from tenfold.workflow.batch.decision import SetDecision, decide
+from tenfold.workflow.batch.job import (
+    FORMAT,
+    TABLES,
+    Done,
+    JobFolder,
+    JobRecord,
+    Options,
+    digest,
+)
+from tenfold.workflow.batch.progress import Progress, image_count
+from tenfold.workflow.batch.shards import (
+    PART_SIZE,
+    Listing,
+    Purpose,
+    Shard,
+    list_shards,
+    may_be_large,
+)
+from tenfold.workflow.pool import Launcher, LocalPool
+from tenfold.workflow.runs.progress import show_notes
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SAMPLE_SHARDS, SAMPLE_IMAGES = 64, 4096  # that a set's scale and polarity are decided on
+FUNCTIONS: dict[Purpose, str] = {"predict": predict_shard.SHARD, "read": read_shard.SHARD}
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of a job.
+
+    Args:
+        folder: the job's.
+        purpose: "predict" or "read".
+        images: how many are in its tables.
+        failures: how many are in the side table of those that could not be read.
+        rejected: how many were answered and not accepted.
+        n_seen_in_training: how many the model was trained on.
+        errors: what is missing, a line each: sources, files and shards that could not be had; the
+            same command tries them again.
+        notes: what was decided on the set as a whole, a sentence each.
+    """
+
+    folder: Path
+    purpose: Purpose
+    images: int
+    failures: int
+    rejected: int
+    n_seen_in_training: int
+    errors: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def table(self) -> "pl.LazyFrame":
+        """Return the predictions or readings, a row an image, without loading them."""
+        import polars as pl
+
+        return pl.scan_parquet(self.folder / TABLES[self.purpose] / "*.parquet")
+
+    def __str__(self) -> str:
+        what = "predictions" if self.purpose == "predict" else "readings"
+        return (
+            f"{self.images:,} {what}, {self.rejected:,} of them rejected, "
+            f"{self.failures:,} images that could not be read"
+        )
+
+
+def batch_predict(
+    model: str | PathLike[str],
+    sources: Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
+    *,
+    label_column: str | None = None,
+    id_column: str | None = None,
+    ink: bool = False,
+    part_size: int | None = None,
+    threads: int | None = None,
+    launcher: Launcher | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> BatchResult:
+    """Predict sets that need not fit in memory, into a folder of Parquet files.
+
+    The same call goes on where an earlier one was stopped: whole shards are kept, and what is
+    missing is done. `predictions/` has `source`, `id`, `label`, `probability`, `accepted` and a
+    probability for each class; `failures/` has `source`, `id` and `error`.
+
+    Args:
+        model: a run, its folder or a model file.
+        sources: folders, globs, Parquet, zips and tars of small images, also as `s3://` and
+            `https://` (the extra `remote`).
+        out: the folder.
+        label_column: of Parquet, which is then no pixel.
+        id_column: of Parquet.
+        ink: image files are drawings or photos of one digit each (see `tenfold.load`).
+        part_size: images of a shard, about; by default 16,384.
+        threads: processes of one thread each; by default one a core.
+        launcher: what calls the function of a shard; by default processes of this machine.
+        overwrite: remove an earlier job in `out`.
+        progress: show progress on stderr.
+
+    Raises:
+        TenfoldError: where `out` holds anything else, the model cannot be read, no source can be
+            listed, or the pixels' scale cannot be told.
+    """
+    options = Options(
+        ink=ink,
+        label_column=label_column,
+        id_column=id_column,
+        part_size=part_size or PART_SIZE["predict"],
+    )
+    source = model_file(model)
+    open_model(model)
+    content = read_file(source, "the model file")
+    words = tuple(map(str, sources))
+    launcher = launcher or LocalPool(thread_count(threads))
+    return _run("predict", words, out, content, options, launcher, overwrite, progress)
+
+
+def batch_read(
+    sources: Sequence[str | PathLike[str]],
+    out: str | PathLike[str],
+    *,
+    model: str | PathLike[str] = SHIPPED,
+    min_confidence: float = 0.0,
+    single: bool = False,
+    region: Region | None = None,
+    marks: bool = False,
+    part_size: int | None = None,
+    threads: int | None = None,
+    launcher: Launcher | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> BatchResult:
+    """Read the digits of many pictures and pages of PDFs, into a folder of Parquet files.
+
+    It is resumed as `batch_predict`. `readings/` has `source`, `id`, `text`, `accepted`,
+    `probability`, `rows`, `digits` with their boxes, and `notes`; `failures/` has `source`, `id`
+    and `error`.
+
+    Args:
+        sources: folders with all below them, globs, zips, tars, Parquet with a column of image
+            files, and PDFs, also as `s3://` and `https://` (the extra `remote`).
+        out: the folder.
+        model, min_confidence: as `Reader` takes them.
+        single, region, marks: as `Reader.read` takes them.
+        part_size: pictures of a shard, about; by default 32.
+        threads, launcher, overwrite, progress: as `batch_predict` takes them.
+
+    Raises:
+        TenfoldError: where `out` holds anything else, the model cannot be read, or no source can
+            be listed.
+    """
+    content = Reader(model, min_confidence).model.content
+    options = Options(
+        single=single,
+        region=None if region is None else tuple(map(float, region)),  # type: ignore[arg-type]
+        marks=marks,
+        min_confidence=float(min_confidence),
+        part_size=part_size or PART_SIZE["read"],
+    )
+    words = tuple(map(str, sources))
+    launcher = launcher or LocalPool(thread_count(threads))
+    return _run("read", words, out, content, options, launcher, overwrite, progress)
+
+
+def _run(
+    purpose: Purpose,
+    sources: tuple[str, ...],
+    out: str | PathLike[str],
+    model: bytes,
+    options: Options,
+    launcher: Launcher,
+    overwrite: bool,
+    progress: bool,
+) -> BatchResult:
+    job = JobFolder(out)
+    if job.path.exists() and not job.path.is_dir():
+        raise TenfoldError(f"{job.path}: is a file; name a folder")
+    with job.locked():
+        if overwrite:
+            job.empty()
+        if job.exists():
+            record, shards = _go_on(job, purpose, sources, model, options)
+        else:
+            job.check_empty()
+            record, shards = _begin(job, purpose, sources, model, options)
+        if progress:
+            show_notes(record.notes)
+        return _execute(job, record, shards, launcher, progress)
+
+
+def _begin(
+    job: JobFolder, purpose: Purpose, sources: tuple[str, ...], model: bytes, options: Options
+) -> tuple[JobRecord, list[Shard]]:
+    """Write down what is to be done."""
+    listing = list_shards(sources, purpose, options.part_size)
+    if not listing.shards:
+        listed = [*listing.errors.values()] or [
+            f"{', '.join(sources)}: has no image in it; name another folder or file"
+        ]
+        raise TenfoldError("; ".join(listed[:5]))
+    decision, notes = _decide(purpose, sources, listing.shards, model, options)
+    record = JobRecord(
+        FORMAT,
+        purpose,
+        sources,
+        digest(model),
+        options,
+        now(),
+        os.getcwd(),
+        decision,
+        (*notes, *_found(listing)),
+        listing.errors,
+    )
+    job.write(record, listing.shards, model)
+    return record, listing.shards
+
+
+def _found(listing: Listing) -> list[str]:
+    notes = []
+    if listing.others:
+        one = listing.others == 1
+        notes.append(f"{listing.others:,} other file{' is' if one else 's are'} left out")
+    if listing.twice:
+        notes.append(f"{listing.twice:,} files are named twice and taken once")
+    return notes
+
+
+def _go_on(
+    job: JobFolder, purpose: Purpose, sources: tuple[str, ...], model: bytes, options: Options
+) -> tuple[JobRecord, list[Shard]]:
+    """Check that a job is the one that is asked for, and list what could not be listed before."""
+    record, shards = job.record(), job.shards()
+    given = (purpose, sources, options, digest(model))
+    before = (record.purpose, record.sources, record.options, record.model)
+    names = ("command", "sources", "options", "model")
+    differs = [name for name, one, other in zip(names, given, before, strict=True) if one != other]
+    if differs:
+        raise TenfoldError(
+            f"{job.path}: holds a job with other {' and '.join(differs)}; name another folder, or "
+            "replace it with --overwrite"
+        )
+    if not record.errors:
+        return record, shards
+    # shards of files are of sources that were listed: what failed is a source, or one whole file
+    folder = record.working_directory
+    known = {shard.within(folder).source for shard in shards if shard.kind != "files"}
+    failed = list(record.errors)
+    more = list_shards(failed, purpose, options.part_size, len(shards), known)
+    if more.shards or more.errors != record.errors:
+        shards = [*shards, *more.shards]
+        record = msgspec.structs.replace(record, errors=more.errors)
+        job.write(record, shards, model)
+    return record, shards
+
+
+def _execute(
+    job: JobFolder,
+    record: JobRecord,
+    shards: list[Shard],
+    launcher: Launcher,
+    show: bool,
+) -> BatchResult:
+    """Do the shards that are not done."""
+    done = {one.number: one for one in job.done()}
+    errors = list(record.errors.values())
+    todo = [shard for shard in shards if shard.number not in done]
+    shown = Progress(shards, done.values(), show, record.purpose)
+    tasks = (msgspec.to_builtins(shard) for shard in todo)
+    results = launcher.run(FUNCTIONS[record.purpose], str(job.path.absolute()), tasks)
+    try:
+        for error in errors:
+            shown.error(error)
+        for place, result in results:
+            if isinstance(result, TenfoldError):
+                errors.append(str(result))
+                shown.error(str(result))
+            else:
+                marker = msgspec.convert(result, Done)
+                done[marker.number] = marker
+                shown.add(todo[place], marker)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped after {shown}; the same command goes on") from None
+    finally:
+        close = getattr(results, "close", None)
+        if close is not None:
+            close()
+    shown.end()
+    total = [done[number] for number in sorted(done)]
+    return BatchResult(
+        job.path,
+        record.purpose,
+        images=sum(one.images for one in total),
+        failures=sum(one.failures for one in total),
+        rejected=sum(one.rejected for one in total),
+        n_seen_in_training=sum(one.seen_in_training for one in total),
+        errors=tuple(errors),
+        notes=record.notes,
+    )
+
+
+def _decide(
+    purpose: Purpose,
+    sources: tuple[str, ...],
+    shards: list[Shard],
+    model: bytes,
+    options: Options,
+) -> tuple[SetDecision | None, tuple[str, ...]]:
+    """Decide what pixels mean on images from all over the set; and the columns of Parquet."""
+    where = sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
+    layout = _layout(shards, options)
+    if purpose == "read":
+        if layout is not None and layout.kind != "encoded":
+            raise TenfoldError(
+                f"{where}: holds pixels and no pictures; predict them with `tenfold predict`"
+            )
+        return (None if layout is None else SetDecision(layout=layout)), ()
+    squares, arrays = _sample(shards, options, layout)
+    statistics = Model(model, 1).pixels
+    decision, notes = decide(squares, arrays, layout, statistics, where)
+    count, total = len(squares) + sum(map(len, arrays)), sum(shard.images for shard in shards)
+    if notes and count < total:
+        notes = tuple(
+            f"{note} (decided on {image_count(count)} from all over the set)" for note in notes
+        )
+    return decision, notes
+
+
+def _layout(shards: list[Shard], options: Options) -> RowLayout | None:
+    first = next((shard for shard in shards if shard.kind == "parquet"), None)
+    if first is None:
+        return None
+    read = ReadOptions(label_column=options.label_column, id_column=options.id_column)
+    return find_columns(first.source, count_rows(first.source), read)
+
+
+def _sample(
+    shards: list[Shard], options: Options, layout: RowLayout | None
+) -> tuple[list[Decoded], list[NDArray[Any]]]:
+    """Read images from all over the set: files, as decoded, and arrays [n, pixels]."""
+    total = sum(shard.images for shard in shards)
+    chosen = shards
+    if total > SAMPLE_IMAGES and len(shards) > SAMPLE_SHARDS:
+        places = np.linspace(0, len(shards) - 1, SAMPLE_SHARDS).round().astype(int)
+        chosen = [shards[place] for place in np.unique(places).tolist()]
+    each = math.ceil(SAMPLE_IMAGES / len(chosen)) if total > SAMPLE_IMAGES else SAMPLE_IMAGES
+    decision = SetDecision(layout=layout)
+    squares: list[Decoded] = []
+    arrays: list[NDArray[Any]] = []
+    for shard in chosen:
+        failures = predict_shard.Failures(shard.source)
+        few = _some_of(shard, each)
+        try:
+            if shard.kind == "parquet" and layout is not None and layout.kind != "encoded":
+                arrays += [array for _, array in predict_shard.read_arrays(few, decision, failures)]
+            else:
+                found = predict_shard.read_squares(few, decision, options, failures, None, each)
+                squares += next(found, ([], []))[1]
+        except TenfoldError:  # it will fail, and be named, when its turn comes
+            continue
+    return squares, [array for array in arrays if len(array)]
+
+
+def _some_of(shard: Shard, count: int) -> Shard:
+    """Return a shard with `count` of its images: files from all over it, the first of others."""
+    if shard.kind == "files":
+        places = np.linspace(0, len(shard.names) - 1, min(count, len(shard.names)))
+        names = tuple(shard.names[place] for place in np.unique(places.round().astype(int)))
+        return msgspec.structs.replace(shard, names=names)
+    if shard.kind == "tar":
+        return shard
+    return msgspec.structs.replace(shard, stop=min(shard.stop, shard.start + count))
+
+
+def is_folder(out: str, sources: Sequence[str]) -> bool:
+    """Return whether an output is a folder: one that is there, or is named as one.
+
+    A name is a folder's where it ends in `/`, or where it has no suffix and a source is one that
+    may be larger than memory; else it is a file's.
+    """
+    path = expanded(out)
+    if path.exists():
+        return path.is_dir()
+    if out.endswith(("/", "\\")):
+        return True
+    return out != "-" and not path.suffix and (len(sources) > 1 or may_be_large(sources[0]))
