@@ -10,7 +10,16 @@ import tenfold
 from tenfold.extras import DISTRIBUTIONS, extras_of, missing_extra_named
 
 SOURCES = Path(tenfold.__file__).parent
-CORE_MODULES = {"msgspec", "numpy", "onnxruntime", "cv2", "PIL", "polars", "tomli_w"}
+CORE_MODULES = {
+    "msgspec",
+    "numpy",
+    "onnxruntime",
+    "cv2",
+    "PIL",
+    "polars",
+    "platformdirs",
+    "tomli_w",
+}
 
 
 def imported(path: Path) -> set[str]:

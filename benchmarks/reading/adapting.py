@@ -31,6 +31,7 @@ from benchmarks.core.provenance import code_digest, provenance
 from benchmarks.core.store import Row, Store, log, matches
 from benchmarks.reading import renderings, unipen
 from benchmarks.reading.adapting_tables import group_table, writer_table
+from benchmarks.reading.benchmark import model_digest
 from benchmarks.reading.handwriting import handwriting_sets
 from benchmarks.reading.page_confidence import judge_scenes
 from tenfold import ink
@@ -289,7 +290,7 @@ def _measure_writers(store: Store, digits: Dataset, threads: int | None) -> None
 @cache
 def _model_key() -> Row:
     """Return what a result depends on: the shipped model, and how it is adapted."""
-    shipped = hashlib.sha256(SHIPPED.read_bytes()).hexdigest()[:12]
+    shipped = model_digest(Model(SHIPPED))
     replayed = hashlib.sha256(REPLAY.read_bytes()).hexdigest()[:12]
     names = ("STEPS", "LEARNING_RATE", "OWN_WEIGHT", "OWN", "AGAIN", "NEGATIVE", "VIEWS")
     settings = {name.lower(): getattr(adaptation, name) for name in names}
