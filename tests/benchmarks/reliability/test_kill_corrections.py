@@ -10,7 +10,7 @@ def test_killed_writers_lose_nothing() -> None:
     row = run_trials("two writers", trials=2, seed=0)
     assert row["acknowledged"] >= 4
     assert (row["n"], row["lost"], row["damaged"]) == (2, 0, 0)
-    assert f"**0 of {row['acknowledged']}**" in KillCorrections().table([row])
+    assert f"**0 of {row['acknowledged']:,}**" in KillCorrections().table([row])
 
 
 def test_a_loss_and_another_label_are_counted() -> None:
