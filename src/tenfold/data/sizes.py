@@ -15,7 +15,7 @@ MIN_SIDE, _MAX_SIDE = 7, 512
 # USPS and semeion, and MNIST without its margin.
 _FILLED = (8, 16, 20)
 _INNER = 20
-_PADDED = 32  # LeNet's: MNIST with a margin of 2 more
+PADDED = 32  # LeNet's: MNIST with a margin of 2 more
 
 
 def side_of(size: int) -> int:
@@ -74,7 +74,7 @@ def to_28x28(
     side = pixels.shape[1]
     if side == SIDE:
         return pixels, ()
-    if side == _PADDED and (is_padded(pixels) if crop is None else crop):
+    if side == PADDED and (is_padded(pixels) if crop is None else crop):
         return pixels[:, 2:-2, 2:-2], (f"the {side}x{side} images were cropped to {SIDE}x{SIDE}",)
     inner = _INNER if side in _FILLED else SIDE
     margin = (SIDE - inner) // 2
@@ -92,9 +92,11 @@ def to_28x28(
 
 def is_padded(pixels: NDArray[np.uint8]) -> bool:
     """Return whether images are 32x32 and the outer 2 pixels of all of them are empty."""
-    return pixels.shape[1] == _PADDED and not (
-        pixels[:, :2].any()
-        or pixels[:, -2:].any()
-        or pixels[:, :, :2].any()
-        or pixels[:, :, -2:].any()
-    )
+    return pixels.shape[1] == PADDED and bool(without_ink_in_margin(pixels).all())
+
+
+def without_ink_in_margin(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return of which images [n, side, side(, 3)] cropping the outer 2 pixels loses no ink."""
+    margin = np.ones(pixels.shape[1:3], np.bool_)
+    margin[2:-2, 2:-2] = False
+    return ~pixels[:, margin].reshape(len(pixels), -1).any(axis=1)

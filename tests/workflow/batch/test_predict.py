@@ -20,7 +20,7 @@ from tenfold.data.label_files import NO_LABELS_NOTE
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
-from tenfold.workflow.batch import run
+from tenfold.workflow.batch import sample
 from tenfold.workflow.batch.run import BatchResult, batch_predict
 from tenfold.workflow.models.predict import predict
 
@@ -176,7 +176,7 @@ def test_the_paper_of_transparent_images_is_decided_on_the_set(
 def test_an_image_of_more_bits_than_were_seen_is_a_failure(
     trained_run: RunFolder, hundred: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "SAMPLE_IMAGES", 2)
+    monkeypatch.setattr(sample, "SAMPLE_IMAGES", 2)
     folder = tmp_path / "digits"
     folder.mkdir()
     for number, image in enumerate(hundred.images[:9]):
@@ -188,6 +188,25 @@ def test_an_image_of_more_bits_than_were_seen_is_a_failure(
     (failure,) = pl.read_parquet(tmp_path / "out" / "failures" / "*.parquet").to_dicts()
     assert failure["id"] == "5.png"
     assert "beyond the scale of the other images" in failure["error"]
+
+
+def test_ink_in_a_margin_that_the_set_is_cropped_of_is_a_failure(
+    trained_run: RunFolder, hundred: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "SAMPLE_IMAGES", 2)
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    padded = np.pad(hundred.images[:9], ((0, 0), (2, 2), (2, 2)))
+    padded[5, :, 1] = 255
+    for number, image in enumerate(padded):
+        (folder / f"{number}.png").write_bytes(png(image))
+    result = batch_predict(trained_run.path, [folder], tmp_path / "out", threads=1, progress=False)
+    assert any("cropped" in note for note in result.notes)
+    (failure,) = pl.read_parquet(tmp_path / "out" / "failures" / "*.parquet").to_dicts()
+    assert failure["id"] == "5.png"
+    assert "ink in the margin" in failure["error"]
+    expected = predict(trained_run.path, hundred.subset(np.delete(np.arange(9), 5)))
+    assert np.array_equal(probabilities(by_number(result)), expected.probabilities)
 
 
 def of_15(images: Images) -> np.ndarray:

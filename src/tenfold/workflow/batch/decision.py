@@ -15,7 +15,7 @@ from tenfold.data.matching import PixelStatistics, matched
 from tenfold.data.pixels import COLOUR_NOTE, luminance, scale_notes
 from tenfold.data.polarity import Treatment, normalised
 from tenfold.data.scale import OVERSHOOT, Bounds, PixelError, PixelScale, find_bounded_scale
-from tenfold.data.sizes import is_padded, squared, to_28x28
+from tenfold.data.sizes import PADDED, is_padded, squared, to_28x28, without_ink_in_margin
 from tenfold.errors import TenfoldError
 
 MAX_OUTSIDE = 0.01  # of the images that are looked at may have a pixel beyond the others' scale
@@ -50,14 +50,15 @@ class SetDecision(msgspec.Struct, frozen=True):
         """Convert image files of `side`, as decoded.
 
         Returns:
-            uint8 [m, 28, 28] of those whose pixels have the set's depth; and which they are, [n].
+            uint8 [m, 28, 28] of those that the decision holds for: whose pixels have the set's
+            depth, and where the margin is cropped, none of whose ink is in it; and which they
+            are, [n].
         """
         within = np.array([self.depth.holds(one) for one in squares], np.bool_)
         kept = [self.depth.to_uint8(squares[index]) for index in np.flatnonzero(within).tolist()]
         if not kept:
             return np.zeros((0, SIDE, SIDE), np.uint8), within
-        pixels, _ = to_28x28(np.stack(kept), self.crop)
-        return self._treated(pixels, training), within
+        return self._small(np.stack(kept), within, training)
 
     def array(
         self, array: NDArray[Any], training: PixelStatistics | None
@@ -65,13 +66,27 @@ class SetDecision(msgspec.Struct, frozen=True):
         """Convert an array of pixels [n, pixels].
 
         Returns:
-            uint8 [m, 28, 28] of those that lie within the set's bounds; and which they are, [n].
+            uint8 [m, 28, 28] of those that the decision holds for: which lie within the set's
+            bounds, and where the margin is cropped, have no ink in it; and which they are, [n].
         """
         pixels, within = self._bytes(array)
         if not len(pixels):
             return np.zeros((0, SIDE, SIDE), np.uint8), within
-        pixels, _ = to_28x28(_grey(squared(pixels, "the images"))[0], self.crop)
-        return self._treated(pixels, training), within
+        return self._small(_grey(squared(pixels, "the images"))[0], within, training)
+
+    def _small(
+        self,
+        pixels: NDArray[np.uint8],
+        within: NDArray[np.bool_],
+        training: PixelStatistics | None,
+    ) -> tuple[Images, NDArray[np.bool_]]:
+        """Convert those images that are `within`; without those whose ink would be cropped."""
+        if self.crop and pixels.shape[1] == PADDED:
+            whole = without_ink_in_margin(pixels)
+            within = within.copy()
+            within[within] = whole
+            pixels = pixels[whole]
+        return self._treated(to_28x28(pixels, self.crop)[0], training), within
 
     def _bytes(self, array: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         if array.dtype == np.uint8 and self.scale is None:

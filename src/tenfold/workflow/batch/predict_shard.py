@@ -28,6 +28,10 @@ from tenfold.workflow.load import image_decoder
 if TYPE_CHECKING:
     import polars as pl
 
+UNLIKE = (
+    "a pixel lies beyond the scale of the other images, or is ink in the margin that is cropped "
+    "from them"
+)
 CHUNK = 2048  # images that are in memory at once
 SHARD = "tenfold.workflow.batch.predict_shard:predict_shard"
 
@@ -133,7 +137,7 @@ def read_images(
 def _within(ids: list[str], within: NDArray[np.bool_], failures: Failures) -> list[str]:
     """Return the ids of the images that the set's decision holds for; the others are failures."""
     for index in np.flatnonzero(~within).tolist():
-        failures.add(ids[index], "a pixel lies beyond the scale of the other images")
+        failures.add(ids[index], UNLIKE)
     return [ids[index] for index in np.flatnonzero(within).tolist()]
 
 

@@ -1,29 +1,22 @@
 """Predict and read sets larger than memory, resumable, on this machine or on many."""
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from tenfold.data.atomic import expanded
 from tenfold.data.files import read_file
-from tenfold.data.formats.parquet_rows import RowLayout, count_rows, find_columns
-from tenfold.data.image_decoding import Decoded
-from tenfold.data.source_name import ReadOptions
 from tenfold.errors import TenfoldError
 from tenfold.ink.region import Region
-from tenfold.model.file import Model, model_file, open_model
+from tenfold.model.file import model_file, open_model
 from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.environment import now, thread_count
 from tenfold.workflow.batch import predict_shard, read_shard
-from tenfold.workflow.batch.decision import SetDecision, decide
 from tenfold.workflow.batch.job import (
     FORMAT,
     TABLES,
@@ -33,7 +26,8 @@ from tenfold.workflow.batch.job import (
     Options,
     digest,
 )
-from tenfold.workflow.batch.progress import Progress, image_count
+from tenfold.workflow.batch.progress import Progress
+from tenfold.workflow.batch.sample import decide_on_sample
 from tenfold.workflow.batch.shards import (
     PART_SIZE,
     Listing,
@@ -48,7 +42,6 @@ from tenfold.workflow.runs.progress import show_notes
 if TYPE_CHECKING:
     import polars as pl
 
-SAMPLE_SHARDS, SAMPLE_IMAGES = 64, 4096  # that a set's scale and polarity are decided on
 FUNCTIONS: dict[Purpose, str] = {"predict": predict_shard.SHARD, "read": read_shard.SHARD}
 
 
@@ -226,7 +219,7 @@ def _begin(
             f"{', '.join(sources)}: has no image in it; name another folder or file"
         ]
         raise TenfoldError("; ".join(listed[:5]))
-    decision, notes = _decide(purpose, sources, listing.shards, model, options)
+    decision, notes = decide_on_sample(purpose, sources, listing.shards, model, options)
     record = JobRecord(
         FORMAT,
         purpose,
@@ -324,79 +317,6 @@ def _execute(
         errors=tuple(errors),
         notes=record.notes,
     )
-
-
-def _decide(
-    purpose: Purpose,
-    sources: tuple[str, ...],
-    shards: list[Shard],
-    model: bytes,
-    options: Options,
-) -> tuple[SetDecision | None, tuple[str, ...]]:
-    """Decide what pixels mean on images from all over the set; and the columns of Parquet."""
-    where = sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
-    layout = _layout(shards, options)
-    if purpose == "read":
-        if layout is not None and layout.kind != "encoded":
-            raise TenfoldError(
-                f"{where}: holds pixels and no pictures; predict them with `tenfold predict`"
-            )
-        return (None if layout is None else SetDecision(layout=layout)), ()
-    squares, arrays = _sample(shards, options, layout)
-    statistics = Model(model, 1).pixels
-    decision, notes = decide(squares, arrays, layout, statistics, where)
-    count, total = len(squares) + sum(map(len, arrays)), sum(shard.images for shard in shards)
-    if notes and count < total:
-        notes = tuple(
-            f"{note} (decided on {image_count(count)} from all over the set)" for note in notes
-        )
-    return decision, notes
-
-
-def _layout(shards: list[Shard], options: Options) -> RowLayout | None:
-    first = next((shard for shard in shards if shard.kind == "parquet"), None)
-    if first is None:
-        return None
-    read = ReadOptions(label_column=options.label_column, id_column=options.id_column)
-    return find_columns(first.source, count_rows(first.source), read)
-
-
-def _sample(
-    shards: list[Shard], options: Options, layout: RowLayout | None
-) -> tuple[list[Decoded], list[NDArray[Any]]]:
-    """Read images from all over the set: files, as decoded, and arrays [n, pixels]."""
-    total = sum(shard.images for shard in shards)
-    chosen = shards
-    if total > SAMPLE_IMAGES and len(shards) > SAMPLE_SHARDS:
-        places = np.linspace(0, len(shards) - 1, SAMPLE_SHARDS).round().astype(int)
-        chosen = [shards[place] for place in np.unique(places).tolist()]
-    each = math.ceil(SAMPLE_IMAGES / len(chosen)) if total > SAMPLE_IMAGES else SAMPLE_IMAGES
-    decision = SetDecision(layout=layout)
-    squares: list[Decoded] = []
-    arrays: list[NDArray[Any]] = []
-    for shard in chosen:
-        failures = predict_shard.Failures(shard.source)
-        few = _some_of(shard, each)
-        try:
-            if shard.kind == "parquet" and layout is not None and layout.kind != "encoded":
-                arrays += [array for _, array in predict_shard.read_arrays(few, decision, failures)]
-            else:
-                found = predict_shard.read_squares(few, decision, options, failures, None, each)
-                squares += next(found, ([], []))[1]
-        except TenfoldError:  # it will fail, and be named, when its turn comes
-            continue
-    return squares, [array for array in arrays if len(array)]
-
-
-def _some_of(shard: Shard, count: int) -> Shard:
-    """Return a shard with `count` of its images: files from all over it, the first of others."""
-    if shard.kind == "files":
-        places = np.linspace(0, len(shard.names) - 1, min(count, len(shard.names)))
-        names = tuple(shard.names[place] for place in np.unique(places.round().astype(int)))
-        return msgspec.structs.replace(shard, names=names)
-    if shard.kind == "tar":
-        return shard
-    return msgspec.structs.replace(shard, stop=min(shard.stop, shard.start + count))
 
 
 def is_folder(out: str, sources: Sequence[str]) -> bool:
