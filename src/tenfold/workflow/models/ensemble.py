@@ -78,7 +78,7 @@ def ensemble(
             )
     networks = [network for folder in folders for network in load_networks(folder)]
     # what is done with unsure images is as the first recipe has it; nothing is calibrated anew
-    recipe = change(folders[0].recipe(), reject_fraction=0)
+    recipe = change(folders[0].recipe(), reject_fraction=0, members=len(networks))
     hashes = np.unique(np.concatenate([dataset.hashes for dataset in sets]))
     sample = sets[0].images[:PARITY_IMAGES]
     exported = export_onnx(networks, recipe, sets[0], None, sample, hashes=hashes)
