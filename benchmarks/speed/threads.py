@@ -80,10 +80,10 @@ class Threads(Benchmark):
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Measure every turn that has no row yet, and print the table."""
-        for name in OPENMP_WAITING:
-            os.environ.pop(name, None)
         recipe = load_recipe(arguments.recipe, arguments.settings)
         key = timing_key(recipe, 0, recipe.device) | {"train": arguments.split}
+        for name in OPENMP_WAITING:  # only now: `timing_key` imports torch, and so has chosen here
+            os.environ.pop(name, None)
         store = Store(self.file, arguments.results)
         for turn in range(arguments.turns):
             for others in (0, cores()):
