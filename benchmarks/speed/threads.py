@@ -3,8 +3,8 @@
     python -m benchmarks run threads --turns 3
 
 The busy machine has as many other processes as cores, each of which spins. Where others have work
-for it already, idle is not measured. In each turn, idle and then busy, each a new process and a
-row:
+for it already, idle is not measured. In each turn, idle and then busy, in an order that
+goes round, each a new process and a row:
 
 - `train`: images per second of one epoch of `quick`, with what Tenfold chooses for GNU OpenMP, with
   OpenMP's own default and with threads that sleep, and with one thread;
@@ -90,7 +90,8 @@ class Threads(Benchmark):
                 if not others and running_elsewhere():
                     log("the machine has other work: idle is not measured")
                     continue
-                for mode in arguments.modes:
+                first = turn % len(arguments.modes)  # none is always the one after the busy phase
+                for mode in arguments.modes[first:] + arguments.modes[:first]:
                     measured = key | {"turn": turn, "others": others, "mode": mode}
                     with spinning(others) if others else nullcontext():
                         _keep(store, measured | {"kind": "train"}, arguments)
