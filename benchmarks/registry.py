@@ -29,6 +29,7 @@ BENCHMARKS = {
     "label-noise": "benchmarks.accuracy.label_noise:LabelNoise",
     "fashion": "benchmarks.accuracy.fashion:Fashion",
     "tuning": "benchmarks.accuracy.tuning:Tuning",
+    "bound": "benchmarks.accuracy.bound:Bound",
     "kill-resume": "benchmarks.reliability.kill_resume:KillResume",
     "kill-corrections": "benchmarks.reliability.kill_corrections:KillCorrections",
     "fuzz": "benchmarks.reliability.fuzz:Fuzz",
