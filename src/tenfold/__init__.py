@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tenfold.workflow.models.compare import compare
     from tenfold.workflow.models.ensemble import ensemble
     from tenfold.workflow.models.evaluate import evaluate
+    from tenfold.workflow.models.evaluate_ensemble import evaluate_ensemble
     from tenfold.workflow.models.export import export
     from tenfold.workflow.models.hub import export_hub
     from tenfold.workflow.models.predict import predict
@@ -68,6 +69,7 @@ __all__ = [
     "compare",
     "ensemble",
     "evaluate",
+    "evaluate_ensemble",
     "export",
     "export_hub",
     "from_arrays",
@@ -102,6 +104,7 @@ _HOMES = {
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",
     "evaluate": "tenfold.workflow.models.evaluate",
+    "evaluate_ensemble": "tenfold.workflow.models.evaluate_ensemble",
     "export": "tenfold.workflow.models.export",
     "export_hub": "tenfold.workflow.models.hub",
     "from_arrays": "tenfold.data.dataset",

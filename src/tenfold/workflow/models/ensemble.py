@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class Ensemble:
     path: Path
     networks: int
     size: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain values, ready for JSON."""
+        return {"path": str(self.path), "networks": self.networks, "size": self.size}
 
     def __str__(self) -> str:
         return f"{self.path}: the mean of {self.networks} networks, {self.size:,} bytes"
@@ -61,21 +66,8 @@ def ensemble(
     from tenfold.training.fit import load_networks
     from tenfold.training.onnx_export import export_onnx
 
-    check_destination(out, overwrite, [expanded(run) / "model.onnx" for run in runs])
-    if len(runs) < 2:
-        raise TenfoldError(f"an ensemble needs two runs or more. Received: {len(runs)}")
-    folders = [RunFolder.open(run) for run in runs]
-    for folder in folders:
-        if reason := unavailable(folder.recipe()):
-            raise TenfoldError(f"{folder.path}: {reason}")
-    sets = [_train_set(folder, source) for folder in folders]
-    for folder, dataset in zip(folders, sets, strict=True):
-        if dataset.classes != sets[0].classes:
-            raise TenfoldError(
-                f"{folder.path}: has the classes {', '.join(dataset.classes)}, and "
-                f"{folders[0].path} {', '.join(sets[0].classes)}: only runs of the same classes "
-                "can be joined"
-            )
+    folders = check_ensemble(runs, out, overwrite)
+    sets = [reload_named(folder.environment(), "source", source) for folder in folders]
     networks = [network for folder in folders for network in load_networks(folder)]
     # what is done with unsure images is as the first recipe has it; nothing is calibrated anew
     recipe = change(folders[0].recipe(), reject_fraction=0, members=len(networks))
@@ -87,11 +79,50 @@ def ensemble(
     return Ensemble(expanded(out), len(networks), len(exported.content))
 
 
-def _train_set(folder: RunFolder, given: str | Path | Dataset | None) -> Dataset:
-    """Load the training source of a run, which must be finished."""
-    environment = folder.environment()
-    if not environment.finished:
+def check_ensemble(
+    runs: Sequence[str | PathLike[str]], out: str | Path, overwrite: bool = False
+) -> list[RunFolder]:
+    """Open the runs of an ensemble; `runs`, `out` and `overwrite` are as `ensemble` takes them.
+
+    Raises:
+        TenfoldError: where they cannot be joined, or the file cannot be written.
+    """
+    check_destination(out, overwrite, [expanded(run) / "model.onnx" for run in runs])
+    if len(runs) < 2:
+        raise TenfoldError(f"an ensemble needs two runs or more. Received: {len(runs)}")
+    folders = [open_finished(run) for run in runs]
+    check_same_classes(folders)
+    return folders
+
+
+def open_finished(run: str | PathLike[str]) -> RunFolder:
+    """Open a run whose networks can be had: one that is finished and whose code may run.
+
+    Raises:
+        TenfoldError: where it is not.
+    """
+    folder = RunFolder.open(run)
+    if not folder.environment().finished:
         raise TenfoldError(
             f"{folder.path}: is not finished; `tenfold resume {folder.path}` resumes it"
         )
-    return reload_named(environment, "source", given)
+    if reason := unavailable(folder.recipe()):
+        raise TenfoldError(f"{folder.path}: {reason}")
+    return folder
+
+
+def check_same_classes(folders: Sequence[RunFolder]) -> tuple[str, ...]:
+    """Return the classes that all runs have.
+
+    Raises:
+        TenfoldError: where one has others than the first.
+    """
+    first = folders[0].environment().classes
+    for folder in folders:
+        classes = folder.environment().classes
+        if classes != first:
+            raise TenfoldError(
+                f"{folder.path}: has the classes {', '.join(classes)}, and {folders[0].path} "
+                f"{', '.join(first)}: only runs of the same classes can be joined"
+            )
+    return first
