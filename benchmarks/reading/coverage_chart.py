@@ -39,7 +39,9 @@ def draw(rows: list[Row], folder: Path) -> str:
     return (
         "Strings sorted by `Reading.probability`, that the whole line is right: what is wrong "
         "among the surest, for every share of them (`min_confidence` sets where to stop):\n\n"
-        + picture("coverage", "Share of strings that is wrong against the share that is accepted")
+        + picture(
+            "reading-coverage", "Share of strings that is wrong against the share that is accepted"
+        )
     )
 
 
