@@ -48,7 +48,7 @@ def planned_seeds() -> list[PlannedSeeds]:
         PlannedSeeds("tuomaso", 5),
         PlannedSeeds("quick", QUICK_SEEDS, QUICK_EPOCHS),
         PlannedSeeds("best", 20),
-        PlannedSeeds("deotte", 1),
+        PlannedSeeds("deotte", 5),
         PlannedSeeds("keras", 3),
     ]
 

@@ -61,7 +61,8 @@ class Misread:
     @cached_property
     def wrong(self) -> NDArray[np.bool_]:
         """Which of the networks misread it, bool [m]."""
-        return self.probabilities.argmax(axis=1) != self.label
+        found: NDArray[np.bool_] = self.probabilities.argmax(axis=1) != self.label
+        return found
 
     @cached_property
     def mean(self) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from tenfold.errors import TenfoldError
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = commands.add_parser(
         "ensemble",
-        help="combine finished runs into one model file, or report what each member adds",
+        help="combine finished runs, or report what each member adds",
         description="Write one ONNX file that averages the probabilities of all networks, or "
         "report, on labelled images, what each member adds, how far the members disagree and which "
         "images all of them misread; or both. It selects no members: chosen by their errors on a "
