@@ -157,11 +157,11 @@ def test_the_page_has_the_newest_folds_and_both_drawings(fold: Fold, tmp_path: P
 
 def test_existing_predictions_are_the_newest_of_the_shipped_model(tmp_path: Path) -> None:
     rows = [
-        {"measurement": "mnist:test", "misclassified": [[1, 2]]},
-        {"measurement": "mnist:test", "misclassified": [[8, 6], [947, 9]]},
+        {"measurement": "mnist:test", "model": "a", "misclassified": [[1, 2]]},
+        {"measurement": "mnist:test", "model": "b", "misclassified": [[8, 6], [947, 9]]},
         {"measurement": "strings: a", "misclassified": [[0, 0]]},
     ]
-    assert existing_predictions(rows, tmp_path) == {"the shipped model": {8: 6, 947: 9}}
+    assert existing_predictions(rows, tmp_path) == {"the shipped model, b": {8: 6, 947: 9}}
 
 
 def test_misread_images_of_a_finished_run_are_read_from_its_folder(
