@@ -84,7 +84,11 @@ class Bound(Benchmark):
     def pending(self, rows: list[Row]) -> list[str]:
         """List the folds without a row."""
         missing = tuning.FOLDS - len(bound_tables.current_folds(rows))
-        return [f"{missing} of {tuning.FOLDS} folds: `{command(self.name)}`"] if missing else []
+        return (
+            [f"Bound: {missing} of {tuning.FOLDS} folds (`{command(self.name)}`)"]
+            if missing
+            else []
+        )
 
 
 def _measure_folds(store: Store, arguments: argparse.Namespace) -> None:
