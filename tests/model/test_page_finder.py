@@ -124,6 +124,24 @@ def test_two_digits_that_touch_are_two(
     assert reader.read(both).text == "25"
 
 
+def test_two_digits_that_look_like_one_are_never_certain(
+    reader: Reader, draw_digits: DrawDigits, test_set: Dataset
+) -> None:
+    labels = test_set.require_labels()
+    fours, ones = (np.flatnonzero(labels == label)[:12].tolist() for label in (4, 1))
+    alone = 0
+    for four, one in zip(fours, ones, strict=True):
+        left = draw_digits([four], [(20, 60)], size=(220, 300))
+        end = int(np.flatnonzero((left < 100).any(0))[-1])
+        right = draw_digits([one], [(0, 60)], size=(220, 300))
+        start = int(np.flatnonzero((right < 100).any(0))[0])
+        both = np.minimum(left, np.roll(right, end - start - 8, 1))
+        reading = reader.read(both)
+        alone += len(reading) == 1
+        assert len(reading) == 2 or reading[0].probability < 0.99
+    assert alone >= 3
+
+
 def marked(draw_digits: DrawDigits, label: str) -> np.ndarray:
     """Write 7, a mark and 2."""
     canvas = draw_digits([0, 1], [(40, 60), (200, 60)], size=(220, 340))

@@ -150,7 +150,10 @@ def _or_alone(page: Page, single: Page) -> Page:
     """Take all ink for one digit where the page network found no other.
 
     It knows digits by their neighbours, and how large they are: a stroke alone may be a 1 or a part
-    of something. Where the ink is what it found, or it found nothing, the classifier decides alone.
+    of something. Where it found nothing, or one digit in two parts, the classifier decides alone.
+    What it takes the one digit for is kept: of two digits that touch it may see one box, and the
+    classifier be sure of the larger. Of 300 touching pairs of training digits 7 are accepted and
+    wrong by both for 9 by the classifier, each less sure of itself.
     """
     if not single.digits:
         return page
@@ -164,7 +167,10 @@ def _or_alone(page: Page, single: Page) -> Page:
         shared = np.prod(np.maximum(inner - np.maximum(low, (alone.x, alone.y)), 0))
         if shared < ALONE * (np.prod(high - low) + alone.width * alone.height - shared):
             return page
-    return replace(single, notes=tuple(dict.fromkeys((*page.notes, *single.notes))))
+    evidence = page.digits[0].evidence if len(page.digits) == 1 else None
+    digits = (replace(single.digits[0], evidence=evidence), *single.digits[1:])
+    notes = tuple(dict.fromkeys((*page.notes, *single.notes)))
+    return replace(single, digits=digits, notes=notes)
 
 
 def _may_be_alone(page: Page) -> bool:
