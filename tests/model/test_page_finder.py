@@ -56,6 +56,27 @@ def test_reads_rows_top_to_bottom(reader: Reader, draw_digits: DrawDigits) -> No
     assert reading.rows == ["27", "10"]
 
 
+@pytest.mark.parametrize(
+    ("size", "tall"),
+    [
+        ((750, 1000), 60),  # from afar the rows look like a `=` that crosses every digit
+        ((3000, 4000), 28),  # of 12 megapixels: too small for all scales but the closest
+    ],
+)
+def test_no_digit_of_a_clean_page_is_lost(
+    reader: Reader, draw_digits: DrawDigits, size: tuple[int, int], tall: int
+) -> None:
+    places = [
+        (100 + column * tall * 7 // 5, 75 + row * tall * 11 // 5)
+        for row in range(5)
+        for column in range(10)
+    ]
+    reading = reader.read(draw_digits(list(range(50)), places, tall * 7 // 5, size))
+    assert [len(row) for row in reading.rows] == pytest.approx([10] * 5, abs=1)
+    assert sum(digit.accepted for digit in reading) >= 46
+    assert {mark.label for mark in reading.marks} <= {" "}
+
+
 @pytest.mark.parametrize("degrees", [-20, -12, 8])
 def test_a_leaning_page_has_its_rows(
     reader: Reader, draw_digits: DrawDigits, degrees: float

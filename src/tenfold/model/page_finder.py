@@ -42,6 +42,7 @@ MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of ano
 ALONE = 0.6  # intersection over union of what was found and of all ink: they are one
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 SMALL = 0.48  # of the height of a row's digits: an unclear character that is smaller is none
+MAX_MARK = 3.0  # heights of a digit: from afar two rows look like a `=`
 MIN_MARK = 0.45  # a mark that is there less surely is a `?`
 MAX_MARK_DIGIT = 0.15  # what may be a digit with more than this probability is no mark
 # A 1 between digits that may be a slash is unclear: 25/11 read as 25111 is worse than a ?. On
@@ -297,7 +298,7 @@ def _likely(found: Characters) -> tuple[Characters, Characters]:
     is_mark = (best >= N_DIGITS) & (best < OTHER) & (small | (digit < MAX_MARK_DIGIT))
     likely = (found.scores >= MIN_OTHER) | (digit_probabilities(found) >= MIN_DIGIT)
     characters = found[~is_mark & likely]
-    marks = found[is_mark]
+    marks = found[is_mark & (found.heights <= MAX_MARK * np.median(tall)) if len(tall) else is_mark]
     # The boxes of a thin stroke, found twice, need not overlap.
     margin = MARK_MARGIN * float(np.median(characters.heights)) if len(characters) else 0.0
     marks = keep_once(marks, margin)
