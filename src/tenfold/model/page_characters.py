@@ -33,7 +33,9 @@ SMALL_HEIGHTS = (5.0, 22.0)  # pixels at the finest scale
 SMALL_CONTRAST = 25.0  # of 255, to the mean of so many pixels around
 SMALL_AROUND = 45
 STRIP = 600  # pixels of its height
-MIN_SMALL = 4  # of such parts, beside what was found
+MIN_SMALL = 3  # so many characters' width of such parts, beside what was found
+MAX_JOINED = 12  # characters that touch make one part; what is longer is a line
+MIN_SEEN = 0.5
 SAME = 0.5  # intersection over union, or over the smaller box: it is one character
 INSIDE = 0.75
 # What is so many times smaller or larger than the page's digits has to be sure of itself.
@@ -95,31 +97,33 @@ def find_characters(
         parts += [characters.scaled(1 / scale), marks.scaled(1 / scale)]
     found = keep_once(join(parts))
     if every[0] < finest:
-        region = _small_writing(render(every[0]), found.scaled(every[0]).boxes)
+        region = _small_writing(render(every[0]), found.scaled(every[0]))
         if region is not None:
             closer = _find_closer(network, render(CLOSER * every[0]), region)
             found = keep_once(join([found, closer.scaled(1 / (CLOSER * every[0]))]))
     return found
 
 
-def _small_writing(grey: Grey, boxes: NDArray[np.float32]) -> tuple[int, int, int, int] | None:
+def _small_writing(grey: Grey, found: Characters) -> tuple[int, int, int, int] | None:
     """Return where ink is that may be digits too small for the network; None where hardly any is.
 
     Args:
         grey: the page at its finest scale, float32 [h, w].
-        boxes: of the characters that were found, float32 [n, 4].
+        found: the characters that were found there; an unsure one may be a word of small ones.
 
     Returns:
         Left, top, right and bottom.
     """
     local = cv2.blur(grey, (SMALL_AROUND, SMALL_AROUND))
     ink = (np.abs(grey - local) > SMALL_CONTRAST).astype(np.uint8)
-    for left, top, right, bottom in boxes.astype(int).tolist():
+    seen = (found.heights >= MIN_SIZE) & (digit_probabilities(found) >= MIN_SEEN)
+    for left, top, right, bottom in found.boxes[seen].astype(int).tolist():
         ink[top : bottom + 1, left : right + 1] = 0
     _, _, parts, _ = cv2.connectedComponentsWithStats(ink)
     left, top, width, height = parts[1:, :4].T
-    small = (height >= SMALL_HEIGHTS[0]) & (height <= SMALL_HEIGHTS[1]) & (width <= 2 * height)
-    if small.sum() < MIN_SMALL:
+    small = (height >= SMALL_HEIGHTS[0]) & (height <= SMALL_HEIGHTS[1])
+    small &= width <= MAX_JOINED * height
+    if np.ceil(width[small] / height[small]).sum() < MIN_SMALL:
         return None
     margin = int(2 * SMALL_HEIGHTS[1])
     low = np.maximum(np.stack([left, top], 1)[small].min(0) - margin, 0)
