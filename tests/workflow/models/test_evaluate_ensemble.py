@@ -108,7 +108,6 @@ def test_the_command_reports_writes_and_draws(
     assert main(["ensemble", *runs, "--test", str(images)]) == 0
     text = capsys.readouterr().out
     assert f"every member misreads {len(rows)} of 500" in text
-    assert max(map(len, text.splitlines()[:1])) < 130
 
 
 def test_what_it_refuses(
