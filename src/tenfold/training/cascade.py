@@ -1,5 +1,6 @@
 """When the first stage of a cascade is sure, and how its answers join the whole network's."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -87,7 +88,9 @@ def fit_cascade(
         train_set: what they were trained on.
         val_set: images that none has seen, if there are any: those that both stages answer.
     """
-    threshold, examined, gaps = _threshold(first_stage, networks, recipe, train_set)
+    threshold, examined, gaps = _threshold(
+        first_stage, networks, recipe, confidence.temperature, train_set
+    )
     seen = train_set if val_set is None or not len(val_set) else val_set
     images = seen.images[sample_rows(len(seen), ASKED)]
     n = len(images)
@@ -110,7 +113,11 @@ def fit_cascade(
 
 
 def _threshold(
-    first_stage: Network, networks: Sequence[Network], recipe: Recipe, train_set: Dataset
+    first_stage: Network,
+    networks: Sequence[Network],
+    recipe: Recipe,
+    temperature: float,
+    train_set: Dataset,
 ) -> tuple[float, int, NDArray[np.float32]]:
     """Choose the margin above which the first stage errs on at most `max_error` of all images.
 
@@ -129,7 +136,8 @@ def _threshold(
     logits = predict_logits(first_stage, images, CPU)
     wrong = np.flatnonzero(logits.argmax(axis=1) != labels)
     if len(wrong):
-        whole = predict_probabilities(networks, images[wrong], recipe.test_time_shift)
+        shift = recipe.test_time_shift
+        whole = predict_probabilities(networks, images[wrong], shift, temperature)
         wrong = wrong[whole.argmax(axis=1) == labels[wrong]]
     gaps = np.sort(margins(logits[wrong]))[::-1]
     count = min(TAIL, len(gaps) - 1)
@@ -139,7 +147,8 @@ def _threshold(
     quantile = count * (1 - 1 / (9 * count) - NORMAL_95 / (3 * count**0.5)) ** 3
     mean = float((gaps[:count] - start).sum()) / quantile
     rate = count / len(rows)
-    return start + mean * max(0.0, np.log(rate / recipe.cascade.max_error)), len(rows), gaps
+    margin = start + mean * max(0.0, math.log(rate / recipe.cascade.max_error))
+    return margin, len(rows), gaps
 
 
 def _non_digits(recipe: Recipe, train_set: Dataset) -> list[Images]:
@@ -162,7 +171,7 @@ def _non_digits(recipe: Recipe, train_set: Dataset) -> list[Images]:
 
 
 def _temperature(logits: NDArray[np.float32], whole: Probabilities) -> float:
-    """Choose what brings the probabilities of logits [n, classes] nearest to the whole network's."""
+    """Choose what brings the probabilities of logits nearest to the whole network's."""
     if not len(logits):
         return 1.0
     losses = [
