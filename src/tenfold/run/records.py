@@ -201,7 +201,7 @@ class CascadeRecord(Struct, frozen=True):
         threshold: it answers an image where its largest logit is at least so far above the second
             largest.
         temperature: divides its logits before the softmax.
-        share: the fraction of the images below that it answers, 0-1.
+        share: the fraction that it answers, 0-1, of validation images, or else of training images.
         images: how many training images the threshold was chosen on.
         errors: how many of those it answers wrongly where the whole network is right.
         multiply_adds: what one image costs in the first stage.
@@ -224,7 +224,7 @@ class CascadeRecord(Struct, frozen=True):
     def __str__(self) -> str:
         return (
             f"cascade: a first stage of {self.multiply_adds:,} multiply-adds answers "
-            f"{self.share:.1%} of the training images, the whole network of "
+            f"{self.share:.1%} of the images, the whole network of "
             f"{self.whole_multiply_adds:,} the others: {self.mean_multiply_adds:,} per image"
         )
 

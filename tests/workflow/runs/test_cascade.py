@@ -45,7 +45,7 @@ def test_whoever_shows_a_run_says_what_its_cascade_answers(run: Run, test_set: D
     assert record is not None
     assert 0 < record.share < 1
     assert run.metrics["model"]["cascade"]["share"] == record.share
-    shown = f"{record.share:.1%} of the training images"
+    shown = f"{record.share:.1%} of the images"
     for text in (str(run), str(run.summary()), run.folder.card_file.read_text()):
         assert shown in " ".join(text.split())
     assert "answered by the first stage" in run.folder.report_file.read_text()
