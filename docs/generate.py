@@ -20,6 +20,7 @@ SECTIONS = {
     "augmentation": "Augmentation",
     "augmentation.own": "Augmentation of your own",
     "negatives": "Negatives",
+    "cascade": "Cascade",
     "optimiser": "Optimisers",
     "schedule": "Schedules",
 }

@@ -28,7 +28,7 @@ from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import load_recipe
 from tenfold.training import page
-from tenfold.training.fit import load_networks
+from tenfold.training.fit import load_first_stage, load_networks
 from tenfold.training.onnx_export import export_onnx
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
@@ -178,7 +178,13 @@ def export_run(folder: RunFolder, train_set: Dataset) -> bytes:
     learned = train_set.subset(parts.train)
     hashes = np.intersect1d(learned.hashes, load("mnist").hashes)
     return export_onnx(
-        load_networks(folder), recipe, learned, val_set, val_set.images, hashes=hashes
+        load_networks(folder),
+        recipe,
+        learned,
+        val_set,
+        val_set.images,
+        hashes=hashes,
+        first_stage=load_first_stage(folder),
     ).content
 
 

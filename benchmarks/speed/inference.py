@@ -40,7 +40,7 @@ from tenfold.model.file import Model
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import change, load_recipe
-from tenfold.training.fit import load_networks
+from tenfold.training.fit import load_first_stage, load_networks
 from tenfold.training.onnx_export import export_onnx
 from tenfold.training.quantise import quantise
 from tenfold.workflow.models.bench import bench
@@ -155,13 +155,16 @@ def variants(run: Path) -> Iterator[dict[str, Path]]:
     """Write the four files of a run's network for as long as the block lasts."""
     folder = RunFolder.open(run)
     networks, train_set = load_networks(folder), reload_source(folder.environment())
+    first_stage = load_first_stage(folder)
     recipe = folder.recipe()
     sample = train_set.images[:: max(1, len(train_set) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     with tempfile.TemporaryDirectory() as place:
         files = {name: Path(place) / f"{name.replace(', ', '-')}.onnx" for name in VARIANTS}
         for suffix, shift in (("", recipe.test_time_shift), (", no TTA", 0)):
             shifted = change(recipe, test_time_shift=shift)
-            content = export_onnx(networks, shifted, train_set, None, sample).content
+            content = export_onnx(
+                networks, shifted, train_set, None, sample, first_stage=first_stage
+            ).content
             files[f"float32{suffix}"].write_bytes(content)
             files[f"int8{suffix}"].write_bytes(quantise(content, sample))
         yield files

@@ -74,7 +74,7 @@ class Model:
         self.pixels, self.scale = described.pixels, described.scale
         self.training_hashes = described.training_hashes
         self.adaptations = described.adaptations
-        self.drift = described.drift
+        self.drift, self.cascade = described.drift, described.cascade
         self._check_shapes()
 
     def __getstate__(self) -> dict[str, Any]:

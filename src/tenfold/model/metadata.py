@@ -19,6 +19,7 @@ from tenfold.data.matching import PixelStatistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe
+from tenfold.run.records import CascadeRecord
 
 FORMAT = "1"
 HASH_BYTES = 5  # of 8: among 60,000 images a false match happens once in 18 million
@@ -71,6 +72,7 @@ class Description:
         scale: of the pixels that became the training images.
         adaptations: from the model that was trained on, each one that led to this.
         drift: what others are compared with; None in files that do not say.
+        cascade: its first stage; None where it has none.
     """
 
     classes: tuple[str, ...]
@@ -83,6 +85,7 @@ class Description:
     scale: PixelScale
     adaptations: tuple[Adaptation, ...] = ()
     drift: DriftReference | None = None
+    cascade: CascadeRecord | None = None
 
 
 class _Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -101,6 +104,7 @@ def write_metadata(
     scale: PixelScale | None = None,
     adaptations: Sequence[Adaptation] = (),
     drift: DriftReference | None = None,
+    cascade: CascadeRecord | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
 
@@ -115,6 +119,7 @@ def write_metadata(
         scale: of the pixels that became the training images, where others come on it too.
         adaptations: what the model was adapted from, the first model first.
         drift: what others are compared with.
+        cascade: the first stage, where there is one.
     """
     entries = {
         "tenfold.format": FORMAT,
@@ -135,6 +140,8 @@ def write_metadata(
         entries["tenfold.adaptations"] = msgspec.json.encode(adaptations).decode()
     if drift is not None:
         entries["tenfold.drift"] = drift.to_json()
+    if cascade is not None:
+        entries["tenfold.cascade"] = msgspec.json.encode(cascade).decode()
     return entries | {"tenfold.digest": _digest(entries)}
 
 
@@ -173,6 +180,9 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
                 given.get("tenfold.adaptations", "[]"), type=tuple[Adaptation, ...]
             ),
             drift=DriftReference.from_json(drift) if drift is not None else None,
+            cascade=msgspec.json.decode(
+                given.get("tenfold.cascade", "null"), type=CascadeRecord | None
+            ),
         )
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:
         raise TenfoldError(

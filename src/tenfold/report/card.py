@@ -8,7 +8,7 @@ from tenfold.evaluation.scores import describe
 from tenfold.report.formatting import duration, plural, with_si_prefix
 from tenfold.report.report_data import ReportData
 from tenfold.run.recipe import Recipe
-from tenfold.run.records import Environment, Metrics
+from tenfold.run.records import CascadeRecord, Environment, Metrics
 
 INTERFACE = """\
 The model is one ONNX file for any ONNX runtime. Its input is `image`, uint8 [n, 28, 28], ink 255 on
@@ -118,8 +118,12 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
         f"{plural(machine.cores, 'core')}{device}{stopped}.\n"
         f"- Size: {with_si_prefix(model.parameters)} parameters, "
         f"{with_si_prefix(model.multiply_adds)} multiply-adds per image, "
-        f"{with_si_prefix(model.bytes)}B."
+        f"{with_si_prefix(model.bytes)}B." + _cascade(model.cascade)
     )
+
+
+def _cascade(cascade: CascadeRecord | None) -> str:
+    return f"\n- C{str(cascade)[1:]}." if cascade else ""
 
 
 def _threshold(recipe: Recipe) -> str:

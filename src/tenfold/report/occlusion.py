@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import SIDE
 from tenfold.evaluation.occlusion import Maps, occlusion_maps
 from tenfold.evaluation.top_errors import TopError
+from tenfold.model.internals import whole_network
 from tenfold.report.report_data import ReportData, ScoredSplit
 from tenfold.report.theme import Scheme
 from tenfold.run.tables import occlusion_schema
@@ -31,7 +32,8 @@ def error_maps(
 ) -> Maps:
     """Give the occlusion map of each error, of the first `MAX_MAPS`.
 
-    Those in the run's `occlusion.parquet` that are of this model are taken from there.
+    Those in the run's `occlusion.parquet` that are of this model are taken from there. Of a cascade
+    they are the whole network's: an image and what is left of it might be answered by two stages.
 
     Args:
         report_data: the run.
@@ -52,7 +54,7 @@ def error_maps(
     missing = [error for error, key in zip(errors, keys, strict=True) if key not in known]
     if missing:
         images = scored.images[[error.index for error in missing]]
-        found = iter(occlusion_maps(report_data.model, images, missing))
+        found = iter(occlusion_maps(whole_network(report_data.model), images, missing))
         known |= {key: next(found) for key in keys if key not in known}
     maps = np.array([known[key] for key in keys], np.float32).reshape(-1, SIDE, SIDE)
     if missing and save:

@@ -83,6 +83,9 @@ def headline_cards(report_data: ReportData) -> list[Card]:
             f"{with_si_prefix(model.multiply_adds)} multiply-adds, {with_si_prefix(model.bytes)}B",
         ),
     ]
+    if model.cascade is not None:
+        note = f"{with_si_prefix(model.cascade.mean_multiply_adds)} multiply-adds an image"
+        cards.append(Card(f"{model.cascade.share:.0%}", "answered by the first stage", note))
     return cards
 
 

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.errors import TenfoldError
 from tenfold.run.augmentation import Augmentation, Negatives
+from tenfold.run.cascade import Cascade
 from tenfold.run.layers import (
     MAX_THREADS,
     AnyLayer,
@@ -121,6 +122,9 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = 0.0
     negatives: Annotated[Negatives, doc("non-digits, to learn to reject")] = Negatives()
+    cascade: Annotated[Cascade, doc("a very small network that answers the sure images")] = (
+        Cascade()
+    )
     optimiser: Annotated[AnyOptimiser, doc("the optimiser, by its `name`")]
     schedule: Annotated[AnySchedule, doc("the learning-rate schedule, by its `name`")] = Constant()
 

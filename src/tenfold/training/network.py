@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
+from tenfold.run.cascade import first_stage_recipe
 from tenfold.run.layers import AnyLayer
 from tenfold.run.network_summary import LayerSummary, NetworkSummary
 from tenfold.run.recipe import Recipe, non_defaults
@@ -164,7 +165,10 @@ def summarise(recipe: Recipe, classes: int = 10) -> NetworkSummary:
                 multiply_adds=cost,
             )
         )
-    return NetworkSummary(tuple(layers), recipe.networks)
+    first_stage = None
+    if recipe.cascade.filters:
+        first_stage = summarise(first_stage_recipe(recipe), classes)
+    return NetworkSummary(tuple(layers), recipe.networks, first_stage)
 
 
 def _setting(key: str, value: object) -> str:

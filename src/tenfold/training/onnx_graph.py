@@ -35,6 +35,12 @@ class Graph:
         self.nodes.append(node)
         return outputs
 
+    def top_two(self, value: str, output: str) -> list[str]:
+        """Add the largest and second largest value of each row; return their names, [n, 1] each."""
+        inputs = [value, self.integers(2)]
+        self.nodes.append(helper.make_node("TopK", inputs, [output, f"{output}_places"], axis=1))
+        return self.split(output, 2)
+
     def drop_last(self, value: str, rows: int, output: str) -> str:
         """Add a node that leaves out the last rows of a value; return its name."""
         window = [self.integers(0), self.integers(-rows), self.integers(0)]

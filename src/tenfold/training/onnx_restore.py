@@ -16,6 +16,7 @@ from torch import nn
 from tenfold.data.dataset import Images
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
+from tenfold.model.internals import whole_network
 from tenfold.run.recipe import Recipe, parse_recipe
 from tenfold.training.inference import predict_probabilities
 from tenfold.training.layers import layer_type
@@ -30,6 +31,8 @@ TOLERANCE = 5e-3
 
 def restore_networks(model: Model, images: Images) -> list[Network]:
     """Build the networks of a model file anew, with its weights, on the CPU.
+
+    Of a cascade they are the whole network; its first stage is left out.
 
     Args:
         model: the file.
@@ -90,7 +93,7 @@ def _restore(network: Network, constants: Constants, member: str) -> None:
 
 def _check(model: Model, networks: list[Network], recipe: Recipe, images: Images) -> None:
     """Raise TenfoldError where networks do not predict as the file that they are from."""
-    expected = model.predict(images).probabilities
+    expected = whole_network(model).predict(images).probabilities
     shift, temperature = recipe.test_time_shift, model.confidence.temperature
     received = predict_probabilities(networks, images, shift, temperature)
     gap = abs(expected - received).max(axis=1)

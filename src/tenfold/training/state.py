@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tenfold.data.atomic import atomic_write
 from tenfold.data.files import check_regular
 from tenfold.errors import TenfoldError
+from tenfold.run.cascade import Cascade
 from tenfold.run.layers import NotNegative
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import EpochRecord
@@ -56,8 +57,8 @@ class Checkpoint:
 
     Args:
         path: the file, for messages.
-        tensors: `network.<name>`, `optimiser.<which>.<weight>.<name>` and, where the weights are
-            averaged, `average.<name>`.
+        tensors: `network.<name>`, `optimiser.<which>.<weight>.<name>`, where the weights are
+            averaged `average.<name>`, and of a cascade's first stage `first_stage.<name>`.
         progress: how far training has come.
     """
 
@@ -72,6 +73,10 @@ class Checkpoint:
     def restore_average(self, network: nn.Module) -> None:
         """Load the averaged weights into a network, in place."""
         self._restore("average.", network)
+
+    def restore_first_stage(self, network: nn.Module) -> None:
+        """Load the weights of a cascade's first stage into a network, in place."""
+        self._restore("first_stage.", network)
 
     def restore_result(self, network: nn.Module) -> None:
         """Load the weights that count, the averaged ones if there are, into a network, in place."""
@@ -131,6 +136,7 @@ def checkpoint_key(recipe: Recipe) -> Recipe:
         precision="auto",
         reject_fraction=0,
         test_time_shift=0,
+        cascade=Cascade(filters=recipe.cascade.filters),
     )
 
 
@@ -140,6 +146,7 @@ def save(
     optimisers: list[Optimiser],
     progress: Progress,
     average: nn.Module | None = None,
+    first_stage: nn.Module | None = None,
 ) -> None:
     """Write the full state of training; a killed process leaves the last whole file.
 
@@ -152,10 +159,14 @@ def save(
         optimisers: what they keep for each weight is kept.
         progress: how far training has come.
         average: the network with the averaged weights, or None.
+        first_stage: the small network of a cascade, or None.
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     if average is not None:
         tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    if first_stage is not None:
+        own = first_stage.state_dict()
+        tensors |= {f"first_stage.{name}": value for name, value in own.items()}
     for name, value in tensors.items():
         if not isinstance(value, Tensor):  # a module's extra state may be anything
             raise TenfoldError(

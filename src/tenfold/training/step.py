@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from tenfold.run.recipe import Recipe
 from tenfold.training.augment import augment
 from tenfold.training.backend import Backend
 from tenfold.training.cuda_graph import capture
+from tenfold.training.first_stage import FirstStage
 from tenfold.training.inference import to_float
 from tenfold.training.loss_weights import loss_weights
 from tenfold.training.negatives import make_negatives
@@ -47,6 +49,7 @@ class TrainStep:
         members: how many networks `network` holds side by side.
         timer: measures the phases, or None.
         average: of the weights, or None.
+        first_stage: of a cascade, which learns from the first member's answers; or None.
 
     Attributes:
         batch_size: images a step, for each member.
@@ -64,8 +67,10 @@ class TrainStep:
         members: int = 1,
         timer: PhaseTimer | None = None,
         average: WeightAverage | None = None,
+        first_stage: FirstStage | None = None,
     ) -> None:
         self.network, self.optimisers, self.average = network, optimisers, average
+        self.first_stage = first_stage
         self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
         device = backend.device
         self.images, self.labels = (
@@ -87,32 +92,42 @@ class TrainStep:
         # own code may do on the host what would not be done again
         varies = recipe.negatives.share or recipe.writing_styles or code_names(recipe)
         self.use_cuda_graph = device.type == "cuda" and not varies and timer is None
-        self._replay: Callable[[], None] | None = None
+        # a step in which the first stage learns is another graph: by whether it does
+        self._replays: dict[bool, Callable[[], None]] = {}
 
-    def __call__(self, indices: Tensor, augment_fraction: float) -> None:
+    def __call__(self, indices: Tensor, augment_fraction: float, teach: bool = False) -> None:
         """Take one step.
 
         Args:
             indices: int64 [members * batch_size], rows of the training set, a member after another.
             augment_fraction: the share (0-1) of the images to augment, where the recipe fades it.
+            teach: whether the first stage of a cascade, where there is one, learns in this step.
         """
         self.augment_fraction.fill_(augment_fraction)
         self.batch_indices.copy_(indices)
-        (self._replay or self.run)()
+        teach = teach and self.first_stage is not None
+        if self._replays:
+            self._replays[teach]()
+        else:
+            self.run(teach)
 
-    def run(self) -> None:
+    def run(self, teach: bool = False) -> None:
         """Train on the images at `batch_indices`, phase by phase."""
         labels = self.labels[self.batch_indices]
         with self._phase("augmentation"):
             images = self.augmented_batch(labels)
         with self._phase("forward"):
-            loss, logits = self.forward_loss(images, labels)
+            loss, outputs = self.forward_loss(images, labels)
         with self._phase("backward"):
             self.backward(loss)
         with self._phase("optimiser"):
             self.update()
+        if self.first_stage is not None and teach:
+            own = len(images) // self.members
+            with self._phase("first stage"):
+                self.first_stage.learn(images[:own], outputs[:own], labels[:own])
         self.loss_sum += loss.detach()
-        self.n_correct += (logits.detach().argmax(1) == labels).sum()
+        self.n_correct += (outputs.detach()[: len(labels)].argmax(1) == labels).sum()
 
     def augmented_batch(self, labels: Tensor) -> Tensor:
         """Return the images at `batch_indices`, float [n, 1, 28, 28], augmented, negatives last."""
@@ -139,7 +154,7 @@ class TrainStep:
         return torch.cat([own, make_negatives(images, labels, count - n_own, self.generator)])
 
     def forward_loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss, and the logits [n, classes] of the images that have labels."""
+        """Return the loss, and the logits [n, classes] of all images, negatives last."""
         with self.backend.autocast():
             outputs = self.network(images)
         logits, negative_logits = outputs[: len(labels)], outputs[len(labels) :]
@@ -154,7 +169,7 @@ class TrainStep:
         if len(negative_logits):  # towards equal probabilities
             uniform = -functional.log_softmax(negative_logits.float(), dim=1).mean()
             loss = loss + self.recipe.negatives.weight * uniform
-        return loss, logits
+        return loss, outputs
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients, of each member's own mean loss."""
@@ -185,7 +200,7 @@ class TrainStep:
         Returns:
             The seconds that it took.
         """
-        if not self.use_cuda_graph or self._replay is not None:
+        if not self.use_cuda_graph or self._replays:
             return 0.0
         started = time.perf_counter()
         state = list(self.network.state_dict().values())
@@ -193,13 +208,18 @@ class TrainStep:
             state += itertools.chain.from_iterable(optimiser.state.values())
         if self.average is not None:
             state += self.average.tensors()
-        self._replay = capture(self.run, state, self.generator)
+        self._replays[False] = capture(self.run, state, self.generator)
+        if self.first_stage is not None:
+            state += self.first_stage.network.state_dict().values()
+            for optimiser in self.first_stage.optimisers:
+                state += itertools.chain.from_iterable(optimiser.state.values())
+            self._replays[True] = capture(partial(self.run, True), state, self.generator)
         self.backend.synchronize()
         return time.perf_counter() - started
 
     def release(self) -> None:
         """Forget the captured graph: from here on the weights may be moved."""
-        self._replay = None
+        self._replays = {}
 
     def _phase(self, name: str) -> AbstractContextManager[None]:
         return self.timer.phase(name, self.backend) if self.timer else nullcontext()

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
+from tenfold.run.cascade import first_stage_recipe
 from tenfold.run.own_code import code_names, errors_of
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import EpochRecord
@@ -19,11 +20,12 @@ from tenfold.run.schedules import Plateau
 from tenfold.training import state
 from tenfold.training.backend import Backend
 from tenfold.training.callbacks import Callback, ProgressCallback, ProgressEvent, StopTraining
+from tenfold.training.first_stage import EVERY, FirstStage
 from tenfold.training.grouped_ensemble import GroupedEnsemble
 from tenfold.training.inference import predict_logits, to_float
 from tenfold.training.layers.module import lay_out
 from tenfold.training.network import Network, build, whiten
-from tenfold.training.optimisers import make_optimisers
+from tenfold.training.optimisers import Optimiser, make_optimisers
 from tenfold.training.profiling import PhaseTimer
 from tenfold.training.requirements import check_sets
 from tenfold.training.schedule import (
@@ -76,7 +78,7 @@ class Trainer:
         self.checkpoint, self.members, self.timer = checkpoint, members, timer
         self.number, self.own_code = number, code_names(recipe)
         self.backend = Backend.prepare(recipe)
-        self.networks = [self._build(recipe.seed + member) for member in range(members)]
+        self.networks = [self._build(recipe.seed + member, recipe) for member in range(members)]
         self.network: nn.Module = self.networks[0]
         if members > 1:
             self.network = GroupedEnsemble(self.networks)
@@ -84,7 +86,11 @@ class Trainer:
         self.optimisers = make_optimisers(
             self.network, recipe.optimiser, members, self.backend.dtype
         )
-        self.base_rates = [optimiser.rate for optimiser in self.optimisers]
+        self.first_stage: FirstStage | None = None
+        if recipe.cascade.filters:
+            small = self._build(recipe.seed, first_stage_recipe(recipe))
+            self.first_stage = FirstStage(small, self.backend)
+        self.base_rates = [optimiser.rate for optimiser in self._all_optimisers()]
         self.plateau: ReduceOnPlateau | None = None
         if isinstance(recipe.schedule, Plateau):
             self.plateau = ReduceOnPlateau(recipe.schedule, PlateauState(self.base_rates[0]))
@@ -100,6 +106,7 @@ class Trainer:
             members,
             timer,
             self.average,
+            self.first_stage,
         )
         self.progress = state.Progress(
             recipe=state.checkpoint_key(recipe),
@@ -181,7 +188,8 @@ class Trainer:
         if self.average is not None:
             self.average.prepare(done)
         with errors_of(self.own_code):
-            self.step(indices, augment_fraction(self.recipe.augmentation.fade, done / self.steps))
+            fraction = augment_fraction(self.recipe.augmentation.fade, done / self.steps)
+            self.step(indices, fraction, teach=done % EVERY == 0)
         self.progress.step += 1
 
     def _train_batches(self, order: Tensor, epoch: int, count: int, started: float) -> None:
@@ -295,9 +303,12 @@ class Trainer:
             networks=self.number[1],
         )
 
-    def _build(self, seed: int) -> Network:
+    def _all_optimisers(self) -> list[Optimiser]:
+        return [*self.optimisers, *(self.first_stage.optimisers if self.first_stage else [])]
+
+    def _build(self, seed: int, recipe: Recipe) -> Network:
         torch.manual_seed(seed % 2**31)
-        network = build(self.recipe, len(self.train_set.classes))
+        network = build(recipe, len(self.train_set.classes))
         sample = self.train_set.images[:: max(1, len(self.train_set) // WHITENING_IMAGES)]
         whiten(network, to_float(torch.tensor(sample)))
         return network
@@ -309,7 +320,8 @@ class Trainer:
     def save(self, file: Path) -> None:
         """Write the full state of training."""
         average = None if self.average is None else self.average.network
-        state.save(file, self.network, self.optimisers, self.progress, average)
+        first_stage = self.first_stage.network if self.first_stage else None
+        state.save(file, self.network, self._all_optimisers(), self.progress, average, first_stage)
 
     def restore(self, file: Path) -> None:
         """Take up the state of a checkpoint. Raises TenfoldError where it does not fit."""
@@ -318,12 +330,14 @@ class Trainer:
         checkpoint.restore_network(self.network)
         if self.average is not None:
             checkpoint.restore_average(self.average.network)
-        checkpoint.restore_optimisers(self.optimisers)
+        if self.first_stage is not None:
+            checkpoint.restore_first_stage(self.first_stage.network)
+        checkpoint.restore_optimisers(self._all_optimisers())
         self.progress = checkpoint.progress
         if self.plateau and self.progress.plateau:
             self.plateau.state = self.progress.plateau
             self._set_rates(self.plateau.state.rate / self.base_rates[0])
 
     def _set_rates(self, factor: float) -> None:
-        for optimiser, rate in zip(self.optimisers, self.base_rates, strict=True):
+        for optimiser, rate in zip(self._all_optimisers(), self.base_rates, strict=True):
             optimiser.set_rate(rate * factor)

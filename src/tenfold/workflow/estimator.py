@@ -230,7 +230,14 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise KeyboardInterrupt
         sample = (val_set or train_set).images[:PARITY_IMAGES]
         exported = export_onnx(
-            fitted.networks, recipe, train_set, val_set, sample, self.classes_, scale=self.scale_
+            fitted.networks,
+            recipe,
+            train_set,
+            val_set,
+            sample,
+            self.classes_,
+            scale=self.scale_,
+            first_stage=fitted.first_stage,
         )
         self.history_ = [msgspec.to_builtins(record) for record in fitted.history]
         self.recipe_ = recipe

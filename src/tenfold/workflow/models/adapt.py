@@ -143,7 +143,7 @@ def adapt(
         with atomic_write(path) as file:
             file.write(content)
     name = "the shipped model" if Path(model) == SHIPPED else str(model)
-    notes = (*own.notes, *_notes(own, unseen))
+    notes = (*own.notes, *_notes(own, unseen, opened))
     return Adapted(path, name, own.source, better, reason, result, others, notes)
 
 
@@ -211,6 +211,7 @@ def _export(
 
     if not len(found.validation):
         recipe = change(recipe, reject_fraction=0)
+    recipe = change(recipe, cascade={})  # its first stage has not learned the new images
     negatives = 0 if own.negatives is None else len(own.negatives)
     record = Adaptation(Path(model.name).name, model.fingerprint, own.source, len(own), negatives)
     train_set = concatenate([found.digits, own], own.source)
@@ -242,9 +243,14 @@ def _compare(before: Model, after: Model, own: Dataset, found: Replay) -> tuple[
     return tuple(results)
 
 
-def _notes(own: Dataset, unseen: Indices) -> list[str]:
+def _notes(own: Dataset, unseen: Indices, model: Model) -> list[str]:
     notes = []
     learned = len(own) - len(unseen)
     if learned:
         notes.append(f"{learned:,} of the images were learned from before: they are not scored")
+    if model.cascade is not None:
+        notes.append(
+            "the first stage of its cascade has not learned the new images: the adapted model has "
+            "none, and the whole network answers every image"
+        )
     return notes

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import textwrap
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from tenfold.data.atomic import scratch_folder
@@ -17,12 +19,14 @@ from tenfold.model.file import Model
 from tenfold.model.foreign_file import ForeignModel
 from tenfold.model.reader import SHIPPED
 from tenfold.run.environment import cores
+from tenfold.run.records import CascadeRecord
 from tenfold.workflow.models.predictors import AnyModel, open_any_model
 
 BATCH_SIZES = (1, 8, 64, 512, 4096)
 MIN_SECONDS = 0.3  # of each measurement, and at least five repetitions
 MIN_REPETITIONS = 5
 PROCESSES = 3
+WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,25 @@ class Benchmark:
         bytes: the size of its file.
         timings: a measurement for each size of batch and number of threads.
         first_prediction: seconds of a new process `tenfold predict` of one image, the median of 3.
+        cascade: what its first stage answers, at what cost; None where it has none.
     """
 
     name: str
     bytes: int
     timings: tuple[Timing, ...]
     first_prediction: float
+    cascade: CascadeRecord | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for JSON."""
-        return asdict(self)
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.bytes:,} bytes", "  batch  threads       latency    images/s"]
+        lines = [f"{self.name}: {self.bytes:,} bytes"]
+        if self.cascade is not None:
+            lines += textwrap.wrap(str(self.cascade), WIDTH)
+        lines += ["  batch  threads       latency    images/s"]
         lines += [
             f"  {timing.batch_size:>5,}  {timing.threads:>7}  {timing.latency * 1000:>9.2f} ms"
             f"  {timing.images_per_second:>10,.0f}"
@@ -99,7 +109,9 @@ def bench(model: AnyModel = SHIPPED, threads: int | None = None) -> Benchmark:
     timings = [
         _time(opened[count], images, size, count) for size in BATCH_SIZES for count in counts
     ]
-    return Benchmark(str(first.name), len(first.content), tuple(timings), _time_process(spec))
+    cascade = first.cascade if isinstance(first, Model) else None
+    name, size = str(first.name), len(first.content)
+    return Benchmark(name, size, tuple(timings), _time_process(spec), cascade)
 
 
 def _spec(model: Model | ForeignModel) -> str:

@@ -50,7 +50,8 @@ def ensemble(
 ) -> Ensemble:
     """Write one model file that predicts with the mean of all networks of the runs.
 
-    The networks may be of different recipes; test-time augmentation is that of the first run's.
+    The networks may be of different recipes; test-time augmentation and the first stage of a
+    cascade, where it has one, are those of the first run.
 
     Args:
         runs: finished runs or their folders, at least two; folds and members count one each.
@@ -63,7 +64,7 @@ def ensemble(
             recipe runs Python code that was not allowed (`tenfold.allow_import`), or the file
             cannot be written.
     """
-    from tenfold.training.fit import load_networks
+    from tenfold.training.fit import load_first_stage, load_networks
     from tenfold.training.onnx_export import export_onnx
 
     folders = check_ensemble(runs, out, overwrite)
@@ -73,7 +74,10 @@ def ensemble(
     recipe = change(folders[0].recipe(), reject_fraction=0, members=len(networks))
     hashes = np.unique(np.concatenate([dataset.hashes for dataset in sets]))
     sample = sets[0].images[:PARITY_IMAGES]
-    exported = export_onnx(networks, recipe, sets[0], None, sample, hashes=hashes)
+    first_stage = load_first_stage(folders[0])
+    exported = export_onnx(
+        networks, recipe, sets[0], None, sample, hashes=hashes, first_stage=first_stage
+    )
     with atomic_write(out) as file:
         file.write(exported.content)
     return Ensemble(expanded(out), len(networks), len(exported.content))

@@ -115,10 +115,11 @@ class Plan:
 
 
 def _seeded(recipe: Recipe, number: int) -> Recipe:
-    """Give a network of several its own seed; the first has the run's."""
+    """Give a network of several its own seed; the first has the run's, and trains the cascade's."""
     if recipe.networks == 1:
         return recipe
-    return change(recipe, seed=(recipe.seed + number - 1) % MAX_SEED)
+    seeded = change(recipe, seed=(recipe.seed + number - 1) % MAX_SEED)
+    return seeded if number == 1 else change(seeded, cascade={})
 
 
 def request_for(

@@ -1,5 +1,7 @@
 """A finished run, as Python and Jupyter see it."""
 
+import textwrap
+from dataclasses import replace
 from functools import cached_property
 from html import escape
 from os import PathLike
@@ -20,6 +22,8 @@ from tenfold.workflow.runs.profiler import format_profile
 
 if TYPE_CHECKING:
     import polars as pl
+
+WIDTH = 80
 
 
 class Run:
@@ -117,7 +121,8 @@ class Run:
         """
         from tenfold.training.network import summarise
 
-        return summarise(self.recipe, len(self.folder.environment().classes))
+        summary = summarise(self.recipe, len(self.folder.environment().classes))
+        return replace(summary, cascade=self._record.model.cascade)
 
     @cached_property
     def _record(self) -> Metrics:
@@ -146,6 +151,8 @@ class Run:
             f"{training.images_per_second:,.0f} images/s"
             + (", interrupted" if training.interrupted else "")
         )
+        if metrics.model.cascade:
+            lines += textwrap.wrap(str(metrics.model.cascade), WIDTH, subsequent_indent="  ")
         if training.profile:
             lines.append(format_profile(training.profile, recipe))
         if training.interrupted:
