@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from tenfold.data.dataset import Dataset, Images
-from tenfold.model.file import OUTPUTS
+from tenfold.model.engine import OUTPUTS
 from tenfold.model.reader import SHIPPED
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.training.backend import resolve

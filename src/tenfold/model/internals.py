@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
-from tenfold.model.file import INPUT, Model
+from tenfold.model.engine import INPUT
+from tenfold.model.file import Model
 
 # `training` names the output of each layer `first_<index>_<kind>`.
 LAYER_OUTPUT = re.compile(r"first_\d+_(relu|gelu|pool|module)")
