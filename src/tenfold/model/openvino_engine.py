@@ -1,5 +1,6 @@
 """OpenVINO as an engine: streams of one thread each, bfloat16 where the processor has it."""
 
+import re
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tenfold.model.engine import INPUT, OUTPUTS, Batch, EngineError
 # Its converters of other frameworks' models report that they were imported over the network, and
 # take longer than all the rest of it: 0.15 of 0.21 s.
 CONVERTERS = "openvino.tools.ovc"
+NO_CAUSE = re.compile("Exception from |Check |To facilitate ")
 MIN_PART = 8  # images of a batch that a thread of its own is worth
 
 
@@ -118,6 +120,7 @@ def _convert_model(name: str) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Give the last line of OpenVINO's message: those before it name its source files."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:200].rstrip(".") if lines else "no reason given"
+    """Give the cause in OpenVINO's message; its source files stand before, advice behind it."""
+    said = [line.strip(" -") for line in str(error).splitlines()]
+    causes = [line for line in said if line and not NO_CAUSE.match(line)]
+    return causes[-1][:200].rstrip(".") if causes else "it gives no reason"
