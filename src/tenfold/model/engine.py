@@ -113,5 +113,8 @@ def open_engine(engine: EngineName, content: bytes, file: str, threads: int) -> 
     if engine == "openvino":
         from tenfold.model.openvino_engine import OpenVino
 
+        # 2 of 60 files with wrong numbers in their graph ended the process in OpenVINO; ONNX
+        # Runtime, which has refused every one of these, looks at each first (0.03 s)
+        open_session(content, file, 1, optimise=False)
         return OpenVino(content, file, threads, bfloat16=multiplies_bfloat16())
     return OnnxRuntime(content, file, threads, cuda=engine == "cuda")

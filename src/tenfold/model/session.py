@@ -31,7 +31,11 @@ def session_options(threads: int | None) -> "onnxruntime.SessionOptions":
 
 
 def open_session(
-    content: bytes, name: str, threads: int | None, cuda: bool = False
+    content: bytes,
+    name: str,
+    threads: int | None,
+    cuda: bool = False,
+    optimise: bool = True,
 ) -> "onnxruntime.InferenceSession":
     """Give a model, which `check_onnx` has passed, to ONNX Runtime.
 
@@ -40,6 +44,7 @@ def open_session(
         name: the file, for errors.
         threads: CPU threads; None: every core.
         cuda: run it on an NVIDIA GPU, in float32.
+        optimise: whether it is to be run, and not only looked at.
 
     Raises:
         TenfoldError: where the runtime does not take it, or there is no such GPU for it.
@@ -47,6 +52,8 @@ def open_session(
     import onnxruntime
 
     options = session_options(threads)
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     providers: list[object] = [CPU]
     if cuda:
         if CUDA not in onnxruntime.get_available_providers():
