@@ -33,7 +33,7 @@ def without_openvino_kernel() -> bytes:
     model.graph.node.insert(2, helper.make_node("Mul", ["determinant", "zero"], ["none"]))
     model.graph.node.insert(3, helper.make_node("Reshape", ["none", "column"], ["nothing"]))
     model.graph.initializer.append(numpy_helper.from_array(np.array([-1, 1]), "column"))
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 @pytest.fixture(scope="module")
