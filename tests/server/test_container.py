@@ -46,7 +46,7 @@ BUILD, IMAGE = stages()
 
 def parse(words: list[str]) -> argparse.Namespace:
     """Parse a command of Tenfold, without its name."""
-    return cli._parser().parse_args(words)
+    return cli._parser(words).parse_args(words)
 
 
 def only(stage: list[tuple[str, str]], name: str) -> str:

@@ -19,7 +19,7 @@ from tenfold.server.app import create_app
 from tenfold.server.config import ServerConfig
 from tenfold.server.metrics import Metrics
 from tenfold.server.observer import BatchEvent, RequestEvent
-from tenfold.server.service import Service
+from tenfold.server.service import Service, open_models
 
 SEVEN = [[[10, 12], [60, 10], [34, 80]]]
 INFER = "/v2/models/{name}/infer"
@@ -162,6 +162,15 @@ def test_a_model_that_says_nothing_of_its_training_has_no_such_metrics() -> None
     service.close()
     assert not re.search(r"^tenfold_\w+_training\{", text, re.MULTILINE)
     assert "tenfold_model_info{" in text
+
+
+def test_the_engine_is_named_in_the_metrics_and_in_what_a_model_is() -> None:
+    service = Service(open_models([], 1, "openvino"), ServerConfig(readers=1))
+    (described,) = send(service, ("GET", "/v2/models/digits", {}))
+    text = service.metrics.render().decode()
+    service.close()
+    assert described.json()["platform"] == "openvino_onnx"
+    assert re.search(r'tenfold_model_info\{engine="openvino [0-9.]+, (bfloat16|float32)"', text)
 
 
 def batch(count: int) -> BatchEvent:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from tenfold.data.dataset import Dataset, Images
-from tenfold.model.file import OUTPUTS, Model
+from tenfold.model.engine import OUTPUTS
+from tenfold.model.file import Model
 from tenfold.model.reader import SHIPPED
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.training.backend import resolve

@@ -41,6 +41,17 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add `--engine NAME`."""
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "onnxruntime", "openvino", "cuda"),
+        default="auto",
+        help="what runs the model: auto takes openvino where it is installed (the extra fast) and "
+        "the processor multiplies bfloat16, else onnxruntime; cuda needs onnxruntime-gpu",
+    )
+
+
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add `--device NAME`."""
     parser.add_argument(

@@ -42,13 +42,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     options.add_ink(parser)
     options.add_reading(parser, labels=False)
     options.add_threads(parser)
+    options.add_engine(parser)
     options.add_batch(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.data.remote import is_pattern, is_url
-    from tenfold.workflow.batch.run import is_folder
+    from tenfold.workflow.batch.kinds import is_folder
     from tenfold.workflow.models.predict import predict
 
     if is_folder(arguments.out, arguments.sources):
@@ -68,12 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.overwrite,
         arguments.threads,
         arguments.ink,
+        arguments.engine,
     )
     for note in predictions.notes:
         print(f"note: {note}", file=sys.stderr)
     _warn_of_overlap(predictions.n_seen_in_training, len(predictions), arguments.model)
     rejected = int((~predictions.accepted).sum())
-    print(f"{len(predictions):,} predictions, {rejected:,} of them rejected", file=sys.stderr)
+    print(
+        f"{len(predictions):,} predictions, {rejected:,} of them rejected ({predictions.engine})",
+        file=sys.stderr,
+    )
     print(arguments.out)
     return 0
 
@@ -96,6 +101,7 @@ def _run_batch(arguments: argparse.Namespace) -> int:
         ink=arguments.ink,
         part_size=arguments.part_size,
         threads=arguments.threads,
+        engine=arguments.engine,
         launcher=options.make_launcher(arguments),
         overwrite=arguments.overwrite,
     )

@@ -1,6 +1,7 @@
 """`tenfold serve`."""
 
 import argparse
+import sys
 
 from tenfold.cli import options
 
@@ -48,6 +49,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     options.add_reader(parser)
     options.add_threads(parser)
+    options.add_engine(parser)
     _add_access(parser)
     _add_limits(parser)
     parser.set_defaults(run=run)
@@ -148,7 +150,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     named = [] if arguments.model is None else [arguments.model]
     with listen(arguments.host, arguments.port) as listener:
-        models = open_models([*named, *arguments.models], arguments.threads)
+        models = open_models([*named, *arguments.models], arguments.threads, arguments.engine)
+        for note in [note for model in models.values() for note in model.engine_notes]:
+            print(f"note: {note}", file=sys.stderr)
         serve(Service(models, config), listener)
     return 0
 

@@ -187,7 +187,8 @@ class EnsembleEvaluation:
     def all_wrong_alike(self) -> NDArray[np.int64]:
         """Of these the rows that every member misreads as the same class."""
         found = self.member_predictions[:, self.all_wrong]
-        return self.all_wrong[(found == found[0]).all(axis=0)]
+        alike: NDArray[np.int64] = self.all_wrong[(found == found[0]).all(axis=0)]
+        return alike
 
     @property
     def oracle(self) -> float:

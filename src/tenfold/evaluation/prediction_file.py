@@ -105,11 +105,6 @@ class PredictionFile:
         return PredictionFile(self.name, columns, self.is_ours), chosen
 
 
-def is_prediction_file(path: Path) -> bool:
-    """Whether a path is called as a table of predictions is."""
-    return path.suffix.lower() in (".csv", ".tsv", ".txt", ".parquet", ".pq")
-
-
 def read_prediction_file(path: Path, classes: Sequence[str]) -> PredictionFile:
     """Read a CSV, separated by commas, semicolons or tabs, or a Parquet file.
 

@@ -13,7 +13,7 @@ from tenfold.data.dataset import SIDE, Dataset, Images, Labels
 from tenfold.data.escape import check_names
 from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
-from tenfold.model.file import open_session
+from tenfold.model.engine import check_engine
 from tenfold.model.find_pixel_range import find_pixel_range
 from tenfold.model.foreign_contract import (
     ForeignPredictions,
@@ -27,6 +27,7 @@ from tenfold.model.foreign_contract import (
 from tenfold.model.model_name import ModelName
 from tenfold.model.onnx_check import check_onnx, onnx_metadata
 from tenfold.model.pixel_range import PixelRange, usual_ranges
+from tenfold.model.session import engine_name, open_session
 from tenfold.run.environment import thread_count
 
 if TYPE_CHECKING:
@@ -57,9 +58,11 @@ class ForeignModel:
         classes: the names of the classes, in the order of its scores; the digits where it has ten.
         output: the name of the output to take.
         threads: CPU threads; by default every core.
+        engine: "onnxruntime" (also as "auto") or "cuda"; OpenVINO is for Tenfold's own models.
 
     Attributes:
         name: the path.
+        engine: what runs it, with its version.
         classes: the name of each class.
         pixels: the PixelRange.
         notes: what was assumed and how it was found, a sentence each.
@@ -77,6 +80,7 @@ class ForeignModel:
         classes: Sequence[str] | None = None,
         output: str | None = None,
         threads: int | None = None,
+        engine: str = "onnxruntime",
     ) -> None:
         given = ModelName.parse(source)
         self.name = str(given.path)
@@ -84,6 +88,7 @@ class ForeignModel:
             raise TenfoldError(f"{self.name}: split is of a table of predictions, not of a model")
         self.content = read_file(given.path, "the model file")
         self._threads = thread_count(threads)
+        self._is_cuda = self._check_engine(engine)
         check_onnx(self.content, self.name, foreign=True)
         said = onnx_metadata(self.content)
         self._input: Input = find_input(self._session.get_inputs(), self.name)
@@ -92,6 +97,11 @@ class ForeignModel:
         self._told = tuple(classes or given.classes or classes_of(said, self.name))
         text = pixels or given.pixels or said.get("pixels")
         self._probe(None if text is None else PixelRange.parse(text, self.name))
+
+    @property
+    def engine(self) -> str:
+        """What runs it, with its version."""
+        return engine_name(self._is_cuda)
 
     @property
     def spec(self) -> str:
@@ -127,6 +137,15 @@ class ForeignModel:
     def matched(self, dataset: Dataset) -> Dataset:
         """Return the set as it is: nothing is known of the images that the model was trained on."""
         return dataset
+
+    def _check_engine(self, engine: str) -> bool:
+        """Return whether an engine is the GPU; another than ONNX Runtime's two is refused."""
+        if check_engine(engine) == "openvino":
+            raise TenfoldError(
+                f"{self.name}: is a model of others, which ONNX Runtime runs; give --engine "
+                "onnxruntime, or cuda. Received: openvino"
+            )
+        return engine == "cuda"
 
     @property
     def _has_probabilities(self) -> bool:
@@ -319,4 +338,4 @@ class ForeignModel:
 
     @cached_property
     def _session(self) -> "onnxruntime.InferenceSession":
-        return open_session(self.content, self.name, self._threads)
+        return open_session(self.content, self.name, self._threads, self._is_cuda)

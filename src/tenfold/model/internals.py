@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
-from tenfold.model.file import INPUT, Model
+from tenfold.model.engine import INPUT
+from tenfold.model.file import Model
 
 if TYPE_CHECKING:
     import onnx

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -18,8 +18,10 @@ from tenfold.data.escape import check_names
 from tenfold.data.matching import PixelStatistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
-from tenfold.run.recipe import Recipe
 from tenfold.run.records import CascadeRecord
+
+if TYPE_CHECKING:
+    from tenfold.run.recipe import Recipe
 
 FORMAT = "1"
 HASH_BYTES = 5  # of 8: among 60,000 images a false match happens once in 18 million
@@ -94,7 +96,7 @@ class _Labels(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def write_metadata(
-    recipe: Recipe,
+    recipe: "Recipe",
     classes: tuple[str, ...],
     fingerprint: str,
     hashes: NDArray[np.uint64],

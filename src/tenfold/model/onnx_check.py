@@ -6,6 +6,7 @@ ONNX is not needed to run a model, and a runtime that is told to open a file has
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tenfold.errors import TenfoldError
 
@@ -24,11 +25,15 @@ OURS = (
 # Numbers of fields in onnx.proto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 MODEL_GRAPH, MODEL_METADATA, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 14, 20, 25
 ENTRY_KEY, ENTRY_VALUE = 1, 2
-GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE = 1, 5, 15
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_SPARSE = 1, 5, 11, 12, 15
 NODE_OPERATOR, NODE_ATTRIBUTE, NODE_DOMAIN = 4, 5, 7
 ATTRIBUTE_TENSOR, ATTRIBUTE_TENSORS = 5, 10
 ATTRIBUTE_GRAPHS = (6, 11, 22, 23)  # graphs and sparse tensors
 TENSOR_EXTERNAL, TENSOR_LOCATION = 13, 14
+VALUE_NAME, VALUE_TYPE = 1, 2
+TYPE_TENSOR, TENSOR_TYPE_ELEMENT, TENSOR_TYPE_SHAPE = 1, 1, 2
+SHAPE_DIMENSION, DIMENSION_SIZE = 1, 1
+ELEMENTS = {1: "float", 2: "uint8", 7: "int64", 9: "bool", 10: "float16", 11: "double"}
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 Field = tuple[int, int | bytes]
@@ -66,6 +71,55 @@ def onnx_metadata(content: bytes) -> dict[str, str]:
     except (ValueError, IndexError):
         return {}
     return found
+
+
+class Tensor(NamedTuple):
+    """What a model takes or gives.
+
+    Args:
+        name: its own.
+        dtype: in ONNX's words, as "uint8", "float" or "int64"; "" where it is no tensor.
+        shape: its sides, None where one may be of any size.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+def onnx_signature(content: bytes) -> tuple[Tensor, ...]:
+    """Read what a model that `check_onnx` has passed takes and gives, as it says itself.
+
+    Returns:
+        Its inputs, then its outputs.
+    """
+    found: dict[int, list[Tensor]] = {GRAPH_INPUT: [], GRAPH_OUTPUT: []}
+    try:
+        for number, graph in _fields(content):
+            for part, value in _fields(_bytes(graph)) if number == MODEL_GRAPH else ():
+                if part in found:
+                    found[part].append(_tensor(_bytes(value)))
+    except (ValueError, IndexError):
+        return ()
+    return (*found[GRAPH_INPUT], *found[GRAPH_OUTPUT])
+
+
+def _tensor(value: bytes) -> Tensor:
+    parts = dict(_fields(value))
+    kind = dict(_fields(_bytes(parts.get(VALUE_TYPE, b""))))
+    tensor = dict(_fields(_bytes(kind.get(TYPE_TENSOR, b""))))
+    element = tensor.get(TENSOR_TYPE_ELEMENT, 0)
+    sides = [
+        dict(_fields(_bytes(side)))
+        for number, side in _fields(_bytes(tensor.get(TENSOR_TYPE_SHAPE, b"")))
+        if number == SHAPE_DIMENSION
+    ]
+    sizes = [side.get(DIMENSION_SIZE) for side in sides]
+    return Tensor(
+        _bytes(parts.get(VALUE_NAME, b"")).decode(),
+        ELEMENTS.get(element, f"type {element}") if isinstance(element, int) and element else "",
+        tuple(size if isinstance(size, int) else None for size in sizes),
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,12 +13,13 @@ from tenfold.data import ownership
 from tenfold.data.atomic import WRITTEN, atomic_write, expanded, remove_temporary_files
 from tenfold.errors import TenfoldError
 from tenfold.run import tables
-from tenfold.run.recipe import Recipe, load_recipe
 from tenfold.run.record_files import check_format, made_by, read_record, write_record
 from tenfold.run.records import Environment, EpochRecord, Metrics
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tenfold.run.recipe import Recipe
 
 FILES = frozenset(
     {
@@ -176,13 +176,13 @@ class RunFolder:
         self._folder("")
         return self
 
-    def network_folder(self, recipe: Recipe, number: int) -> "RunFolder":
+    def network_folder(self, recipe: "Recipe", number: int) -> "RunFolder":
         """The files of the network `number`, from 1; of a run with one network, the run's own."""
         if recipe.networks == 1:
             return self
         return self.subrun(f"{'folds' if recipe.folds else 'members'}/{number}")
 
-    def checkpoint_folders(self, recipe: Recipe) -> "list[tuple[RunFolder, int]]":
+    def checkpoint_folders(self, recipe: "Recipe") -> "list[tuple[RunFolder, int]]":
         """List the folders that hold a checkpoint, and how many networks each is of.
 
         Networks that are trained at once have one checkpoint, in the folder of their first.
@@ -226,11 +226,15 @@ class RunFolder:
         for folder in (self.path, self.path / "plots", *parts):
             remove_temporary_files(folder)
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> "Recipe":
         """Read the resolved recipe."""
+        from tenfold.run.recipe import load_recipe  # 10 ms, which opening a model does without
+
         try:
             return load_recipe(self.recipe_file)
         except TenfoldError as error:
+            from importlib import metadata
+
             installed, maker = metadata.version("tenfold"), made_by(self.environment_file)
             if maker in (None, installed):
                 raise
@@ -238,7 +242,7 @@ class RunFolder:
                 f"{error} (the run was made by Tenfold {maker}; this is {installed})"
             ) from None
 
-    def write_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: "Recipe") -> None:
         """Write the resolved recipe."""
         with atomic_write(self.recipe_file) as file:
             file.write(recipe.to_toml().encode())

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tenfold import __version__
 from tenfold.data.dataset import SIDE
-from tenfold.model.file import INPUT, OUTPUTS
+from tenfold.model.engine import INPUT, OUTPUTS
 from tenfold.server.endpoint import (
     JSON,
     REQUEST_ID,
@@ -245,7 +245,7 @@ def _metadata(served: ServedModel) -> ModelMetadata:
     return ModelMetadata(
         served.name,
         [VERSION],
-        "onnxruntime_onnx",
+        f"{served.model.engine.partition(' ')[0]}_onnx",
         [TensorMetadata(INPUT, DATATYPE, [-1, SIDE, SIDE])],
         [TensorMetadata(name, DATATYPES[name], shapes.get(name, [-1])) for name in OUTPUTS],
     )

@@ -117,7 +117,8 @@ class Metrics(Observer):
             lambda: service.pages.n_waiting
         )
         waiting = gauge("images_waiting", "Images of inference requests that wait", "model")
-        info = gauge("model_info", "The sha256 of a model's training set", "model", "fingerprint")
+        what = "The sha256 of a model's training set, and what runs it for inference requests"
+        info = gauge("model_info", what, "model", "fingerprint", "engine")
         rejected = gauge(
             "rejected_share_training", "Share of validation digits that were rejected", "model"
         )
@@ -134,7 +135,7 @@ class Metrics(Observer):
         }
         for name, served in service.models.items():
             waiting.labels(name).set_function(partial(getattr, served.batcher, "n_waiting"))
-            info.labels(name, served.model.fingerprint).set(1)
+            info.labels(name, served.model.fingerprint, served.model.engine).set(1)
             drift: DriftReference | None = served.model.drift
             if drift is None:
                 continue

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tenfold.data.corrections.store import Corrections
+from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, model_file, open_model
 from tenfold.model.reader import SHIPPED
@@ -95,15 +98,18 @@ def _open_corrections() -> Corrections:
     return kept
 
 
-def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, Model]:
+def open_models(
+    paths: Iterable[str | Path], threads: int | None, engine: str = "onnxruntime"
+) -> dict[str, Model]:
     """Open models; each is served by the stem of its file, or the name of its run's folder.
 
     Args:
         paths: run folders and model files; the shipped model where there are none.
         threads: CPU threads; None: every core.
+        engine: what runs them, as `Model` takes it.
 
     Raises:
-        TenfoldError: where one cannot be read, or two have one name.
+        TenfoldError: where one cannot be read, two have one name, or the engine is not installed.
     """
     opened: dict[str, Model] = {}
     for path in list(paths) or [SHIPPED]:
@@ -113,7 +119,9 @@ def open_models(paths: Iterable[str | Path], threads: int | None) -> dict[str, M
                 f"serve: two models are named {name!r}; rename one of the files. Received: "
                 f"{opened[name].name}, {path}"
             )
-        opened[name] = open_model(path, threads)
+        opened[name] = model = open_model(path, threads, engine)
+        # from here on the engine stays what it is, and the first request finds it warm
+        model.predict(np.zeros((1, SIDE, SIDE), np.uint8))
     return opened
 
 

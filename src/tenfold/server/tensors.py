@@ -9,7 +9,8 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE
-from tenfold.model.file import INPUT, OUTPUTS, Predictions
+from tenfold.model.engine import INPUT, OUTPUTS
+from tenfold.model.file import Predictions
 from tenfold.server.refusal import Refusal
 
 LENGTH_HEADER = "Inference-Header-Content-Length"

@@ -38,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     region: tuple[float, float, float, float] | None = None
     min_confidence: float = 0.0
     part_size: int = 0
+    engine: str = "onnxruntime"
 
 
 class JobRecord(msgspec.Struct, frozen=True):
@@ -79,6 +80,7 @@ class Done(msgspec.Struct, frozen=True):
         rejected: how many were predicted and not accepted.
         seen_in_training: how many the model was trained on.
         seconds: of the work.
+        engine: what ran the model, with its version and precision; "" in older jobs.
     """
 
     number: int
@@ -87,6 +89,7 @@ class Done(msgspec.Struct, frozen=True):
     rejected: int = 0
     seen_in_training: int = 0
     seconds: float = 0.0
+    engine: str = ""
 
 
 class JobFolder:

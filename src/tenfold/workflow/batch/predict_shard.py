@@ -95,6 +95,7 @@ def predict_shard(folder: str, task: dict[str, Any]) -> dict[str, Any]:
         rejected=int((~table["accepted"]).sum()),
         seen_in_training=seen,
         seconds=round(time.perf_counter() - began, 3),
+        engine=model.engine,
     )
     job.finish_shard(TABLES["predict"], done, to_parquet(table), failures.content())
     return dict(msgspec.to_builtins(done))
@@ -108,7 +109,8 @@ def open_job(folder: str) -> tuple[JobFolder, JobRecord, Model]:
 @lru_cache(maxsize=1)
 def _opened(folder: str, changed: int) -> tuple[JobFolder, JobRecord, Model]:
     job = JobFolder(folder)
-    return job, job.record(), Model(job.model_file)
+    record = job.record()
+    return job, record, Model(job.model_file, engine=record.options.engine)
 
 
 def read_images(

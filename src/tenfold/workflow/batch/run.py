@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tenfold.data.atomic import expanded
 from tenfold.errors import TenfoldError
 from tenfold.ink.region import Region
 from tenfold.model.foreign_file import ForeignModel
@@ -33,7 +32,6 @@ from tenfold.workflow.batch.shards import (
     Purpose,
     Shard,
     list_shards,
-    may_be_large,
 )
 from tenfold.workflow.models.predictors import open_any_model
 from tenfold.workflow.pool import Launcher, LocalPool
@@ -59,6 +57,7 @@ class BatchResult:
         errors: what is missing, a line each: sources, files and shards that could not be had; the
             same command tries them again.
         notes: what was decided on the set as a whole, a sentence each.
+        engines: what ran the model, with version and precision; machines may differ.
     """
 
     folder: Path
@@ -69,6 +68,7 @@ class BatchResult:
     n_seen_in_training: int
     errors: tuple[str, ...]
     notes: tuple[str, ...]
+    engines: tuple[str, ...] = ()
 
     def table(self) -> "pl.LazyFrame":
         """Return the predictions or readings, a row an image, without loading them."""
@@ -81,6 +81,7 @@ class BatchResult:
         return (
             f"{self.images:,} {what}, {self.rejected:,} of them rejected, "
             f"{self.failures:,} images that could not be read"
+            + (f" ({'; '.join(self.engines)})" if self.engines else "")
         )
 
 
@@ -94,6 +95,7 @@ def batch_predict(
     ink: bool = False,
     part_size: int | None = None,
     threads: int | None = None,
+    engine: str = "auto",
     launcher: Launcher | None = None,
     overwrite: bool = False,
     progress: bool = True,
@@ -114,26 +116,31 @@ def batch_predict(
         ink: image files are drawings or photos of one digit each (see `tenfold.load`).
         part_size: images of a shard, about; by default 16,384.
         threads: processes of one thread each; by default one a core.
+        engine: what runs the model, as `tenfold.Model` takes it; by default the fastest that is
+            installed, on each machine for itself.
         launcher: what calls the function of a shard; by default processes of this machine.
         overwrite: remove an earlier job in `out`.
         progress: show progress on stderr.
 
     Raises:
-        TenfoldError: where `out` holds anything else, the model cannot be read, no source can be
-            listed, or the pixels' scale cannot be told.
+        TenfoldError: where `out` holds anything else, the model cannot be read, the engine is not
+            installed, no source can be listed, or the pixels' scale cannot be told.
     """
     options = Options(
         ink=ink,
         label_column=label_column,
         id_column=id_column,
         part_size=part_size or PART_SIZE["predict"],
+        engine=engine,
     )
-    opened = open_any_model(model)
+    opened = open_any_model(model, 1, engine)
     if isinstance(opened, ForeignModel):
         raise TenfoldError(
             f"{opened.name}: is an ONNX model that Tenfold did not write; its predictions go into "
             f"one file: predict a set that fits in memory, -o FILE.csv. Received: {out}"
         )
+    if progress:
+        show_notes(opened.engine_notes)
     content = opened.content
     words = tuple(map(str, sources))
     launcher = launcher or LocalPool(thread_count(threads))
@@ -320,18 +327,5 @@ def _execute(
         n_seen_in_training=sum(one.seen_in_training for one in total),
         errors=tuple(errors),
         notes=record.notes,
+        engines=tuple(sorted({one.engine for one in total} - {""})),
     )
-
-
-def is_folder(out: str, sources: Sequence[str]) -> bool:
-    """Return whether an output is a folder: one that is there, or is named as one.
-
-    A name is a folder's where it ends in `/`, or where it has no suffix and a source is one that
-    may be larger than memory; else it is a file's.
-    """
-    path = expanded(out)
-    if path.exists():
-        return path.is_dir()
-    if out.endswith(("/", "\\")):
-        return True
-    return out != "-" and not path.suffix and (len(sources) > 1 or may_be_large(sources[0]))

@@ -11,15 +11,14 @@ from tenfold.data.archives import MAX_RATIO, RATIO_COUNTS_FROM, open_zip
 from tenfold.data.dataset import PIXELS
 from tenfold.data.formats.image_folder import SUFFIXES as IMAGE_SUFFIXES
 from tenfold.data.formats.parquet_rows import count_rows, row_ranges
-from tenfold.data.remote import Listed, is_pattern, is_url, list_files, open_file, stamp
+from tenfold.data.remote import Listed, is_url, list_files, open_file, stamp
 from tenfold.data.tree import Archive
 from tenfold.errors import TenfoldError
+from tenfold.workflow.batch.kinds import Kind, kind_of
 
-Kind = Literal["files", "parquet", "zip", "tar"]
 Purpose = Literal["predict", "read"]
 
 PDF = ".pdf"
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 # What a tar or a PDF counts for before anybody has looked into it.
 TAR_ITEM_BYTES, PDF_ITEMS = 1000, 8
 # Images of a shard: what is lost where a process is killed. Of 28x28 a core predicts 16,384 in
@@ -118,7 +117,7 @@ def list_shards(
                 shown = file.path.encode("utf-8", "backslashreplace").decode()
                 listing.errors[shown] = f"{shown}: its name is no Unicode; rename it"
                 continue
-            kind = _kind(file.name, suffixes)
+            kind = kind_of(file.name, suffixes)
             if kind is None:
                 listing.others += 1
             elif kind == "files":
@@ -131,13 +130,6 @@ def list_shards(
                 images = sum(map(_weight, some))
                 listing.shards.append(Shard(number, "files", folder, images, tuple(some)))
     return listing
-
-
-def may_be_large(source: str) -> bool:
-    """Return whether a source is a folder, a glob, a URL, or a file that holds many images."""
-    if is_url(source) or is_pattern(source) or os.path.isdir(os.path.expanduser(source)):
-        return True
-    return _kind(source, ()) is not None
 
 
 def _is_unicode(name: str) -> bool:
@@ -156,17 +148,6 @@ def suffixes_of(purpose: Purpose) -> tuple[str, ...]:
 def zip_members(archive: Archive, suffixes: tuple[str, ...]) -> list[str]:
     """Return the images of a zip, sorted by name."""
     return [name for name in archive.names if name.lower().endswith(suffixes)]
-
-
-def _kind(name: str, suffixes: tuple[str, ...]) -> Kind | None:
-    lower = name.lower()
-    if lower.endswith(suffixes):
-        return "files"
-    if lower.endswith((".parquet", ".pq")):
-        return "parquet"
-    if lower.endswith(".zip"):
-        return "zip"
-    return "tar" if lower.endswith(TAR_SUFFIXES) else None
 
 
 def _add_container(

@@ -57,6 +57,8 @@ class Benchmark:
         bytes: the size of its file.
         timings: a measurement for each size of batch and number of threads.
         first_prediction: seconds of a new process `tenfold predict` of one image, the median of 3.
+        engine: what ran it, with its version and precision.
+        notes: why it was another engine than was to be expected, a sentence each.
         cascade: what its first stage answers, at what cost; None where it has none.
     """
 
@@ -64,6 +66,8 @@ class Benchmark:
     bytes: int
     timings: tuple[Timing, ...]
     first_prediction: float
+    engine: str
+    notes: tuple[str, ...] = ()
     cascade: CascadeRecord | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,10 +76,11 @@ class Benchmark:
         return plain
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.bytes:,} bytes"]
+        lines = [f"note: {note}" for note in self.notes]
+        lines.append(f"{self.name}: {self.bytes:,} bytes, {self.engine}")
         if self.cascade is not None:
             lines += textwrap.wrap(str(self.cascade), WIDTH)
-        lines += ["  batch  threads       latency    images/s"]
+        lines.append("  batch  threads       latency    images/s")
         lines += [
             f"  {timing.batch_size:>5,}  {timing.threads:>7}  {timing.latency * 1000:>9.2f} ms"
             f"  {timing.images_per_second:>10,.0f}"
@@ -85,7 +90,7 @@ class Benchmark:
         return "\n".join(lines)
 
 
-def bench(model: AnyModel = SHIPPED, threads: int | None = None) -> Benchmark:
+def bench(model: AnyModel = SHIPPED, threads: int | None = None, engine: str = "auto") -> Benchmark:
     """Measure a model file on images of `mnist:test`.
 
     The time of each batch is that of the whole prediction, from uint8 images to labels. Sizes and
@@ -95,23 +100,32 @@ def bench(model: AnyModel = SHIPPED, threads: int | None = None) -> Benchmark:
         model: a run, its folder or a model file, of Tenfold's or of others (see
             `tenfold.ForeignModel`); the shipped model by default.
         threads: measure this number only; by default one, and every core.
+        engine: what runs it, as `tenfold.Model` takes it; by default the fastest that is installed.
 
     Raises:
-        TenfoldError: where the model cannot be read.
+        TenfoldError: where the model cannot be read, or the engine is not installed.
     """
     counts = [threads] if threads else sorted({1, cores()})
     if isinstance(model, Model | ForeignModel):
         model = _spec(model)
-    first = open_any_model(model, counts[0])
+    first = open_any_model(model, counts[0], engine)
     spec = _spec(first)
-    opened = {counts[0]: first} | {count: open_any_model(spec, count) for count in counts[1:]}
+    others = {count: open_any_model(spec, count, engine) for count in counts[1:]}
+    opened = {counts[0]: first} | others
     images = first.matched(load("mnist:test")).images
     timings = [
         _time(opened[count], images, size, count) for size in BATCH_SIZES for count in counts
     ]
-    cascade = first.cascade if isinstance(first, Model) else None
-    name, size = str(first.name), len(first.content)
-    return Benchmark(name, size, tuple(timings), _time_process(spec), cascade)
+    own = first if isinstance(first, Model) else None
+    return Benchmark(
+        str(first.name),
+        len(first.content),
+        tuple(timings),
+        _time_process(spec, engine),
+        first.engine,
+        own.engine_notes if own else (),
+        own.cascade if own else None,
+    )
 
 
 def _spec(model: Model | ForeignModel) -> str:
@@ -131,7 +145,7 @@ def _time(model: Model | ForeignModel, images: Images, batch_size: int, threads:
     return Timing(batch_size, threads, latency, batch_size / latency, len(times))
 
 
-def _time_process(model: str) -> float:
+def _time_process(model: str, engine: str) -> float:
     """Time whole processes that predict one image."""
     from tenfold.data.dataset_export import export_dataset
 
@@ -139,7 +153,7 @@ def _time_process(model: str) -> float:
         one = load("mnist:test").subset(np.arange(1))
         (table,) = export_dataset(one, folder)
         command = [sys.executable, "-m", "tenfold", "predict", model, str(table)]
-        command += ["-o", str(folder / "prediction.csv"), "--overwrite"]
+        command += ["-o", str(folder / "prediction.csv"), "--overwrite", "--engine", engine]
         times = []
         for _ in range(PROCESSES):
             started = time.perf_counter()
