@@ -1,6 +1,12 @@
 """Real digits and one small real run, made once for all tests."""
 
 import os
+
+# As many workers as cores: each has one to compute with. NumPy looks when it is imported; with a
+# thread a core in each worker its threads wait for one another, at ten times the work.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +29,6 @@ os.environ["KERAS_BACKEND"] = "torch"  # what is installed; left alone, Keras as
 # Ray looks at this when it is imported: its processes listen on the loopback alone.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: each has one to compute with
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
