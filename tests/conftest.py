@@ -49,6 +49,8 @@ def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     A worker is ended without what Python does at exit; its name is short for the sockets in it.
     """
+    # Ray's stay where they are: a socket's name has 107 characters at most, and its own takes 70
+    os.environ.setdefault("RAY_TMPDIR", tempfile.gettempdir())
     folder = tmp_path_factory.mktemp("t", numbered=False)
     os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
     return folder

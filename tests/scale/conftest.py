@@ -1,6 +1,5 @@
 """A Ray cluster of two machines, each a raylet of its own, on the loopback of this one."""
 
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,16 +22,10 @@ def add_node(cluster: Any) -> Any:
 def cluster() -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    with (
-        # its sockets have names of 70 characters within, of 107 that a socket may have
-        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as place,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("RAY_TMPDIR", place)
-        cluster = Cluster()
-        try:
-            for _ in range(2):
-                add_node(cluster)
-            yield cluster
-        finally:
-            cluster.shutdown()
+    cluster = Cluster()
+    try:
+        for _ in range(2):
+            add_node(cluster)
+        yield cluster
+    finally:
+        cluster.shutdown()
