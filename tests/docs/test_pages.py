@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.docs.pages import PAGES, ROOT, Block, Output, blocks, commands, run_block
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 SERVER = "localhost:8000"
 RUN = {"console", "python"}
 SHOWN = {"text", "toml", "json", "html", "bibtex", "javascript"}  # what there is nothing to run in

@@ -18,6 +18,8 @@ from tenfold.report.report_data import ReportData, ScoredSplit, read_report_data
 from tenfold.report.theme import DARK, LIGHT
 from tenfold.run.folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 
 @pytest.fixture
 def report_data(run: RunFolder, train_set: Dataset, test_set: Dataset) -> ReportData:

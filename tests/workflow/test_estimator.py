@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image
@@ -74,6 +75,7 @@ def test_a_search_finds_the_same_alone_and_with_two_workers(
     assert_array_equal(one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"])
     assert two.score(test_set.images, test_set.require_labels()) > 0.75
     assert [row["epoch"] for row in two.best_estimator_.history_] == [1, 2]
+    get_reusable_executor().shutdown(wait=True)  # else its processes would stay for minutes
 
 
 def test_images_of_any_shape_and_scale_are_predicted_alike(

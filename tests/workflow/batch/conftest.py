@@ -1,6 +1,7 @@
 """Digits as the sources of a job: files, archives and Parquet, in a folder of their own."""
 
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.workflow.batch.run import BatchResult
 
 MakeSources = Callable[[Path], dict[str, int]]
 
@@ -30,6 +32,17 @@ def pixel_table(images: NDArray[Any], first: int = 0) -> pl.DataFrame:
     flat = images.reshape(len(images), PIXELS)
     columns = {f"pixel{index}": flat[:, index] for index in range(PIXELS)}
     return pl.DataFrame({"id": [f"row-{first + n}" for n in range(len(images))]} | columns)
+
+
+def by_number(result: BatchResult) -> pl.DataFrame:
+    """The predictions in the order of the number that is in each id."""
+    table = result.table().collect()
+    numbers = [int(re.findall(r"\d+", name)[-1]) for name in table["id"]]
+    return table.with_columns(number=pl.Series(numbers)).sort("number")
+
+
+def probabilities(table: pl.DataFrame) -> np.ndarray:
+    return table.select(f"p_{digit}" for digit in range(10)).to_numpy()
 
 
 @pytest.fixture(scope="session")

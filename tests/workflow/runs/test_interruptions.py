@@ -16,6 +16,8 @@ from tenfold.training.callbacks import ProgressEvent
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 
 @pytest.fixture
 def options(train_set: Dataset, tmp_path: Path) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from tenfold.workflow.models.predict import predict
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 FILES = {
     ".written",
     "recipe.toml",
