@@ -49,7 +49,9 @@ def test_whoever_shows_a_run_says_what_its_cascade_answers(run: Run, test_set: D
     for text in (str(run), str(run.summary()), run.folder.card_file.read_text()):
         assert shown in " ".join(text.split())
     assert "answered by the first stage" in run.folder.report_file.read_text()
-    assert shown in " ".join(str(Benchmark("it", 1, (), 1.0, "onnxruntime", cascade=record)).split())
+    assert shown in " ".join(
+        str(Benchmark("it", 1, (), 1.0, "onnxruntime", cascade=record)).split()
+    )
     assert run.metrics["parity"]["same_labels"] == run.metrics["parity"]["n"]
     changed = model.predict(test_set.images).probabilities != (
         whole_network(model).predict(test_set.images).probabilities
