@@ -22,6 +22,7 @@ from tenfold.cli import (
     resume,
     runs,
     serve,
+    sweep,
     train,
 )
 from tenfold.cli.options import print_error
@@ -33,6 +34,7 @@ COMMANDS = (
     train,
     resume,
     runs,
+    sweep,
     evaluate,
     predict,
     read,
