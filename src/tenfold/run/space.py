@@ -188,9 +188,7 @@ def _range(where: str, key: str, words: Mapping[str, Any], base: Recipe) -> Sear
     if "choices" in words:
         return _choice(place, key, words)
     if not {"low", "high"} <= words.keys():
-        raise TenfoldError(
-            f"{place}: a range has low and high, or choices. Received: {dict(words)}"
-        )
+        raise TenfoldError(f"{place}: needs low and high, or choices. Received: {dict(words)}")
     numbers = [words[name] for name in ("low", "high", "step") if name in words]
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
         raise TenfoldError(f"{place}: low, high and step must be numbers. Received: {dict(words)}")

@@ -227,7 +227,7 @@ def test_the_best_so_far_is_whole_at_any_instant_and_ctrl_c_says_how_to_go_on(
     few: Dataset, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
     out = tmp_path / "sweep"
-    with pytest.raises(KeyboardInterrupt, match="3 of 6 trials.*the same command goes on") as stop:
+    with pytest.raises(KeyboardInterrupt, match=r"3 of 6 trials.*the same command goes on") as stop:
         sweep(
             RATES,
             few,
@@ -249,7 +249,7 @@ def test_failed_trials_are_kept_with_their_reason_and_all_of_them_are_an_error(
     options: dict[str, Any] = {"recipe": tiny_recipe, "folds": 2, "epochs": 1, "fresh_seeds": 0}
     options |= {"launcher": inline, "progress": False}
     rate = {"low": 1e30, "high": 1e35, "log": True}
-    with pytest.raises(TenfoldError, match="all 3 trials failed.*diverged"):
+    with pytest.raises(TenfoldError, match=r"all 3 trials failed.*diverged"):
         sweep({"optimiser.learning_rate": rate}, few, trials=3, out=tmp_path / "all", **options)
     assert states_in_journal(tmp_path / "all") == ["FAIL"] * 3
     rate["low"] = 0.01
@@ -268,7 +268,7 @@ def test_the_time_budget_counts_over_all_commands(
     out = tmp_path / "sweep"
     options: dict[str, Any] = {"recipe": tiny_recipe, "folds": 2, "epochs": 1, "fresh_seeds": 0}
     options |= {"launcher": inline, "progress": False, "out": out}
-    with pytest.raises(TenfoldError, match="no trial finished within .* larger --time-budget"):
+    with pytest.raises(TenfoldError, match=r"no trial finished within .* larger --time-budget"):
         sweep(RATES, few, time_budget=1e-9, **options)
     first = sweep(RATES, few, time_budget=1000, trials=2, **options)
     assert len(first.trials) == 2
@@ -329,7 +329,7 @@ def test_what_cannot_be_trained_is_refused_before_there_is_a_folder(
 def test_a_test_set_and_a_folder_of_something_else_are_refused(
     few: Dataset, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
-    with pytest.raises(TenfoldError, match="is a test set.*'mnist'"):
+    with pytest.raises(TenfoldError, match=r"is a test set.*'mnist'"):
         sweep(RATES, "mnist:test", recipe=tiny_recipe, out=tmp_path / "out", progress=False)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(TenfoldError, match="is not empty, and holds no sweep"):
