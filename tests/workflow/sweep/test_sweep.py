@@ -42,20 +42,18 @@ def files(tmp_path_factory: pytest.TempPathFactory, few: Dataset) -> Path:
 
 @pytest.fixture(scope="module")
 def found(
-    tmp_path_factory: pytest.TempPathFactory, files: Path, few: Dataset, tiny_recipe: Recipe
+    tmp_path_factory: pytest.TempPathFactory,
+    files: Path,
+    few: Dataset,
+    tiny_recipe: Recipe,
+    inline: Any,
 ) -> Sweep:
-    """Eight trials by two processes, and two fresh seeds."""
-    return sweep(
-        files / "space.toml",
-        few,
-        recipe=tiny_recipe,
-        trials=8,
-        folds=2,
-        fresh_seeds=2,
-        threads=2,
-        out=tmp_path_factory.mktemp("sweeps") / "pool",
-        progress=False,
-    )
+    """Eight trials by two processes, then two fresh seeds."""
+    options: dict[str, Any] = {"recipe": tiny_recipe, "trials": 8, "folds": 2, "progress": False}
+    options["out"] = tmp_path_factory.mktemp("sweeps") / "pool"
+    searched = sweep(files / "space.toml", few, fresh_seeds=0, threads=2, **options)
+    assert searched.fresh is None
+    return sweep(files / "space.toml", few, fresh_seeds=2, launcher=inline, **options)
 
 
 def outcome(path: Path) -> list[tuple[Any, ...]]:
