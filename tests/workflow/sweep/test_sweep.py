@@ -303,7 +303,7 @@ def test_a_trial_that_the_time_cuts_off_goes_on_from_its_epoch(
     [
         (["--set", "members=2"], "--folds and --members"),
         (["--set", "schedule.name=plateau"], "plateau"),
-        (["--set", "network.1.kernel_size=99"], "network"),
+        (["--set", "network.1.kernel_size=29", "--set", "network.1.padding=valid"], "layer 1"),
         (["--folds", "1"], "--folds must be at least 2"),
         (["--task-gpus", "0.5"], "name that with --ray"),
         (["--ray", "x", "--threads", "2"], "one core"),

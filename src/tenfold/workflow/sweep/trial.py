@@ -223,7 +223,9 @@ class _Watch:
         if self.progress == 1 or step == self.step:
             return
         self.step = step
-        if self.study.report(self.trial, self.accuracy, step):
+        hopeless = self.study.report(self.trial, self.accuracy, step)
+        # trial 0 is the base recipe, which every gain is measured by
+        if hopeless and self.trial.number > 0:
             raise Hopeless
         if self.deadline is not None and time.time() > self.deadline:
             raise OutOfTime
