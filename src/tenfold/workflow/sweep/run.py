@@ -183,8 +183,8 @@ def _execute(
             search.run(make())
         done = True
         found = result()
-        draw()
         if fresh_seeds and found.fresh is None:
+            draw()
             places = begin_fresh(folder, runs, found.best, fresh_seeds)
             shown.tell(f"training trial {found.best.number} and the base on {fresh_seeds} seeds")
             train_fresh(folder, places, make(), shown)

@@ -27,7 +27,7 @@ NAME = "sweep"
 REDUCTION_FACTOR, FIRST_RUNG = 3, 1
 STARTUP_TRIALS = 10  # drawn at random before TPE proposes, as Optuna has it
 GRACE_SECONDS = 10  # after which the journal's lock counts as left by a process that was killed
-TREES, RESAMPLES = 16, 40  # of fANOVA, and of the bootstrap of its trials: 0.1 s each
+TREES, RESAMPLES = 16, 30  # of fANOVA, and of the bootstrap of its trials: 0.06 s each
 MIN_TRIALS = 6  # for importances at all
 
 
