@@ -83,7 +83,9 @@ class BatchPredict(Benchmark):
     def table(self, rows: list[Row]) -> str:
         """Format the speeds of the newest machine, and what became of the killed job."""
         lines: list[str] = []
-        speed = newest_group([r for r in rows if r["kind"] == "speed"], "pictures", "machine")
+        speed = newest_group(
+            [r for r in rows if r["kind"] == "speed"], "pictures", "model", "machine"
+        )
         if speed:
             seconds = {
                 mode: median(r["seconds"] for r in speed if r["mode"] == mode) for mode in MODES
@@ -96,16 +98,17 @@ class BatchPredict(Benchmark):
             overhead = 100 * (seconds["ray"] / seconds["processes"] - 1)
             lines += [
                 "",
-                f"{last['pictures']:,} pictures, whole commands with their start, medians of n = "
-                f"{len(speed) // len(MODES)} turns; Ray's overhead over as many processes "
-                f"{overhead:.1f} %. {last['cores']} cores of {last['machine']['cpu']}, load "
-                f"{last['load_average']:.1f}, commit {last['commit']}, {last['date'][:10]}.",
+                f"{last['pictures']:,} pictures by `{last['model']}`, whole commands with their "
+                f"start, medians of n = {len(speed) // len(MODES)} turns; Ray's overhead over as "
+                f"many processes {overhead:.1f} %. {last['cores']} cores of "
+                f"{last['machine']['cpu']}, load {last['load_average']:.1f}, commit "
+                f"{last['commit']}, {last['date'][:10]}.",
                 "",
             ]
         for row in [r for r in rows if r["kind"] == "killed"][-1:]:
             equal = "equal to the bit to" if row["equal"] else "NOT equal to"
             lines.append(
-                f"- **{row['ids']:,} of {row['pictures']:,}** ids, each once"
+                f"- **{row['ids']:,} of {row['pictures']:,}** ids by `{row['model']}`, each once"
                 f"{'' if row['ids'] == row['rows'] else ' (NOT: some twice)'}, on a Ray cluster of "
                 f"three machines of which one was killed half-way and the driver at three "
                 f"quarters; {equal} the tables of this machine's processes. Peak memory of all "
@@ -162,6 +165,7 @@ def measure_speed(source: Path, folder: Path, arguments: argparse.Namespace) -> 
                         "turn": turn,
                         "pictures": arguments.speed_pictures,
                         "part_size": arguments.part_size,
+                        "model": Path(arguments.model).name,
                         "cores": count,
                         "seconds": round(seconds, 2),
                         **provenance(),
@@ -200,6 +204,7 @@ def measure_killed(source: Path, folder: Path, arguments: argparse.Namespace) ->
         "kind": "killed",
         "pictures": arguments.pictures,
         "part_size": arguments.part_size,
+        "model": Path(arguments.model).name,
         "rows": rows,
         "ids": ids,
         "equal": equal and killed and rows == ids == arguments.pictures,

@@ -10,7 +10,8 @@ has its answer. Parts, each of which adds rows:
 - `batch`: 256 images a request, as bytes, and the same by the engine in process, taking turns;
 - `read`: a photo of 12 megapixels with 100 digits, at 1, 8 and 64 connections, after the first
   answer to strokes from the start;
-- `memory`: of all processes, before and after many images and many photos.
+- `memory`: of all processes, before and after many images and many photos, those of 12, 3 and 1
+  megapixels by turns.
 """
 
 import argparse
@@ -18,10 +19,13 @@ import json
 import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from io import BytesIO
+from itertools import cycle
 from statistics import median
 from urllib.parse import urlsplit
 
 import msgspec
+from PIL import Image
 
 import tenfold
 from benchmarks.core.benchmark import Benchmark, command
@@ -38,6 +42,7 @@ from tenfold.run.environment import machine, thread_count
 PARTS = ("infer", "batch", "read", "memory")
 CONNECTIONS = {"infer": (1, 16, 64), "batch": (4,), "read": (1, 8, 64), "memory": (16,)}
 BATCH = 256
+PHOTO_SIDES = (1.0, 0.5, 0.29)  # of the photo of 12 megapixels, for memory: 12, 3 and 1
 STROKES = Body(b"[[[10, 12], [60, 10], [34, 80]]]", "application/json")
 
 
@@ -179,16 +184,18 @@ def _memory(
     server: str, started: Running, digits: Dataset, arguments: argparse.Namespace, threads: int
 ) -> Iterator[Row]:
     """Ask until so many images and photos were answered; the first tenth does not count."""
-    photo = Body(_photo(digits), "image/jpeg")
-    for path, body, wanted, count in (
-        (V2, binary_body(digits.images[:1]), arguments.images, 1),
-        (V2, binary_body(digits.images[:BATCH]), arguments.images, BATCH),
-        ("/read", photo, arguments.photos, 1),
+    photo = _photo(digits)
+    photos = [Body(_resized(photo, side), "image/jpeg") for side in PHOTO_SIDES]
+    for path, bodies, wanted, count in (
+        (V2, [binary_body(digits.images[:1])], arguments.images, 1),
+        (V2, [binary_body(digits.images[:BATCH])], arguments.images, BATCH),
+        ("/read", photos, arguments.photos, 1),
     ):
+        by_turns = cycle(bodies)
         answered, before, connections = 0, 0, CONNECTIONS["memory"][0] if path == V2 else 4
         while answered < wanted:
             url = started.address + path
-            found = post_again_and_again(url, body, connections, arguments.seconds)
+            found = post_again_and_again(url, next(by_turns), connections, arguments.seconds)
             if found["requests"] == found["refused"]:
                 raise TenfoldError(f"{path}: nothing was answered in {arguments.seconds:g} s")
             answered += (found["requests"] - found["refused"]) * count
@@ -208,6 +215,13 @@ def _photo(digits: Dataset) -> bytes:
     from benchmarks.reading.synthetic_pages import make_page
 
     return make_page(digits, seed=1).jpeg
+
+
+def _resized(photo: bytes, side: float) -> bytes:
+    image = Image.open(BytesIO(photo))
+    file = BytesIO()
+    image.resize([round(side * length) for length in image.size]).save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 def _read_strokes(started: Running) -> None:

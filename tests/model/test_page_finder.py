@@ -56,6 +56,27 @@ def test_reads_rows_top_to_bottom(reader: Reader, draw_digits: DrawDigits) -> No
     assert reading.rows == ["27", "10"]
 
 
+@pytest.mark.parametrize(
+    ("size", "tall"),
+    [
+        ((750, 1000), 60),  # from afar the rows look like a `=` that crosses every digit
+        ((3000, 4000), 28),  # of 12 megapixels: too small for all scales but the closest
+    ],
+)
+def test_no_digit_of_a_clean_page_is_lost(
+    reader: Reader, draw_digits: DrawDigits, size: tuple[int, int], tall: int
+) -> None:
+    places = [
+        (100 + column * tall * 7 // 5, 75 + row * tall * 11 // 5)
+        for row in range(5)
+        for column in range(10)
+    ]
+    reading = reader.read(draw_digits(list(range(50)), places, tall * 7 // 5, size))
+    assert [len(row) for row in reading.rows] == pytest.approx([10] * 5, abs=1)
+    assert sum(digit.accepted for digit in reading) >= 46
+    assert {mark.label for mark in reading.marks} <= {" "}
+
+
 @pytest.mark.parametrize("degrees", [-20, -12, 8])
 def test_a_leaning_page_has_its_rows(
     reader: Reader, draw_digits: DrawDigits, degrees: float
@@ -122,6 +143,24 @@ def test_two_digits_that_touch_are_two(
     end = int(np.flatnonzero((left < 100).any(0))[-1])
     both = np.minimum(left, draw_digits(pair[1:], [(end - 6, 60)], size=(220, 400)))
     assert reader.read(both).text == "25"
+
+
+def test_two_digits_that_look_like_one_are_never_certain(
+    reader: Reader, draw_digits: DrawDigits, test_set: Dataset
+) -> None:
+    labels = test_set.require_labels()
+    fours, ones = (np.flatnonzero(labels == label)[:12].tolist() for label in (4, 1))
+    alone = 0
+    for four, one in zip(fours, ones, strict=True):
+        left = draw_digits([four], [(20, 60)], size=(220, 300))
+        end = int(np.flatnonzero((left < 100).any(0))[-1])
+        right = draw_digits([one], [(0, 60)], size=(220, 300))
+        start = int(np.flatnonzero((right < 100).any(0))[0])
+        both = np.minimum(left, np.roll(right, end - start - 8, 1))
+        reading = reader.read(both)
+        alone += len(reading) == 1
+        assert len(reading) == 2 or reading[0].probability < 0.99
+    assert alone >= 3
 
 
 def marked(draw_digits: DrawDigits, label: str) -> np.ndarray:

@@ -173,6 +173,13 @@ def test_what_is_no_form_is_one_line(send: Send) -> None:
     assert (status, "is no file" in content["error"]) == (422, True)
 
 
+def test_strokes_that_are_not_said_to_be_json_name_the_header(send: Send) -> None:
+    for media_type in ("application/octet-stream", "text/plain"):
+        status, content = send(content=b" [[[1, 2]]]", headers={"Content-Type": media_type})
+        assert status == 422
+        assert f"Content-Type: application/json. Received: {media_type}" in content["error"]
+
+
 def test_no_more_pictures_are_read_than_a_request_may_have(send: Send) -> None:
     files = [("file", (f"{number}.png", b"x")) for number in range(65)]
     status, content = send(files=files)

@@ -118,6 +118,13 @@ def endpoints(service: Service) -> list[Endpoint]:
             work = _read_strokes(service, body, options)
         else:
             body = await read_body(request, service.config.requests.body_bytes)
+            if body[:64].lstrip().startswith((b"[", b"{")):
+                raise Refusal(
+                    422,
+                    "malformed",
+                    f"the body is JSON, no picture; send strokes with Content-Type: {JSON}. "
+                    f"Received: {media_type[:50] or 'none'}",
+                )
             work = _read_file(service, File("the image", body), options)
         return Response(await unless_disconnected(request, work), media_type=JSON)
 

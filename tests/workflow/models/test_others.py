@@ -179,6 +179,15 @@ def test_predict_takes_others_and_what_it_writes_is_scored_alike(
         tenfold.predict(out, test_set)
 
 
+def test_predict_into_a_folder_says_what_others_are_predicted_into(
+    cnn_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", f"{cnn_file}:pixels=0..1", "images/*.parquet", "-o", f"{tmp_path}/out"]
+    assert main(words) == 1
+    assert "its predictions go into one file" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_bench_measures_others(cnn_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_module, "BATCH_SIZES", (1, 8))
     monkeypatch.setattr(bench_module, "MIN_SECONDS", 0.0)

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tenfold.data.atomic import expanded
-from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
 from tenfold.ink.region import Region
-from tenfold.model.file import model_file, open_model
+from tenfold.model.foreign_file import ForeignModel
 from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.environment import now, thread_count
 from tenfold.workflow.batch import predict_shard, read_shard
@@ -36,6 +35,7 @@ from tenfold.workflow.batch.shards import (
     list_shards,
     may_be_large,
 )
+from tenfold.workflow.models.predictors import open_any_model
 from tenfold.workflow.pool import Launcher, LocalPool
 from tenfold.workflow.runs.progress import show_notes
 
@@ -128,9 +128,13 @@ def batch_predict(
         id_column=id_column,
         part_size=part_size or PART_SIZE["predict"],
     )
-    source = model_file(model)
-    open_model(model)
-    content = read_file(source, "the model file")
+    opened = open_any_model(model)
+    if isinstance(opened, ForeignModel):
+        raise TenfoldError(
+            f"{opened.name}: is an ONNX model that Tenfold did not write; its predictions go into "
+            f"one file: predict a set that fits in memory, -o FILE.csv. Received: {out}"
+        )
+    content = opened.content
     words = tuple(map(str, sources))
     launcher = launcher or LocalPool(thread_count(threads))
     return _run("predict", words, out, content, options, launcher, overwrite, progress)
