@@ -11,7 +11,7 @@ from tenfold.evaluation.scores import wilson
 from tenfold.report.sweep import MAX_ROWS, SweepPage, write_sweep
 from tenfold.report.sweep_plots import luck, parallel_coordinates
 from tenfold.run.recipe import load_recipe
-from tenfold.run.space import load_space
+from tenfold.run.space import Value, load_space
 from tenfold.run.sweep_records import SweepRecord, TrialRecord
 
 RANGES = {
@@ -42,7 +42,7 @@ def sweep_record(**values: Any) -> SweepRecord:
 
 
 def trial(number: int, correct: int | None, progress: float = 1.0) -> TrialRecord:
-    values = {
+    values: dict[str, Value] = {
         "optimiser.learning_rate": 0.003 * 1.3**number,
         "network.4.filters": 16 * (1 + number % 4),
         "initialisation": ["he", "dirac"][number % 2],

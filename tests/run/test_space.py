@@ -7,7 +7,7 @@ import pytest
 
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import load_recipe
-from tenfold.run.space import SearchRange, load_space, values_of, with_values
+from tenfold.run.space import SearchRange, Value, load_space, values_of, with_values
 
 QUICK = load_recipe("quick")
 
@@ -89,7 +89,7 @@ def test_proposed_values_make_a_recipe_and_are_found_in_it_again() -> None:
         },
         QUICK,
     )
-    values = {
+    values: dict[str, Value] = {
         "network.4.filters": 24,
         "optimiser.learning_rate": 0.1,
         "augmentation.rotation": 3.0,
