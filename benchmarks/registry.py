@@ -21,6 +21,7 @@ BENCHMARKS = {
     "batch-predict": "benchmarks.scale.batch_predict:BatchPredict",
     "batch-read": "benchmarks.scale.batch_read:BatchRead",
     "cluster-training": "benchmarks.scale.cluster_training:ClusterTraining",
+    "sweep": "benchmarks.scale.sweep:Sweep",
     "reading": "benchmarks.reading.benchmark:Reading",
     "adapt": "benchmarks.reading.adapting:Adapt",
     "release-model": "benchmarks.reading.release_model:ReleaseModel",

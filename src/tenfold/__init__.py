@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tenfold.workflow.runs.result import Run
     from tenfold.workflow.runs.resume import resume
     from tenfold.workflow.runs.train import train
+    from tenfold.workflow.sweep.run import sweep
 
     __version__: str
 
@@ -77,6 +78,7 @@ __all__ = [
     "load",
     "predict",
     "resume",
+    "sweep",
     "train",
     "write_report",
 ]
@@ -112,6 +114,7 @@ _HOMES = {
     "load": "tenfold.workflow.load",
     "predict": "tenfold.workflow.models.predict",
     "resume": "tenfold.workflow.runs.resume",
+    "sweep": "tenfold.workflow.sweep.run",
     "train": "tenfold.workflow.runs.train",
     "write_report": "tenfold.workflow.runs.report",
 }

@@ -18,6 +18,7 @@ from tenfold.run.folder import RunFolder
 from tenfold.scale.ray_launcher import RayLauncher
 from tenfold.workflow.batch.run import batch_predict
 from tenfold.workflow.runs.train import train
+from tenfold.workflow.sweep.run import sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray's own, about its processes and sockets
 
@@ -81,6 +82,27 @@ def test_members_of_a_cluster_that_loses_a_machine_are_those_of_this_machine(
     there = train(source, out=tmp_path / "there", launcher=make, **options)
     here = train(source, out=tmp_path / "here", **options)
     assert there.folder.model_file.read_bytes() == here.folder.model_file.read_bytes()
+
+
+def test_trials_of_a_sweep_end_once_on_a_cluster(
+    cluster: Any, train_set: Dataset, tmp_path: Path
+) -> None:
+    space = {"optimiser.learning_rate": {"low": 0.01, "high": 0.1, "log": True}}
+    found = sweep(
+        space,
+        train_set.subset(np.arange(300)),
+        settings=["batch_size=64", "test_time_shift=0"],
+        epochs=1,
+        trials=3,
+        folds=2,
+        fresh_seeds=0,
+        out=tmp_path / "sweep",
+        launcher=lambda cpus, gpus: RayLauncher(cluster.address, cpus, gpus),
+        progress=False,
+    )
+    assert [one.number for one in found.trials] == [0, 1, 2]
+    assert found.under_way == 0
+    assert RunFolder.open(tmp_path / "sweep" / "best").model_file.is_file()
 
 
 def test_no_cluster_and_no_ray_are_one_line_each(

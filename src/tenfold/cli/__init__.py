@@ -23,6 +23,7 @@ COMMANDS = (
     "read",
     "serve",
     "compare",
+    "sweep",
     "report",
     "export",
     "ensemble",

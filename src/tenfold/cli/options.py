@@ -11,7 +11,7 @@ from tenfold.errors import TenfoldError
 if TYPE_CHECKING:
     from tenfold.model.reader import Reader
     from tenfold.workflow.batch.run import BatchResult
-    from tenfold.workflow.pool import Launcher
+    from tenfold.workflow.pool import Launcher, MakeLauncher
     from tenfold.workflow.runs.group import RunGroup
     from tenfold.workflow.runs.result import Run
 
@@ -132,6 +132,37 @@ def make_launcher(
     from tenfold.scale.ray_launcher import RayLauncher
 
     return RayLauncher(arguments.ray, cpus, gpus)
+
+
+def add_task_gpus(parser: argparse.ArgumentParser) -> None:
+    """Add `--task-gpus SHARE`, for commands that train with `--ray`."""
+    parser.add_argument(
+        "--task-gpus",
+        type=positive,
+        metavar="SHARE",
+        help="with --ray: GPUs that a task takes, as 0.25 where four share one (default: 1 where "
+        "the device is cuda)",
+    )
+
+
+def check_task_gpus(arguments: argparse.Namespace) -> None:
+    """Raise TenfoldError where `--task-gpus` was given without a cluster."""
+    if arguments.task_gpus is not None and arguments.ray is None:
+        raise TenfoldError("--task-gpus: is of a task on a cluster; name that with --ray")
+
+
+def launcher_maker(arguments: argparse.Namespace) -> "MakeLauncher | None":
+    """Return what makes a launcher for `--ray` and `--task-gpus`; None without a cluster."""
+    if arguments.ray is None:
+        return None
+
+    def make(cpus: float, gpus: float) -> "Launcher":
+        share = gpus if arguments.task_gpus is None else arguments.task_gpus
+        launcher = make_launcher(arguments, cpus, share)
+        assert launcher is not None
+        return launcher
+
+    return make
 
 
 def refuse_batch_options(arguments: argparse.Namespace) -> None:

@@ -1,14 +1,9 @@
 """`tenfold train`."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from tenfold.cli import options
-from tenfold.errors import TenfoldError
 from tenfold.run.recipes import recipe_names
-
-if TYPE_CHECKING:
-    from tenfold.workflow.pool import Launcher, MakeLauncher
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -106,13 +101,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     options.add_reading(parser)
     options.add_threads(parser)
     options.add_ray(parser, "train each member, fold or seed as a task of its own, ")
-    parser.add_argument(
-        "--task-gpus",
-        type=options.positive,
-        metavar="SHARE",
-        help="with --ray: GPUs that a task takes, as 0.25 where four share one (default: 1 where "
-        "the device is cuda)",
-    )
+    options.add_task_gpus(parser)
     parser.add_argument(
         "--allow-leak",
         action="store_true",
@@ -148,8 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tenfold.data.source_name import join_sources
     from tenfold.workflow.runs.train import train
 
-    if arguments.task_gpus is not None and arguments.ray is None:
-        raise TenfoldError("--task-gpus: is of a task on a cluster; name that with --ray")
+    options.check_task_gpus(arguments)
     test = arguments.test
     result = train(
         options.source_name(arguments, join_sources(arguments.sources) or "mnist"),
@@ -177,20 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
         track=arguments.track,
         ink=arguments.ink,
         profile=arguments.profile,
-        launcher=_make_launcher(arguments),
+        launcher=options.launcher_maker(arguments),
     )
     options.print_run(result, arguments.json)
     return 0
-
-
-def _make_launcher(arguments: argparse.Namespace) -> "MakeLauncher | None":
-    if arguments.ray is None:
-        return None
-
-    def make(cpus: float, gpus: float) -> "Launcher":
-        share = gpus if arguments.task_gpus is None else arguments.task_gpus
-        launcher = options.make_launcher(arguments, cpus, share)
-        assert launcher is not None
-        return launcher
-
-    return make

@@ -102,7 +102,7 @@ def compared_curves(
     drawn = []
     for name, side, colour, dash in zip("AB", histories, (FIRST, SECOND), ("-", "--"), strict=True):
         for number, history in enumerate(side):
-            heights = _heights(history[column].cast(float).to_numpy(), "accuracy" in column)
+            heights = heights_of(history[column].cast(float).to_numpy(), "accuracy" in column)
             drawn.append(heights)
             axes.plot(
                 history["epoch"],
@@ -114,7 +114,7 @@ def compared_curves(
                 marker="." if len(history) == 1 else None,
             )
     part, measure = ("validation", column[4:]) if "_" in column else ("training", column)
-    _set_log_scale(axes, np.concatenate(drawn), measure == "accuracy")
+    set_log_scale(axes, np.concatenate(drawn), measure == "accuracy")
     axes.set_title(f"{part} {measure}", pad=6)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
@@ -209,7 +209,7 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -
         values = history[column].cast(float).to_numpy()
         if column == "loss":
             values = np.maximum(values - loss_floor, 1e-6)
-        heights = _heights(values, panel == "accuracy")
+        heights = heights_of(values, panel == "accuracy")
         drawn.append(heights)
         size = 4.5 if len(history) <= 40 else 0
         axes.plot(
@@ -221,10 +221,10 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -
             marker=marker,
             markersize=size,
         )
-    _set_log_scale(axes, np.concatenate(drawn), panel == "accuracy")
+    set_log_scale(axes, np.concatenate(drawn), panel == "accuracy")
 
 
-def _heights(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float64]:
+def heights_of(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float64]:
     """Give what is drawn on a logarithmic scale: of an accuracy its errors.
 
     An accuracy of 1 has no place there: 0.01 % of errors stands in for it.
@@ -232,7 +232,7 @@ def _heights(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float
     return np.maximum(1 - values, 1e-4) if is_accuracy else values
 
 
-def _set_log_scale(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
+def set_log_scale(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
     """Put ticks at 1, 2 and 5 times a power of ten only, fewer where they would be many."""
     axes.set_yscale("log")
     valid = heights[np.isfinite(heights) & (heights > 0)]

@@ -39,9 +39,12 @@ FILES = frozenset(
         "tensorboard",
         "label_issues.csv",
         "occlusion.parquet",
+        "trial.json",
     }
 )
 GROUP_FILE = "group.json"  # what makes a folder one of several runs, see `run/group.py`
+# what makes a folder that of a sweep, and a run one of its trials, see `run/sweep_folder.py`
+SWEEP_FILE, TRIAL_FILE = "sweep.json", "trial.json"
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class RunFolder:
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
     `folds/1/` and so on, and `label_issues.csv`; a report leaves `occlusion.parquet` (a row an
     error that it draws a map of); one of several members in `members/1/` and so on.
-    `.written` has the hash of each file that was ever written.
+    `.written` has the hash of each file that was ever written. A trial of a sweep has `trial.json`.
     """
 
     path: Path
@@ -194,8 +197,11 @@ class RunFolder:
         ]
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, busy: str = "is training this run") -> Iterator[None]:
         """Keep other processes from training this run; a process that is killed lets it go.
+
+        Args:
+            busy: what another process does that has it.
 
         Raises:
             TenfoldError: where another process trains it.
@@ -211,7 +217,7 @@ class RunFolder:
         except BlockingIOError:
             os.close(descriptor)
             raise TenfoldError(
-                f"{self.path}: another process is training this run; wait for it, or stop it first"
+                f"{self.path}: another process {busy}; wait for it, or stop it first"
             ) from None
         except OSError:  # a file system without locks
             pass
@@ -325,6 +331,11 @@ class RunFolder:
         return file
 
 
+def new_name(*words: str) -> str:
+    """Make the name of a folder of words, as `quick-mnist`."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(words)).strip("-").lower()
+
+
 def new_folder(*words: str) -> Path:
     """Make a folder in `runs/` under a name that is not taken yet, as `runs/quick-mnist-1`.
 
@@ -334,8 +345,7 @@ def new_folder(*words: str) -> Path:
     Raises:
         TenfoldError: where it cannot be made.
     """
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(words)).strip("-").lower()
-    number = 1
+    stem, number = new_name(*words), 1
     while True:
         path = Path("runs") / f"{stem}-{number}"
         try:

@@ -117,4 +117,6 @@ def _layer_differences(first: list[Layer], second: list[Layer]) -> list[RecipeDi
 def _shown(value: Value | None) -> str:
     if value is None:
         return "-"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

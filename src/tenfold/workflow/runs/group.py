@@ -11,15 +11,17 @@ from tenfold.evaluation.scores import clipped_range, percent
 from tenfold.evaluation.seeds import Mean, mean
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder
+from tenfold.run.recipe import Recipe
 from tenfold.run.records import MAX_SEEDS, Environment, Tracker
 from tenfold.workflow.pool import Launcher
 from tenfold.workflow.runs.elsewhere import train_elsewhere
 from tenfold.workflow.runs.execute import Execution, execute
-from tenfold.workflow.runs.listing import RunTable, summarise
+from tenfold.workflow.runs.listing import RunTable
 from tenfold.workflow.runs.plan import Plan
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.progress import notice
 from tenfold.workflow.runs.result import Run
+from tenfold.workflow.runs.summary import summarise
 from tenfold.workflow.runs.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -126,7 +128,7 @@ def train_group(
     plan_of = {}
     for plan, environment in zip(plans, environments, strict=True):
         folder = group.create_run(plan.recipe.seed)
-        begin(folder, plan, environment)
+        begin(folder, plan.recipe, environment)
         plan_of[folder.path] = plan
     group.write([plan.recipe.seed for plan in plans])
     if launcher is not None:
@@ -142,10 +144,10 @@ def train_group(
     return run_all(group, run_one, progress)
 
 
-def begin(folder: RunFolder, plan: Plan, environment: Environment) -> None:
+def begin(folder: RunFolder, recipe: Recipe, environment: Environment) -> None:
     """Write what a run begins with; the recipe last: where it is, `resume` has all it needs."""
     folder.write_environment(environment)
-    folder.write_recipe(plan.recipe)
+    folder.write_recipe(recipe)
 
 
 def check_seeds(seeds: int, submission: str | Path | None, profile: bool) -> None:

@@ -255,7 +255,7 @@ def train(
         else:
             folder = RunFolder.create(out, overwrite)
         with folder.lock():
-            begin(folder, plan, environments[0])
+            begin(folder, plan.recipe, environments[0])
             if trainer is not None:
                 train_elsewhere([plan], [folder], trainer, progress)
             outside = None if submission is None else expanded(submission).absolute()
