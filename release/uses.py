@@ -111,6 +111,24 @@ def use_remote(env: Environment) -> None:
     assert env.tenfold("predict", model, url, "-o", "predicted") == "predicted\n"
 
 
+def use_fast(env: Environment) -> None:
+    """Predict with OpenVINO."""
+    model = env.python(f"from importlib.resources import files; print({SHIPPED})").strip()
+    words = ("predict", model, "mnist:test", "--engine", "openvino", "--out", "fast.csv")
+    assert env.tenfold(*words) == "fast.csv\n"
+    assert len((env.folder / "fast.csv").read_text().splitlines()) == 10_001
+
+
+def use_sweep(env: Environment) -> None:
+    """Search one key with two trials."""
+    digits = tenfold.load("mnist").subset(np.arange(2_000))
+    np.savez(env.folder / "few.npz", x=digits.images, y=digits.require_labels())
+    (env.folder / "space.toml").write_text("[augmentation]\nrotation = { low = 0, high = 20 }\n")
+    words = ("sweep", "space.toml", "few.npz", "--trials", "2", "--folds", "2", "--epochs", "1")
+    env.tenfold(*words, "--fresh-seeds", "0", "--out", "swept")
+    assert (env.folder / "swept" / "best.toml").is_file()
+
+
 def use_scale(env: Environment) -> None:
     """Read a picture on a cluster of one machine, which listens on the loopback alone."""
     page = draw_page(env.folder / "page.png")
@@ -160,6 +178,8 @@ USES: dict[tuple[str, ...], Callable[[Environment], None]] = {
     ("formats",): use_formats,
     ("pdf",): use_pdf,
     ("remote",): use_remote,
+    ("fast",): use_fast,
+    ("train", "sweep"): use_sweep,
     ("scale",): use_scale,
     ("serve",): use_serve,
 }
