@@ -11,6 +11,7 @@ import fcntl
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ os.environ["KERAS_BACKEND"] = "torch"  # what is installed; left alone, Keras as
 # Ray looks at this when it is imported: its processes listen on the loopback alone.
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+SYSTEM_FOLDER = tempfile.gettempdir()  # for temporary files; later the tests have their own
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,10 +52,18 @@ def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     A worker is ended without what Python does at exit; its name is short for the sockets in it.
     """
     # Ray's stay where they are: a socket's name has 107 characters at most, and its own takes 70
-    os.environ.setdefault("RAY_TMPDIR", tempfile.gettempdir())
+    os.environ.setdefault("RAY_TMPDIR", SYSTEM_FOLDER)
     folder = tmp_path_factory.mktemp("t", numbered=False)
     os.environ["TMPDIR"], tempfile.tempdir = str(folder), None
     return folder
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter too; pytest's own are closed to them."""
+    with tempfile.TemporaryDirectory(dir=SYSTEM_FOLDER) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,22 +114,30 @@ def trained_run(made_once: MadeOnce, train_set: Dataset, test_set: Dataset) -> R
     from tenfold.workflow.runs.train import train
 
     def make(folder: Path) -> None:
-        train(
-            train_set,
-            test=test_set,
-            val_fraction=0.2,
-            settings=["batch_size=64", "test_time_shift=0"],
-            epochs=2,
-            out=folder / "trained",
-            submission=folder / "submission.csv",
-            progress=False,
-        )
+        with coarse_reports():  # whichever module makes it
+            train(
+                train_set,
+                test=test_set,
+                val_fraction=0.2,
+                settings=["batch_size=64", "test_time_shift=0"],
+                epochs=2,
+                out=folder / "trained",
+                submission=folder / "submission.csv",
+                progress=False,
+            )
 
     return RunFolder(made_once("runs", make) / "trained")
 
 
 @pytest.fixture(scope="module")
 def small_reports() -> Iterator[None]:
+    """Have `coarse_reports` in a whole module."""
+    with coarse_reports():
+        yield
+
+
+@contextmanager
+def coarse_reports() -> Iterator[None]:
     """Draw reports coarsely, and score few corrupted images for them: a third of the work."""
     from tenfold.evaluation import robustness
     from tenfold.report import theme

@@ -29,7 +29,7 @@ STARTS = {
     ("module", "words"),
     [
         ("tenfold.cli", ["runs"]),
-        ("tenfold.cli.train", ["runs"]),
+        ("tenfold.cli.runs", ["runs"]),
         ("tenfold.workflow.runs.listing", ["runs"]),
         ("numpy", ["data", "show", "mnist"]),
     ],

@@ -62,7 +62,7 @@ def test_what_predict_writes_is_read_with_its_probabilities(
     trained_run: RunFolder, predicted: Predicted, test_set: Dataset, tmp_path: Path
 ) -> None:
     file = tmp_path / "p.csv"
-    predict(trained_run.path, test_set, file, probabilities=True)
+    predict(trained_run.path, test_set, file, probabilities=True, engine="onnxruntime")
     given = read_given_predictions(file, test_set)
     assert_array_equal(given.labels, predicted[0])
     assert given.probabilities is not None

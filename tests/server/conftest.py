@@ -39,8 +39,8 @@ def start() -> Start:
 
 @pytest.fixture(scope="session")
 def address(serve: Serve) -> str:
-    """The address of a server that several modules share."""
-    return serve()
+    """The address of a server that several modules share, with the engine of scores."""
+    return serve("--engine", "onnxruntime")
 
 
 @pytest.fixture(scope="session")

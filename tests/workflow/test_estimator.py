@@ -234,10 +234,11 @@ def test_whole_floats_are_the_classes_of_integers(
     classifier = clone(tiny).fit(X, y.astype(float))
     assert classifier.classes_.dtype == float
     classifier.save(tmp_path / "model.onnx")
-    tenfold.predict(tmp_path / "model.onnx", test_set, tmp_path / "submission.csv")
+    out = tmp_path / "submission.csv"
+    tenfold.predict(tmp_path / "model.onnx", test_set, out, engine="onnxruntime")
     labels = classifier.predict(test_set.images).astype(int)
     rows = [f"{number},{label}" for number, label in enumerate(labels, 1)]
-    assert (tmp_path / "submission.csv").read_text().splitlines()[1:] == rows
+    assert out.read_text().splitlines()[1:] == rows
     assert tenfold.evaluate(tmp_path / "model.onnx", test_set).scores.n == 500
 
 

@@ -31,7 +31,13 @@ def test_a_lost_and_a_doubled_row_are_found(tmp_path: Path) -> None:
 
 def test_the_tables_say_what_was_measured() -> None:
     machine = {"cpu": "A", "cores": 2}
-    common = {"machine": machine, "load_average": 0.1, "commit": "abc", "date": "2026-01-01"}
+    common = {
+        "machine": machine,
+        "model": "m.onnx",
+        "load_average": 0.1,
+        "commit": "abc",
+        "date": "2026-01-01",
+    }
     speed = [
         {"kind": "speed", "mode": mode, "pictures": 1000, "cores": 2, "seconds": seconds, **common}
         for mode, seconds in (("one process", 20.0), ("processes", 10.0), ("ray", 11.0))
@@ -51,7 +57,7 @@ def test_the_tables_say_what_was_measured() -> None:
     table = BatchPredict().table([*speed, killed])
     assert "| processes | 100 | 2.00 |" in table
     assert "10.0 %" in table
-    assert "**1,000 of 1,000** ids, each once" in table
+    assert "**1,000 of 1,000** ids by `m.onnx`, each once" in table
     assert "NOT" not in table
     assert "NOT equal to" in BatchPredict().table([killed | {"equal": False}])
     row = {"kind": "folds", "count": 3, "recipe": "quick", "epochs": 2, "images": 9, "equal": True}

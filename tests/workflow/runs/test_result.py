@@ -18,6 +18,8 @@ from tenfold.run.folder import RunFolder
 from tenfold.workflow.estimator import DigitClassifier
 from tenfold.workflow.runs.plots import NAMES
 
+pytestmark = pytest.mark.usefixtures("small_reports")  # as the trained run was drawn
+
 
 @pytest.fixture(scope="module")
 def opened(trained_run: RunFolder, train_set: Dataset, test_set: Dataset) -> tenfold.Run:

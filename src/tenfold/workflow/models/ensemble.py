@@ -106,12 +106,12 @@ def open_finished(run: str | PathLike[str]) -> RunFolder:
         TenfoldError: where it is not.
     """
     folder = RunFolder.open(run)
+    if reason := unavailable(folder.recipe()):
+        raise TenfoldError(f"{folder.path}: {reason}")
     if not folder.environment().finished:
         raise TenfoldError(
             f"{folder.path}: is not finished; `tenfold resume {folder.path}` resumes it"
         )
-    if reason := unavailable(folder.recipe()):
-        raise TenfoldError(f"{folder.path}: {reason}")
     return folder
 
 
