@@ -1,15 +1,19 @@
 """Sweeps of a network so small that a trial takes a tenth of a second."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.dataset_export import export_dataset
 from tenfold.errors import TenfoldError
 from tenfold.run.recipe import Recipe, parse_recipe
+from tenfold.run.sweep_folder import SweepFolder
 from tenfold.workflow.pool import resolve_function
+from tenfold.workflow.sweep.study import SweepStudy
 
 TINY = """
 name = "tiny"
@@ -31,6 +35,7 @@ learning_rate = { low = 0.0003, high = 0.1, log = true }
 [network.1]
 filters = { low = 2, high = 8, step = 2 }
 """
+RATES = {"optimiser.learning_rate": {"low": 0.0003, "high": 0.1, "log": True}}
 
 
 class Inline:
@@ -60,3 +65,25 @@ def few(train_set: Dataset) -> Dataset:
 def inline() -> Any:
     """What `sweep` takes as a launcher."""
     return lambda cpus, gpus: Inline()
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory, few: Dataset) -> Path:
+    """The images as a file, which knows no writers, a recipe and a space."""
+    folder: Path = tmp_path_factory.mktemp("files")
+    export_dataset(few, folder, format="npz")
+    (folder / "tiny.toml").write_text(TINY)
+    (folder / "space.toml").write_text(SPACE)
+    return folder
+
+
+def outcome(path: Path) -> list[tuple[Any, ...]]:
+    """What decides a trial, and what it came to."""
+    trials = SweepFolder.open(path).trials()
+    return [(one.number, one.values, one.state, one.reason, one.accuracy) for one in trials]
+
+
+def states_in_journal(path: Path) -> list[str]:
+    folder = SweepFolder.open(path)
+    study = SweepStudy(folder.journal, folder.record().ranges, 0)
+    return [one.state.name for one in study._trials()]
