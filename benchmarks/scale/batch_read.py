@@ -11,6 +11,7 @@ import argparse
 import random
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -20,11 +21,13 @@ from PIL import Image
 from benchmarks.core.benchmark import Benchmark, command
 from benchmarks.core.provenance import provenance
 from benchmarks.core.store import Row, Store, log
-from benchmarks.scale.cluster import finish, kill, start
+from benchmarks.scale.cluster import finish, kill, start, wait_until
 from tenfold.data.dataset import Images
 from tenfold.data.source import load
+from tenfold.workflow.batch.shards import PART_SIZE
 
 PDF_PAGES = 5
+DELAYS = (0.2, 3.0)  # seconds from a share of the parts, or from the start, to the kill
 
 
 class BatchRead(Benchmark):
@@ -77,14 +80,16 @@ def read_with_kills(arguments: argparse.Namespace) -> Row:
         expected, broken = write_scans(folder, arguments)
         words = ["read", str(folder), "-o", str(out)]
         began, kills = time.perf_counter(), 0
-        # some instants of the listing and the start, most of the work
-        longest = 10 + 0.1 * (len(expected) + len(broken)) / max(arguments.kills, 1)
-        for _ in range(arguments.kills):
+        n_files = arguments.pictures + -(-arguments.pages // PDF_PAGES) + arguments.broken
+        n_parts = n_files // PART_SIZE["read"]
+        # Spread over the whole job, whatever its pace; the delay has instants of the start as well.
+        for share in sorted(draw.random() for _ in range(arguments.kills)):
             process = start(words, messages)
-            time.sleep(draw.uniform(0.2, longest))
+            wait_until(process, partial(_reached, out, int(share * n_parts)))
+            time.sleep(draw.uniform(*DELAYS))
             kills += process.poll() is None
             kill(process)
-            log(f"{len(list(out.glob('done/*.json')))} parts are done")
+            log(f"killed with {_count_done(out)} of about {n_parts} parts done")
         finish(start(words, messages), messages)
         seconds = time.perf_counter() - began
         read = pl.read_parquet(out / "readings" / "*.parquet")["id"].to_list()
@@ -106,6 +111,14 @@ def read_with_kills(arguments: argparse.Namespace) -> Row:
         "seed": arguments.seed,
         **provenance(),
     }
+
+
+def _reached(out: Path, n_parts: int) -> bool:
+    return _count_done(out) >= n_parts
+
+
+def _count_done(out: Path) -> int:
+    return sum(1 for _ in (out / "done").glob("*.json"))
 
 
 def write_scans(folder: Path, arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
