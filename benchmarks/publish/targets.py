@@ -60,7 +60,7 @@ def pending(found: list[Target]) -> list[str]:
 
 
 def _speedup(found: list[Config], rows: list[Row]) -> Iterator[Target]:
-    for least, times in ((99.51, 80), (99.67, 50)):
+    for least, times in ((99.56, 80), (99.62, 50)):
         text = (
             f"`quick`: {least} % of `kaggle:test`, mean of 20, {times} times as fast as the "
             "notebook's 30 epochs in Keras"
@@ -114,7 +114,7 @@ def _gpu(found: list[Config]) -> Iterator[Target]:
 
 
 def _best(found: list[Config]) -> Iterator[Target]:
-    for split, least in (("kaggle", 99.70), ("mnist", 99.76)):
+    for split, least in (("kaggle", 99.72), ("mnist", 99.77)):
         text = f"`best`, one network: {least:.2f} % of `{split}:test`, mean of 5"
         mine = [one for one in found if (one.name, one.train) == ("best", split)]
         if not mine:
@@ -127,8 +127,8 @@ def _best(found: list[Config]) -> Iterator[Target]:
 
 def _ensembles(rows: list[Row]) -> Iterator[Target]:
     digests = current_digests()
-    for split, least in (("kaggle", 99.77), ("mnist", 99.84)):
-        text = f"ensembles of `best`: {least:.2f} % of `{split}:test`"
+    for split, least in (("kaggle", 99.76), ("mnist", 99.82)):
+        text = f"ensembles of `best`: {least:.2f} % of `{split}:test`, mean of 3 disjoint groups"
         sizes: dict[int, list[float]] = {}
         for row in rows:
             if row["train"] == split and digests.get(("tenfold", "best")) == row["digest"]:
@@ -140,7 +140,7 @@ def _ensembles(rows: list[Row]) -> Iterator[Target]:
         groups = sizes[largest]
         middle = 100 * sum(groups) / len(groups)
         shown = f"{middle:.3f} %, mean of {len(groups)} of {largest} networks"
-        yield Target(text, shown, middle >= least)
+        yield Target(text, shown, middle >= least if len(groups) >= 3 else None)
 
 
 def _inference(rows: list[Row]) -> Iterator[Target]:
