@@ -6,7 +6,7 @@ from tests.draw_digits import DrawDigits
 from tenfold.data.dataset import Dataset
 from tenfold.ink.page import Page
 from tenfold.ink.strokes import draw_strokes
-from tenfold.model.page_characters import keep_once
+from tenfold.model.page_characters import find_characters, keep_once, resized, scales
 from tenfold.model.page_finder import find_drawn_page, find_page
 from tenfold.model.page_network import CLASSES, Characters, PageNetwork
 from tenfold.model.reader import Reader, Reading
@@ -250,3 +250,18 @@ def test_a_mark_cut_off_to_nothing_at_an_edge_is_kept_once() -> None:
     boxes = np.array([[0, 5, 0, 9], [40, 5, 44, 9]], np.float32)
     marks = Characters(boxes, probabilities, np.full(2, 0.4, np.float32), np.ones(2, np.bool_))
     assert len(keep_once(marks)) == 2
+
+
+def test_paper_beside_dark_digits_is_no_small_writing(
+    network: PageNetwork, draw_digits: DrawDigits
+) -> None:
+    places = [(60 + 200 * column, 60 + 220 * row) for row in range(5) for column in range(9)]
+    page = draw_digits(list(range(45)), places, 140, (1200, 1900)).astype(np.float32)
+    seen = []
+
+    def render(scale: float) -> np.ndarray:
+        seen.append(scale)
+        return resized(page)(scale)
+
+    assert len(find_characters(network, render, page.shape)) >= 45
+    assert max(seen) == scales(page.shape)[0]  # no closer look, which takes as long again

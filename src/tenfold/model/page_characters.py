@@ -30,10 +30,13 @@ MIN_SCORE = 0.3
 # twice the time of all scales.
 CLOSER = 2.0
 SMALL_HEIGHTS = (5.0, 22.0)  # pixels at the finest scale
-SMALL_CONTRAST = 25.0  # of 255, to the mean of so many pixels around
+SMALL_CONTRAST = 25.0  # of 255, to the mean of so many pixels of paper around
 SMALL_AROUND = 45
+SEEN_MARGIN = 4  # pixels around what was found that are its ink or its blur
 STRIP = 600  # pixels of its height
-MIN_SMALL = 3  # so many characters' width of such parts, beside what was found
+# So many characters' width of such parts, beside what was found, and of that, which leaves bits: on
+# photos of 100 digits 0 to 7, and 35 to 72 without a margin.
+MIN_SMALL, LEFT_OVER = 3, 0.05
 MAX_JOINED = 12  # characters that touch make one part; what is longer is a line
 MIN_SEEN = 0.5
 SAME = 0.5  # intersection over union, or over the smaller box: it is one character
@@ -114,20 +117,25 @@ def _small_writing(grey: Grey, found: Characters) -> tuple[int, int, int, int] |
     Returns:
         Left, top, right and bottom.
     """
-    local = cv2.blur(grey, (SMALL_AROUND, SMALL_AROUND))
-    ink = (np.abs(grey - local) > SMALL_CONTRAST).astype(np.uint8)
     seen = (found.heights >= MIN_SIZE) & (digit_probabilities(found) >= MIN_SEEN)
-    for left, top, right, bottom in found.boxes[seen].astype(int).tolist():
-        ink[top : bottom + 1, left : right + 1] = 0
+    paper = np.ones(grey.shape, np.float32)
+    margin = np.array([-SEEN_MARGIN, -SEEN_MARGIN, SEEN_MARGIN, SEEN_MARGIN])
+    edges = np.maximum(found.boxes[seen].astype(int) + margin, 0)
+    for left, top, right, bottom in edges.tolist():
+        paper[top : bottom + 1, left : right + 1] = 0
+    # Without the found ink in the mean, which made ink of the paper beside it.
+    size = (SMALL_AROUND, SMALL_AROUND)
+    local = cv2.blur(grey * paper, size) / np.maximum(cv2.blur(paper, size), 1e-3)
+    ink = ((np.abs(grey - local) > SMALL_CONTRAST) & (paper > 0)).astype(np.uint8)
     _, _, parts, _ = cv2.connectedComponentsWithStats(ink)
     left, top, width, height = parts[1:, :4].T
     small = (height >= SMALL_HEIGHTS[0]) & (height <= SMALL_HEIGHTS[1])
     small &= width <= MAX_JOINED * height
-    if np.ceil(width[small] / height[small]).sum() < MIN_SMALL:
+    if np.ceil(width[small] / height[small]).sum() < MIN_SMALL + LEFT_OVER * seen.sum():
         return None
-    margin = int(2 * SMALL_HEIGHTS[1])
-    low = np.maximum(np.stack([left, top], 1)[small].min(0) - margin, 0)
-    high = np.stack([left + width, top + height], 1)[small].max(0) + margin
+    around = int(2 * SMALL_HEIGHTS[1])
+    low = np.maximum(np.stack([left, top], 1)[small].min(0) - around, 0)
+    high = np.stack([left + width, top + height], 1)[small].max(0) + around
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
