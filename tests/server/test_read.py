@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tests.draw_digits import DrawDigits
 
-from tenfold.model.reader import Reader
+from tenfold.model.reader import SHIPPED, Reader
 from tenfold.server.schemas import Form, Reading, Results
 
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
 Send = Callable[..., tuple[int, Any]]
 FIELDS = b"""
 [fields.left]
@@ -223,3 +225,26 @@ def test_names_of_files_are_never_opened(send: Send, tmp_path: Path) -> None:
         send(content=json.dumps("/etc/passwd"), headers={"Content-Type": "application/json"})[0]
         == 422
     )
+
+
+def test_a_model_whose_file_was_replaced_is_refused(start: Start, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.onnx", tmp_path / "second.onnx"
+    for path in (first, second):
+        path.write_bytes(SHIPPED.read_bytes())
+    server, address = start(str(first), str(second), TENFOLD_DATA=str(tmp_path))
+    # a process opens it when it is asked for; a field that ONNX does not know changes no answer
+    second.write_bytes(SHIPPED.read_bytes() + b"\xa0\x06\x01")
+    said = {"error": "second.onnx has changed since the server started; restart it"}
+    strokes = [[[10, 12], [60, 10], [34, 80]]]
+    correction = {"strokes": strokes, "digit": 0, "label": "1"}
+    with httpx.Client(base_url=address, timeout=60) as client:
+        assert client.post("/read", json=strokes).json()["rows"] == ["7"]
+        for response in (
+            client.post("/read?model=second", json=strokes),
+            client.post("/corrections", json={**correction, "model": "second"}),
+        ):
+            assert (response.status_code, response.json()) == (422, said)
+        assert client.post("/corrections", json=correction).status_code == 200
+        assert client.get("/corrections/status").json()["count"] == 1
+    server.terminate()
+    assert server.communicate()[1] == ""

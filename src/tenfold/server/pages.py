@@ -1,6 +1,7 @@
 """Read pages in a few child processes, which are killed where one takes long."""
 
 import asyncio
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from anyio import to_thread
 from tenfold.child import Child
 from tenfold.data.dataset import SIDE
 from tenfold.errors import TenfoldError
+from tenfold.model.file import Model
 from tenfold.server.observer import Observers, ReadingEvent
 from tenfold.server.reading import Answer, Task, count_pages, read
 from tenfold.server.refusal import Refusal, busy
@@ -28,7 +30,8 @@ class PagePool:
     """Child processes, each of which reads one page at a time.
 
     Args:
-        models: the paths of model files by their names; each process loads the first one at once.
+        models: model files by their names, of which each process loads the first one at once; one
+            whose file has changed meanwhile is refused.
         count: how many processes.
         min_confidence: as `Reader` takes it.
         max_waiting: how many requests may wait for one of them.
@@ -38,14 +41,17 @@ class PagePool:
 
     def __init__(
         self,
-        models: dict[str, str],
+        models: dict[str, Model],
         count: int,
         min_confidence: float = 0.0,
         max_waiting: int = 64,
         wait_seconds: float = 10.0,
         observers: Observers | None = None,
     ) -> None:
-        self._models = {name: os.path.abspath(path) for name, path in models.items()}
+        self._models = {
+            name: (os.path.abspath(model.name), hashlib.sha256(model.content).hexdigest())
+            for name, model in models.items()
+        }
         self.count = count
         self._min_confidence = min_confidence
         self._max_waiting, self._wait_seconds = max_waiting, wait_seconds
@@ -62,7 +68,7 @@ class PagePool:
 
     def task(self, model: str, **what: Any) -> Task:
         """Make a task of what is to be read with a model."""
-        return Task(self._models[model], self._min_confidence, **what)
+        return Task(*self._models[model], self._min_confidence, **what)
 
     async def read(self, task: Task, model: str, is_admitted: bool = False) -> Answer:
         """Read with a process that is idle, as soon as there is one.

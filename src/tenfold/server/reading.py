@@ -1,6 +1,8 @@
 """What the server's child processes do: read one picture, page, form or drawing."""
 
+import hashlib
 from functools import cache, lru_cache
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from tenfold.child import Child
 from tenfold.data.display import image_data_uri
+from tenfold.errors import TenfoldError
 from tenfold.ink import pdf
 from tenfold.ink.image import AnyImage
 from tenfold.ink.region import Region
@@ -27,6 +30,7 @@ class Task(msgspec.Struct, frozen=True):
 
     Args:
         model: the path of the model file.
+        sha256: of that file as the server opened it; one with another is refused.
         min_confidence: as `Reader` takes it.
         name: of what is read, for errors.
         image: the bytes of a picture, or of a PDF.
@@ -41,6 +45,7 @@ class Task(msgspec.Struct, frozen=True):
     """
 
     model: str
+    sha256: str
     min_confidence: float
     name: str = "the image"
     image: bytes | None = None
@@ -97,7 +102,7 @@ def count_pages(child: Child, content: bytes, name: str) -> int:
     Raises:
         TenfoldError: where it cannot be read.
     """
-    task = Task("", 0.0, name, content)
+    task = Task("", "", 0.0, name, content)
     return int(child.call(f"{__name__}:_count_pages", msgspec.msgpack.encode(task), name))
 
 
@@ -116,7 +121,7 @@ class _TimedModel(Model):
 
 def _read(payload: bytes) -> bytes:
     task = msgspec.msgpack.decode(payload, type=Task)
-    reader, model = _open(task.model, task.min_confidence)
+    reader, model = _open(task.model, task.sha256, task.min_confidence)
     model.seconds = 0.0
     content: dict[str, Any] = {}
     digits: list[Digit] = []
@@ -141,7 +146,7 @@ def _read(payload: bytes) -> bytes:
 
 def reading_of(task: Task) -> Reading:
     """Read strokes, a picture or a page; for what runs in a child."""
-    reader = _open(task.model, task.min_confidence)[0]
+    reader = _open(task.model, task.sha256, task.min_confidence)[0]
     if task.strokes is not None:
         return reader.read_strokes(task.strokes, task.single, task.marks)
     return reader.read(_image(task), task.single, task.name, task.region, task.marks)
@@ -159,9 +164,13 @@ def _image(task: Task) -> AnyImage:
 
 
 @cache
-def _open(path: str, min_confidence: float) -> tuple[Reader, _TimedModel]:
+def _open(path: str, sha256: str, min_confidence: float) -> tuple[Reader, _TimedModel]:
+    model = _TimedModel(path, threads=1, start=False)
+    if hashlib.sha256(model.content).hexdigest() != sha256:
+        raise TenfoldError(f"{Path(path).name} has changed since the server started; restart it")
     reader = Reader(path, min_confidence, threads=1)
-    reader.model = model = _TimedModel(path, threads=1)
+    model.start()
+    reader.model = model
     return reader, model
 
 

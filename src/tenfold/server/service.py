@@ -62,7 +62,7 @@ class Service:
         }
         limits = config.requests
         self.pages = PagePool(
-            {name: model.name for name, model in models.items()},
+            models,
             config.readers or min(MAX_READERS, thread_count(config.threads)),
             config.min_confidence,
             limits.waiting,
