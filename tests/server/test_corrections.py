@@ -335,7 +335,11 @@ def test_they_are_off_where_others_reach_the_server() -> None:
     assert ServerConfig("::1").keeps_corrections
     assert not ServerConfig("0.0.0.0").keeps_corrections
     assert not ServerConfig("tenfold.example.org").keeps_corrections
+    assert not ServerConfig(allow_hosts=("digits.example.org",)).keeps_corrections
+    assert not ServerConfig(allow_origins=("https://example.org",)).keeps_corrections
+    assert not ServerConfig(trusted_proxies=("127.0.0.1",)).keeps_corrections
     assert ServerConfig("0.0.0.0", corrections=True).keeps_corrections
+    assert ServerConfig(trusted_proxies=("127.0.0.1",), corrections=True).keeps_corrections
     assert not ServerConfig(corrections=False).keeps_corrections
 
 

@@ -39,7 +39,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--corrections",
         action=argparse.BooleanOptionalAction,
         help="keep corrected answers, with strokes and pictures, in your data folder "
-        "(default: only where nobody but this machine can reach the server)",
+        "(default: only with a --host of this machine alone, and without --allow-host, "
+        "--allow-origin and --trusted-proxy)",
     )
     parser.add_argument(
         "--log",

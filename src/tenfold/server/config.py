@@ -67,7 +67,8 @@ class ServerConfig:
             most four.
         threads: CPU threads; None: every core.
         min_confidence: as `Reader` takes it.
-        corrections: whether corrections are kept; None: where only this machine can reach it.
+        corrections: whether corrections are kept; None: where only this machine can reach it, and
+            no name, website or proxy is allowed.
         stop_seconds: how long what is in flight may take once the server is to stop.
         log: how each request is logged on stderr.
         batching: of inference requests.
@@ -98,8 +99,9 @@ class ServerConfig:
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach it."""
-        return is_loopback(self.host)
+        """Whether only this machine can reach it: others may through a proxy, or from a website."""
+        others = self.allow_hosts or self.allow_origins or self.trusted_proxies
+        return is_loopback(self.host) and not others
 
     @property
     def keeps_corrections(self) -> bool:
