@@ -130,6 +130,25 @@ def test_a_line_is_corrected_and_taken_back(draw_page: DrawPage, site: Site) -> 
     assert (line.correction.kind, line.correction.label) == ("line", "71")
 
 
+def test_a_correction_that_is_deleted_leaves_the_others(draw_page: DrawPage, site: Site) -> None:
+    page, kept = draw_page.page, draw_page.page.locator("#kept")
+    draw_line(draw_page)
+    press(draw_page, "#wrong")
+    for place, label in [(0, 4), (1, 9), (1, 8)]:
+        press(draw_page, "#rows button", place)
+        press(draw_page, "#labels button", label)
+        expect(kept).to_contain_text(f" {label}.")
+    expect(page.locator("#line input")).to_have_value("487")
+    expect(page.locator("#kept button")).to_have_text("Delete")  # the 9 does not come back
+    press(draw_page, "#kept button")
+    expect(kept).to_have_text("Deleted.")
+    assert site.labels() == ["4"]
+    expect(page.locator("#line input")).to_have_value("417")
+    press(draw_page, "#line button")
+    expect(kept).to_contain_text("Saved: the line is 417.")
+    assert site.labels() == ["7", "1", "4"]
+
+
 def test_a_scribble_is_no_digit_and_each_drawing_is_its_own(
     draw_page: DrawPage, site: Site
 ) -> None:

@@ -128,26 +128,27 @@ async function save(correction, pairs, describe) {
     if (of !== reading) return;
     for (const [at, label] of pairs) saved.set(at, label);
     show(source, reading, selected);
-    say(`Saved: ${describe(answer)}`, answer.ids);
+    say(`Saved: ${describe(answer)}`, () => deleteSaved(answer.ids, pairs));
   } catch (error) {
     if (of === reading) say(error.message);
   }
 }
 
-function say(text, ids) {
+function say(text, remove) {
   kept.replaceChildren(text);
-  if (!ids) return;
-  const undo = Object.assign(document.createElement("button"), { type: "button", textContent: "Undo" });
-  undo.addEventListener("click", () => undoSaved(ids));
-  kept.append(" ", undo);
+  if (!remove) return;
+  // Not "Undo": what was said of the digit before was replaced, and does not come back.
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Delete" });
+  button.addEventListener("click", remove);
+  kept.append(" ", button);
 }
 
-async function undoSaved(ids) {
+async function deleteSaved(ids, pairs) {
   const of = reading;
   try {
     await deleteCorrections(ids);
     if (of !== reading) return;
-    saved = new Map();
+    for (const [at] of pairs) saved.delete(at);
     show(source, reading, selected);
     say("Deleted.");
   } catch (error) {
