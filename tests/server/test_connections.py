@@ -269,6 +269,16 @@ def test_a_page_that_hangs_is_given_up_and_the_next_one_is_read(run: Run) -> Non
         assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]
 
 
+def test_a_reading_that_takes_too_long_is_told_so(run: Run) -> None:
+    with run(response_seconds=0.5) as running:
+        (child,) = running.pages._children
+        assert child._process is not None
+        child._process.send_signal(signal.SIGSTOP)
+        status, content, _ = response(running.connect(ASK_SEVEN))
+        assert (status, "send fewer pictures at once" in content["error"]) == (503, True)
+        assert answers(running)
+
+
 def test_a_request_whose_client_leaves_frees_its_reader(run: Run) -> None:
     with run() as running:
         assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]

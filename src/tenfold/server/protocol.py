@@ -171,6 +171,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(408, "slow", f"the request body took longer than {seconds:g} s")
         elif self.phase == "header" and self._header_bytes:
             self.refuse(408, "slow", f"the request header took longer than {seconds:g} s")
+        elif self.phase == "response" and self._pending == 1 and not self.cycle.response_started:
+            said = f"reading took longer than {seconds:g} s; send fewer pictures at once"
+            self.refuse(503, "slow", said)
         else:  # nothing was asked, or nobody takes the response
             self.transport.abort()
 
