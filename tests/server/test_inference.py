@@ -200,6 +200,24 @@ def test_a_wrong_tensor_is_one_line(
 
 
 @pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (
+            [{"name": "label"}, {"name": "accepted"}, {"name": "label"}],
+            "'label' is asked for twice",
+        ),
+        ([{"name": "score"}], "there are probabilities, label, accepted. Received: 'score'"),
+    ],
+)
+def test_a_wrong_output_is_one_line(
+    infer: Infer, images: Images, outputs: list[dict[str, Any]], message: str
+) -> None:
+    status, content = infer({"inputs": [tensor(images[:1])], "outputs": outputs})
+    assert status == 400
+    assert message in content["error"]
+
+
+@pytest.mark.parametrize(
     ("body", "length", "message"),
     [
         (b"", None, "not JSON"),

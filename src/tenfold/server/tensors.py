@@ -190,7 +190,7 @@ def encode_response(
         The body's parts, and the length of its JSON where bytes follow it.
 
     Raises:
-        Refusal: where an output is asked for that the model has not.
+        Refusal: where an output is asked for that the model has not, or twice.
     """
     arrays = predictions.probabilities, predictions.labels, predictions.accepted
     tensors: dict[str, NDArray[Any]] = dict(zip(OUTPUTS, arrays, strict=True))
@@ -200,6 +200,8 @@ def encode_response(
     pieces: list[memoryview] = []
     for output in wanted:
         tensor = tensors.get(output.name)
+        if any(one.name == output.name for one in outputs):
+            raise malformed(f"outputs: {output.name!r} is asked for twice; name it once")
         if tensor is None:
             raise malformed(
                 f"outputs: there are {', '.join(OUTPUTS)}. Received: {output.name[:50]!r}"
