@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.server.conftest import Serve
@@ -203,6 +204,11 @@ def test_a_form_asks_for_the_token(browser: Browser, guarded: str) -> None:
     draw_page.draw(SEVEN, 60, 60, 150)
     draw_page.expect_text("7")
     page.context.close()
+
+
+def test_a_form_with_too_many_fields_is_asked_again(guarded: str) -> None:
+    response = httpx.post(f"{guarded}/", data={name: name for name in "abcdefgh"})
+    assert (response.status_code, "That is not the token." in response.text) == (401, True)
 
 
 def test_the_cookie_is_for_https_behind_a_proxy_that_has_it(ask: Ask) -> None:

@@ -236,7 +236,9 @@ def test_they_are_searched_and_deleted(client: Client) -> None:
     assert client.ask("DELETE", f"/corrections?id={last}&id={last - 1}")[1] == {"deleted": 2}
     assert client.ask("DELETE", f"/corrections?id={last}")[1] == {"deleted": 0}
     assert client.ask("GET", "/corrections/status")[1] == {"kept": True, "count": 1}
-    assert client.ask("GET", "/corrections/inputs/999/content")[0] == 404
+    for number in ("999", "0", "-1", "x", "9" * 20, "9" * 5000):
+        assert client.ask("GET", f"/corrections/inputs/{number}/content")[0] == 404
+        assert client.ask("GET", f"/corrections/inputs/{number}/preview")[0] == 404
 
 
 @pytest.mark.parametrize(

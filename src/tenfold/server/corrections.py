@@ -128,12 +128,12 @@ def endpoints(service: Service) -> list[Endpoint]:
         return json_response(Deleted(await desk.call(lambda kept: kept.delete(ids))))
 
     async def preview(request: Request) -> Response:
-        number = request.path_params["id"]
+        number = _number(request)
         jpeg = _found(await desk.call(lambda kept: kept.preview(number)))
         return Response(jpeg, media_type="image/jpeg")
 
     async def content(request: Request) -> Response:
-        number = request.path_params["id"]
+        number = _number(request)
         kept = _found(await desk.call(lambda kept: kept.content(number)))
         endings = (ending for magic, ending in _MAGICS.items() if kept.startswith(magic))
         name = f"tenfold-{number}.{next(endings, 'json' if kept.startswith(b'[') else 'bin')}"
@@ -190,8 +190,8 @@ def endpoints(service: Service) -> list[Endpoint]:
             errors=(403, 422, 507),
             tag="Corrections",
         ),
-        Endpoint("GET", f"{PATH}/inputs/{{id:int}}/preview", preview),
-        Endpoint("GET", f"{PATH}/inputs/{{id:int}}/content", content),
+        Endpoint("GET", f"{PATH}/inputs/{{id}}/preview", preview),
+        Endpoint("GET", f"{PATH}/inputs/{{id}}/content", content),
     ]
 
 
@@ -288,6 +288,13 @@ def _source(asked: NewCorrection, task: Task, seen: Seen) -> CorrectedInput:
         return CorrectedInput("picture", task.image, seen.preview, seen.view, single, region, page)
     strokes = msgspec.json.encode(task.strokes)
     return CorrectedInput("strokes", strokes, seen.preview, seen.view, single)
+
+
+def _number(request: Request) -> int:
+    """Return the id of an input; what SQLite takes for none is not there either."""
+    text = str(request.path_params["id"])
+    is_id = text.isascii() and text.isdecimal() and len(text) <= 18
+    return int(text) if is_id else 0
 
 
 def _found(content: bytes | None) -> bytes:
