@@ -162,6 +162,17 @@ def test_the_package_has_what_the_shipped_model_learned_from(test_set: Dataset) 
     assert not np.isin(image_hashes(tests), image_hashes(taught)).any()
 
 
+@pytest.mark.parametrize("option", ["source", "replay", "tests"])
+def test_what_is_read_is_not_overwritten(test_set: Dataset, tmp_path: Path, option: str) -> None:
+    kept, other = tmp_path / "kept.npz", tmp_path / "other.npz"
+    for path in (kept, other):
+        np.savez(path, images=test_set.images[:9], labels=test_set.require_labels()[:9])
+    given = {"source": other, "replay": other, option: kept}
+    tests = [given.pop("tests", other)]
+    with pytest.raises(TenfoldError, match=r"kept\.npz: is what is read here"):
+        adapt(**given, out=kept, tests=tests, overwrite=True)
+
+
 def test_the_command_prints_the_counts(
     trained_run: RunFolder,
     train_set: Dataset,

@@ -120,7 +120,8 @@ def adapt(
     from tenfold.training.backend import Backend, resolve
     from tenfold.training.onnx_restore import restore_networks
 
-    check_destination(out, overwrite, [model_file(model), *files_of(source)])
+    read = [file for one in (source, replay, *tests) for file in files_of(one)]
+    check_destination(out, overwrite, [model_file(model), *read])
     opened = open_model(model, threads)
     recipe = parse_recipe(opened.recipe_toml, opened.name)
     recipe = resolve(change(recipe, device="cpu", threads=thread_count(threads)))
