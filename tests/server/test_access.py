@@ -250,6 +250,18 @@ def test_what_is_no_token_is_refused(token: str) -> None:
     [
         {"allow_origins": ("example.org",)},
         {"allow_origins": ("https://example.org/path",)},
+        {"allow_origins": ("https://example.org:443",)},
+        {"allow_origins": ("http://example.org:80",)},
+        {"allow_origins": ("https://a@example.org",)},
+        {"allow_origins": ("https://example.org?a",)},
+        {"allow_origins": ("https://example.org#a",)},
+        {"allow_origins": ("https://*.example.org",)},
+        {"allow_hosts": ("https://digits.example",)},
+        {"allow_hosts": ("digits.example:8443",)},
+        {"allow_hosts": ("digits.example/",)},
+        {"allow_hosts": ("",)},
+        {"allow_hosts": ("*.",)},
+        {"allow_hosts": ("a.*.example",)},
         {"trusted_proxies": ("nginx",)},
         {"trusted_proxies": ("*",)},
     ],
@@ -257,6 +269,21 @@ def test_what_is_no_token_is_refused(token: str) -> None:
 def test_malformed_options_are_refused(wrong: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(TenfoldError, match="Received"):
         ServerConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_hosts_and_origins_as_browsers_send_them_are_taken() -> None:
+    ServerConfig(
+        allow_hosts=("*", "*.example.org", "tenfold", "my_service", "Digits.example.", "::1"),
+        allow_origins=(
+            "*",
+            "https://example.org",
+            "https://example.org/",
+            "http://example.org:443",
+            "https://Example.org:8443",
+            "http://[::1]:8000",
+            "http://localhost",
+        ),
+    )
 
 
 def test_the_cookie_of_another_token_is_worth_nothing() -> None:

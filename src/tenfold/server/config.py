@@ -2,15 +2,21 @@
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import urlsplit
 
 from tenfold.errors import TenfoldError
 from tenfold.server.connections import ConnectionLimits
 
 LogFormat = Literal["json", "text", "none"]
 TOKEN_VARIABLE = "TENFOLD_TOKEN"
+_NAME = r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?"  # of a host, as browsers send it
+_HOST = re.compile(rf"\*|(\*\.)?{_NAME}", re.IGNORECASE)
+_ORIGIN = re.compile(
+    rf"(https?)://({_NAME}|\[[0-9a-f:.]+\])(?P<port>:[1-9][0-9]{{0,4}})?/?", re.IGNORECASE
+)
+_OWN_PORTS = {("http", ":80"), ("https", ":443")}  # browsers leave them out
 MIN_TOKEN, MAX_TOKEN = 8, 4096  # characters
 
 
@@ -92,6 +98,8 @@ class ServerConfig:
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
     def __post_init__(self) -> None:
+        for host in self.allow_hosts:
+            _check_host(host)
         for origin in self.allow_origins:
             _check_origin(origin)
         for proxy in self.trusted_proxies:
@@ -158,13 +166,30 @@ def open_token(
     return token
 
 
-def _check_origin(origin: str) -> None:
-    parts = urlsplit(origin)
-    if origin != "*" and (
-        parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")
-    ):
+def _check_host(host: str) -> None:
+    if not _HOST.fullmatch(host) and not _is_address(host):
         raise TenfoldError(
-            f"--allow-origin: must be as https://example.org, or *. Received: {origin!r}"
+            "--allow-host: must be a name alone, as digits.example.org, without scheme, port or "
+            f"path; *.example.org, or *. Received: {host!r}"
+        )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_origin(origin: str) -> None:
+    match = _ORIGIN.fullmatch(origin)
+    is_sent = match is not None and (match[1].lower(), match["port"]) not in _OWN_PORTS
+    if origin != "*" and not is_sent:
+        raise TenfoldError(
+            "--allow-origin: must be as browsers send it, https://example.org or "
+            "https://example.org:8443, without the scheme's own port, user, path or query; or *. "
+            f"Received: {origin!r}"
         )
 
 
