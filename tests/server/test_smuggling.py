@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tenfold.server.connections import ConnectionLimits
+
 Connect = Callable[[bytes], socket.socket]
 
 READY = b"GET /v2/health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -90,6 +92,15 @@ def test_requests_behind_one_another_are_answered_in_their_order(connect: Connec
     places = [received.index(b'"rows"'), received.index(b'"ready"')]
     places += [received.rindex(b'"rows"'), received.rindex(b'"ready"')]
     assert places == sorted(places)
+
+
+def test_headers_of_many_requests_are_not_added_up(connect: Connect) -> None:
+    sent = READY * 700 + LAST
+    assert len(sent) > 2 * ConnectionLimits().header_bytes
+    client = connect(b"")
+    for start in range(0, len(sent), 1009):
+        client.sendall(sent[start : start + 1009])
+    assert everything(client).count(b"HTTP/1.1 200") == 701
 
 
 def test_nonsense_behind_a_request_does_not_take_its_answer(connect: Connect) -> None:

@@ -59,17 +59,21 @@ class BoundedProtocol(HttpToolsProtocol):
         """Take bytes of a request."""
         if self._is_closing() or self._problem:
             return  # read, so that the refusal is not lost with a reset
-        n_headers = self._n_headers
+        n_headers, was_body = self._n_headers, self.phase == "body"
         self._feed(data)
         if self._is_closing() or self._problem:
             return
         self._update_phase(has_begun=True)
-        if self.phase == "header":
-            before = self._header_bytes if n_headers == self._n_headers else 0
-            self._header_bytes = before + len(data)
+        if self.phase != "body":
+            # Where no header and no body has ended in these bytes, all are of a header.
+            has_ended = was_body or n_headers != self._n_headers
+            self._header_bytes = 0 if has_ended else self._header_bytes + len(data)
             if self._header_bytes > self.bounds.limits.header_bytes:
-                self.refuse(*self._long_header())
-        else:
+                if not self._pending:
+                    self.refuse(*self._long_header())
+                    return
+                self._problem = self._long_header()  # no more is parsed, or kept
+        if self.phase != "header":
             self._held += len(data)
             self._window_bytes += len(data)
             self.bounds.hold(len(data))
