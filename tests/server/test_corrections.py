@@ -184,6 +184,8 @@ def test_the_last_label_of_a_digit_counts(client: Client) -> None:
         ({"digit": 0, "label": "1"}, 422, "either strokes or a picture"),
         ({"picture": "!", "digit": 0, "label": "1"}, 422, "base64"),
         ({"picture": "bm9uZQ==", "digit": 0, "label": "1"}, 422, "not an image"),
+        ({"picture": "iVBORw==", "digit": 0, "label": "1", "page": 7}, 422, "page: is for PDFs"),
+        ({"strokes": SEVEN, "digit": 0, "label": "1", "page": 7}, 422, "page: is for PDFs"),
         ({"picture": "", "digit": 0, "label": "1", "region": "a"}, 422, "x,y,width,height"),
         ([SEVEN], 422, "Expected `object`"),
     ],

@@ -206,6 +206,10 @@ def test_a_wrong_tensor_is_one_line(
             [{"name": "label"}, {"name": "accepted"}, {"name": "label"}],
             "'label' is asked for twice",
         ),
+        (
+            [{"name": "probabilities", "parameters": {"classification": 3}}],
+            "'classification' is not offered",
+        ),
         ([{"name": "score"}], "there are probabilities, label, accepted. Received: 'score'"),
     ],
 )

@@ -197,6 +197,8 @@ def test_no_more_pictures_are_read_than_a_request_may_have(send: Send) -> None:
         ("?single=1", 422),
         ("?single=true&single=false", 422),
         ("?singel=true", 422),
+        ("?region=0,0,1,1&region=0,0,1,0.5", 422),
+        ("?model=digits&model=digits", 422),
         ("?model=letters", 404),
     ],
 )

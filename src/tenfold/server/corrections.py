@@ -249,6 +249,9 @@ def _model(service: Service, name: str | None) -> ServedModel:
 
 def _task(service: Service, asked: NewCorrection, model: ServedModel) -> Task:
     """Make the task of reading again what is corrected."""
+    is_pdf = asked.picture is not None and asked.picture.startswith(MAGIC)
+    if asked.page != 1 and not is_pdf:
+        raise Refusal(422, "malformed", f"page: is for PDFs; leave it out. Received: {asked.page}")
     if asked.picture is None:
         return service.pages.task(
             model.name, name="the strokes", strokes=asked.strokes, single=asked.single
@@ -264,7 +267,6 @@ def _task(service: Service, asked: NewCorrection, model: ServedModel) -> Task:
         region = None if asked.region is None else parse_region(asked.region)
     except TenfoldError as error:
         raise Refusal(422, "malformed", str(error)) from None
-    is_pdf = asked.picture.startswith(MAGIC)
     return service.pages.task(
         model.name,
         name="the picture",

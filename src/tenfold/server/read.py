@@ -294,7 +294,7 @@ def _options(request: Request, service: Service) -> Options:
     """Read the query.
 
     Raises:
-        Refusal: where a value is not valid, or a name is unknown.
+        Refusal: where a value is not valid, or a name is unknown or given twice.
     """
     known = (*FLAGS, "region", "model")
     for name in request.query_params:
@@ -302,6 +302,9 @@ def _options(request: Request, service: Service) -> Options:
             raise Refusal(
                 422, "malformed", f"unknown parameter {name[:50]!r}; known are: {', '.join(known)}"
             )
+    for name in ("region", "model"):
+        if len(request.query_params.getlist(name)) > 1:
+            raise Refusal(422, "malformed", f"{name}: is given twice; give it once")
     single, marks, details = (parse_flag(request, name) for name in FLAGS)
     model = request.query_params.get("model", service.default_model.name)
     if model not in service.models:

@@ -190,7 +190,8 @@ def encode_response(
         The body's parts, and the length of its JSON where bytes follow it.
 
     Raises:
-        Refusal: where an output is asked for that the model has not, or twice.
+        Refusal: where an output is asked for that the model has not, or twice, or as the
+            classification extension has it.
     """
     arrays = predictions.probabilities, predictions.labels, predictions.accepted
     tensors: dict[str, NDArray[Any]] = dict(zip(OUTPUTS, arrays, strict=True))
@@ -205,6 +206,11 @@ def encode_response(
         if tensor is None:
             raise malformed(
                 f"outputs: there are {', '.join(OUTPUTS)}. Received: {output.name[:50]!r}"
+            )
+        if (output.parameters or {}).get("classification"):
+            raise malformed(
+                "outputs: the parameter 'classification' is not offered; leave it out, and sort "
+                "the probabilities"
             )
         written = ResponseOutput(output.name, DATATYPES[output.name], list(tensor.shape))
         if bool((output.parameters or {}).get("binary_data", is_binary)):
