@@ -53,7 +53,7 @@ def job(trained_run: RunFolder) -> Any:
     """Predict sources into `out`."""
 
     def run(*sources: str, out: str = "out", **options: Any) -> BatchResult:
-        options = {"part_size": 3, "launcher": Inline(), "progress": False} | options
+        options = {"part_size": 3, "launcher": Inline(), "progress": False, **options}
         return batch_predict(trained_run.path, sources, out, **options)
 
     return run
