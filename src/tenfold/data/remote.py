@@ -1,5 +1,6 @@
 """Files on this machine and elsewhere alike: `s3://`, `https://` and what else fsspec opens."""
 
+import errno
 import glob
 import os
 import re
@@ -18,6 +19,9 @@ _BLOCK = 4 << 20  # bytes that are fetched at once: 32 requests for a shard of 1
 _HIDDEN = re.compile(r"(^|/)(\..*|__MACOSX|Thumbs\.db|desktop\.ini)(/|$)")
 
 _JOB = {"job.json", "shards.jsonl"}
+# What says that a disk or a network drive is not there, and nothing of the file.
+_AWAY = {errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.ETIMEDOUT, errno.ENODEV}
+_AWAY |= {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class UnreachableError(TenfoldError):
@@ -75,6 +79,8 @@ def _list_local(word: str) -> list[Listed]:
         folder = _fixed_part(path)
         names = glob.glob(path, recursive=True)
         files = [name for name in names if os.path.isfile(name)]
+        if "**" not in path:  # as a shell would give them: folders, with what is below
+            files += [found.path for name in names if os.path.isdir(name) for found in _walk(name)]
         return [Listed(folder, os.path.relpath(name, folder or ".")) for name in files]
     if os.path.isdir(path):
         return list(_walk(path))
@@ -87,10 +93,14 @@ def _walk(folder: str) -> Iterator[Listed]:
     def refuse(error: OSError) -> None:
         raise TenfoldError(f"{error.filename}: cannot be read: {error.strerror or error}")
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        if set(files) >= _JOB:  # what an earlier job wrote among its sources
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+        real = os.path.realpath(place)  # a link may lead back, or to what has been listed
+        # and what an earlier job wrote among its sources is none of them
+        if real in seen or set(files) >= _JOB:
             folders.clear()
             continue
+        seen.add(real)
         folders[:] = [name for name in folders if not _HIDDEN.search(name)]
         for name in files:
             path = os.path.join(place, name)
@@ -145,7 +155,7 @@ def open_file(path: str) -> Iterator[IO[bytes]]:
     try:
         file = expanded(path).open("rb")
     except OSError as error:
-        raise TenfoldError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise _local_error(path, error) from error
     with file:
         yield file
 
@@ -156,12 +166,18 @@ def read_whole(path: str, max_bytes: int) -> bytes:
         try:
             content = file.read(max_bytes + 1)
         except OSError as error:
-            raise TenfoldError(f"{path}: cannot be read: {error.strerror or error}") from error
+            raise _local_error(path, error) from error
     if len(content) > max_bytes:
         raise TenfoldError(f"{path}: has more than {max_bytes:,} bytes and is not read")
     if not content:
         raise TenfoldError(f"{path}: is an empty file; copy it again")
     return content
+
+
+def _local_error(path: str, error: OSError) -> TenfoldError:
+    """Make the error for a file of this machine; Unreachable where its disk is what failed."""
+    kind = UnreachableError if error.errno in _AWAY else TenfoldError
+    return kind(f"{path}: cannot be read: {error.strerror or error}")
 
 
 def stamp(path: str) -> tuple[int, str]:

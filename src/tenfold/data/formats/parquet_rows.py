@@ -1,9 +1,10 @@
 """Read a Parquet file a few rows at a time, wherever it is, for sets larger than memory."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -26,6 +27,8 @@ from tenfold.extras import missing_extra_named
 if TYPE_CHECKING:
     import polars as pl
 
+NO_ID = "its id is missing"
+
 
 class RowLayout(msgspec.Struct, frozen=True):
     """Which columns of a table are read.
@@ -35,12 +38,21 @@ class RowLayout(msgspec.Struct, frozen=True):
         images: the columns of the images.
         id: the column of their ids; None for the number of the row, from 0.
         notes: what was decided and why.
+        columns: of "pixels", every column of the table: with others the pixels would be others.
+        is_float: whether the pixels are floating-point numbers, and not integers.
     """
 
     kind: Literal["encoded", "lists", "pixels"]
     images: tuple[str, ...]
     id: str | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    is_float: bool = False
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return (*self.images, *([self.id] if self.id else []))
 
 
 def count_rows(path: str) -> int:
@@ -87,26 +99,28 @@ def _row_groups(path: str) -> list[int]:
         return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
 
-def read_rows(
-    path: str, start: int, stop: int, columns: tuple[str, ...] | None = None
-) -> "pl.DataFrame":
+def read_rows(path: str, start: int, stop: int, layout: RowLayout | None = None) -> "pl.DataFrame":
     """Read the rows from `start` up to `stop`; no others are kept in memory.
 
+    Args:
+        path: the file.
+        start: the number of the first row, from 0.
+        stop: the number of the row after the last.
+        layout: of which the columns are read; None for all columns.
+
     Raises:
-        TenfoldError: where the file is damaged, or lacks a column or a row.
+        TenfoldError: where the file is damaged, or lacks a row, or has not the layout's columns.
     """
     import polars as pl
 
     with _damage(path):
         if is_url(path):
-            table = _fetch(path, start, stop, columns)
+            table = _fetch(path, start, stop, layout)
         else:
             scan = pl.scan_parquet(path, glob=False)
-            if columns is not None:
-                missing = set(columns) - set(scan.collect_schema().names())
-                if missing:
-                    raise _missing_column(path, missing)
-                scan = scan.select(columns)
+            if layout is not None:
+                _check_columns(path, scan.collect_schema().names(), layout)
+                scan = scan.select(layout.read)
             table = scan.slice(start, stop - start).collect()
     if len(table) != stop - start:
         raise TenfoldError(
@@ -115,7 +129,7 @@ def read_rows(
     return table
 
 
-def _fetch(path: str, start: int, stop: int, columns: tuple[str, ...] | None) -> "pl.DataFrame":
+def _fetch(path: str, start: int, stop: int, layout: RowLayout | None) -> "pl.DataFrame":
     import polars as pl
 
     with open_file(path) as file, missing_extra_named(path, "remote"):
@@ -123,9 +137,8 @@ def _fetch(path: str, start: int, stop: int, columns: tuple[str, ...] | None) ->
         import pyarrow.parquet
 
         parquet = pyarrow.parquet.ParquetFile(file)
-        missing = set(columns or ()) - set(parquet.schema_arrow.names)
-        if missing:
-            raise _missing_column(path, missing)
+        if layout is not None:
+            _check_columns(path, parquet.schema_arrow.names, layout)
         groups: list[int] = []
         before = first = 0
         for index in range(parquet.metadata.num_row_groups):
@@ -135,7 +148,7 @@ def _fetch(path: str, start: int, stop: int, columns: tuple[str, ...] | None) ->
                 groups.append(index)
             before += size
         batches = []
-        chosen = None if columns is None else list(columns)
+        chosen = None if layout is None else list(layout.read)
         for batch in parquet.iter_batches(8192, row_groups=groups, columns=chosen):
             low, high = max(start - first, 0), min(stop - first, len(batch))
             if low < high:
@@ -157,24 +170,31 @@ def find_columns(path: str, rows: int, options: ReadOptions) -> RowLayout:
     column = encoded if encoded is not None else lists
     if column is not None:
         _, id_ = label_and_id(sample, options, path)
-        kind: Literal["encoded", "lists"] = "encoded" if encoded is not None else "lists"
-        return RowLayout(kind, (column.name,), id_)
+        if encoded is not None:
+            return RowLayout("encoded", (column.name,), id_)
+        return _with_numbers(sample, RowLayout("lists", (column.name,), id_), path)
     names = sample.columns
     evidence: list[list[str]] = [[] for _ in range(len(sample))]
     if len(names) == PIXELS + 1:
         evidence = [["" if is_missing(v) else str(v) for v in row] for row in sample.rows()]
     layout = find_layout(names, evidence, path, options)
     pixels = tuple(name for index, name in enumerate(names) if index not in layout.others)
-    return RowLayout(
-        "pixels", pixels, None if layout.id is None else names[layout.id], layout.notes
-    )
+    id_ = None if layout.id is None else names[layout.id]
+    found = RowLayout("pixels", pixels, id_, layout.notes, tuple(names))
+    return _with_numbers(sample, found, path)
 
 
-def ids_of(table: "pl.DataFrame", layout: RowLayout, start: int) -> list[str]:
-    """Return the id of each row: that of its column, or its number in the file, from 0."""
+def _with_numbers(table: "pl.DataFrame", layout: RowLayout, path: str) -> RowLayout:
+    """Return a layout that says which kind of numbers the pixels of a table are."""
+    array, _ = pixel_array(table, layout, path)
+    return msgspec.structs.replace(layout, is_float=array.dtype.kind == "f")
+
+
+def ids_of(table: "pl.DataFrame", layout: RowLayout, start: int) -> list[str | None]:
+    """Return the id of each row: of its column, None where it has none; or its number, from 0."""
     if layout.id is None:
         return [str(start + row) for row in range(len(table))]
-    return ["" if value is None else label_text(value) for value in table[layout.id]]
+    return [None if value is None else label_text(value) for value in table[layout.id]]
 
 
 def encoded_images(table: "pl.DataFrame") -> list[bytes | None]:
@@ -190,21 +210,20 @@ def pixel_array(
     """Return the pixels of each row, [n, pixels], and which rows have all of them.
 
     Raises:
-        TenfoldError: where a column holds no numbers, or lists differ in length.
+        TenfoldError: where a column holds no numbers.
     """
     whole = np.ones(len(table), np.bool_)
     if layout.kind == "lists":
         column = table[layout.images[0]]
-        whole &= column.is_not_null().to_numpy()
-        lists = [np.asarray(one).reshape(-1) for one in column.to_list() if one is not None]
-        sizes = {len(one) for one in lists}
-        if len(sizes) > 1:
-            raise TenfoldError(
-                f"{path}: column {column.name!r} must hold equally many pixels in each row. "
-                f"Received: {min(sizes)} and {max(sizes)}"
-            )
-        array = np.zeros((len(table), max(sizes, default=0)), lists[0].dtype if lists else np.uint8)
-        array[whole] = lists
+        lists = [_numbers(one) for one in column.to_list()]
+        sizes = Counter(len(one) for one in lists if one is not None)
+        size = sizes.most_common(1)[0][0] if sizes else 0
+        good = [one for one in lists if one is not None and len(one) == size]
+        whole &= np.array([one is not None and len(one) == size for one in lists], np.bool_)
+        array = np.zeros(
+            (len(table), size), np.result_type(*{one.dtype for one in good}) if good else np.uint8
+        )
+        array[whole] = good
         return _finite(array, whole)
     chosen = table.select(layout.images)
     wrong = next((one.name for one in chosen if not one.dtype.is_numeric()), None)
@@ -227,10 +246,25 @@ def _finite(
     return array, whole
 
 
-def _missing_column(path: str, missing: set[str]) -> TenfoldError:
-    return TenfoldError(
-        f"{path}: has no column {min(missing)!r}, which the first file has; give files of one kind"
-    )
+def _numbers(pixels: Any) -> NDArray[np.generic] | None:
+    """Return a list of pixels, or of rows of them, as one array; None where one is missing."""
+    try:
+        array = np.asarray(pixels).reshape(-1)
+    except ValueError:  # rows of several lengths
+        return None
+    return array if array.dtype.kind in "biuf" else None
+
+
+def _check_columns(path: str, names: Sequence[str], layout: RowLayout) -> None:
+    """Raise TenfoldError where a table is not of one kind with that of which the layout is."""
+    lacking = set(layout.read).difference(names)
+    extra = set(names).difference(layout.columns) if layout.columns else set()
+    if lacking or extra:
+        what = f"no column {min(lacking)!r}" if lacking else f"a column {min(extra)!r}"
+        which = "has" if lacking else "has not"
+        raise TenfoldError(
+            f"{path}: has {what}, which the first file {which}; give files of one kind"
+        )
 
 
 @contextmanager

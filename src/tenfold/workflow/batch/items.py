@@ -1,13 +1,21 @@
 """The image files of a shard, one after another: of folders, archives and Parquet, anywhere."""
 
+import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import IO, NamedTuple
 
 from tenfold.data.archives import MAX_BYTES, BoundedReader, decompressed, open_zip
-from tenfold.data.formats.parquet_rows import RowLayout, encoded_images, ids_of, read_rows
+from tenfold.data.formats.parquet_rows import (
+    NO_ID,
+    RowLayout,
+    encoded_images,
+    ids_of,
+    read_rows,
+)
 from tenfold.data.remote import UnreachableError, is_url, open_file, read_whole
 from tenfold.data.tar import check_end
 from tenfold.data.tree import Archive
@@ -72,6 +80,11 @@ def _files(shard: Shard, max_bytes: int) -> Iterator[Item]:
         except UnreachableError:
             raise
         except TenfoldError as error:
+            if not is_url(shard.source) and not os.path.isdir(shard.source or "."):
+                raise UnreachableError(
+                    f"{shard.source}: the folder is gone; give it back, and give the same command "
+                    "once more"
+                ) from None
             return Item(name, path, error)
 
     if not is_url(shard.source):
@@ -89,8 +102,11 @@ def _files(shard: Shard, max_bytes: int) -> Iterator[Item]:
 def _zip_members(shard: Shard, suffixes: tuple[str, ...], max_bytes: int) -> Iterator[Item]:
     with open_file(shard.source) as file, open_zip(file, shard.source) as opened:
         archive = Archive(opened, _bytes(shard), shard.source)
+        counts = Counter(entry.filename for entry in opened.infolist())
         for name in zip_members(archive, suffixes)[shard.start : shard.stop]:
             where = f"{shard.source}:{name}"
+            for _ in range(counts[name] - 1):
+                yield Item(name, where, TenfoldError(f"{where}: the zip has two of that name"))
             try:
                 with archive.open(name) as stream:
                     yield Item(name, where, _not_empty(stream.read_all(max_bytes), where))
@@ -111,9 +127,14 @@ def _tar_members(shard: Shard, suffixes: tuple[str, ...], max_bytes: int) -> Ite
                 while (member := archive.next()) is not None:
                     archive.members = []  # type: ignore[attr-defined]  # else each is kept, 1 kB
                     name = member.name.removeprefix("./")
-                    if not member.isreg() or not name.lower().endswith(suffixes):
+                    if member.isdir() or not name.lower().endswith(suffixes):
                         continue
+                    name = name.encode("utf-8", "backslashreplace").decode()  # an id is Unicode
                     where = f"{source}:{name}"
+                    if not member.isreg():
+                        error = TenfoldError(f"{where}: is a link in the tar; pack the file itself")
+                        yield Item(name, where, error)
+                        continue
                     if name in seen:
                         yield Item(
                             name, where, TenfoldError(f"{where}: the tar has two of that name")
@@ -175,15 +196,16 @@ def _member(
 
 
 def _rows(shard: Shard, layout: RowLayout) -> Iterator[Item]:
-    columns = (*layout.images, *([layout.id] if layout.id else []))
-    table = read_rows(shard.source, shard.start, shard.stop, columns)
+    table = read_rows(shard.source, shard.start, shard.stop, layout)
     contents = encoded_images(table)
     for row, (name, content) in enumerate(
         zip(ids_of(table, layout, shard.start), contents, strict=True), shard.start
     ):
         where = f"{shard.source}: row {row}"
-        missing = TenfoldError(f"{where}: the image is missing")
-        yield Item(name, where, content or missing)
+        if name is None:
+            yield Item("", where, TenfoldError(f"{where}: {NO_ID}"))
+        else:
+            yield Item(name, where, content or TenfoldError(f"{where}: the image is missing"))
 
 
 def _not_empty(content: bytes, where: str) -> bytes | TenfoldError:

@@ -212,9 +212,12 @@ class JobFolder:
             raise TenfoldError(f"{place}: is damaged ({error}); begin anew") from None
 
     def done(self) -> list[Done]:
-        """Read the markers of all shards that are done."""
+        """Read the markers of all shards that are done, and whose tables are there."""
         found = []
+        tables = {table.stem for name in TABLES.values() for table in self.tables(name)}
         for file in (self.path / DONE).glob("part-*.json"):
+            if file.stem not in tables:
+                continue
             try:
                 found.append(msgspec.json.decode(file.read_bytes(), type=Done))
             except (OSError, msgspec.MsgspecError) as error:
@@ -222,6 +225,10 @@ class JobFolder:
                     f"{file}: is damaged ({error}); remove it, and the shard is done again"
                 ) from None
         return found
+
+    def tables(self, name: str) -> list[Path]:
+        """Return the Parquet files of a kind, one of `TABLES`, in the shards' order."""
+        return sorted((self.path / name).glob("part-*.parquet"))
 
     def finish_shard(self, table: str, done: Done, rows: bytes, failures: bytes | None) -> None:
         """Write the tables of a shard, and last its marker."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tenfold.data.archives import MAX_IMAGE_BYTES
 from tenfold.data.broken import BrokenImages
 from tenfold.data.dataset import Images, image_hashes
-from tenfold.data.formats.parquet_rows import ids_of, pixel_array, read_rows
+from tenfold.data.formats.parquet_rows import NO_ID, ids_of, pixel_array, read_rows
 from tenfold.data.image_decoding import Decoded, ImageDecoder
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
@@ -97,6 +97,7 @@ def predict_shard(folder: str, task: dict[str, Any]) -> dict[str, Any]:
         seconds=round(time.perf_counter() - began, 3),
         engine=model.engine,
     )
+    shard.check_unchanged()  # nor was it replaced meanwhile
     job.finish_shard(TABLES["predict"], done, to_parquet(table), failures.content())
     return dict(msgspec.to_builtins(done))
 
@@ -148,15 +149,25 @@ def read_arrays(
 ) -> Iterator[tuple[list[str], NDArray[Any]]]:
     """Read rows of pixels: their ids, and numbers [n, pixels] as they are."""
     layout = known_layout(shard, decision.layout)
-    columns = (*layout.images, *([layout.id] if layout.id else []))
-    table = read_rows(shard.source, shard.start, shard.stop, columns)
+    table = read_rows(shard.source, shard.start, shard.stop, layout)
     ids = ids_of(table, layout, shard.start)
     for start in range(0, len(table), CHUNK):
         array, whole = pixel_array(table[start : start + CHUNK], layout, shard.source)
-        some = ids[start : start + CHUNK]
-        for index in np.flatnonzero(~whole).tolist():
-            failures.add(some[index], "a pixel is missing, or is no number")
-        yield [some[index] for index in np.flatnonzero(whole).tolist()], array[whole]
+        if whole.any() and (array.dtype.kind == "f") != layout.is_float:
+            kinds = ("integers", "floating-point numbers")[:: 1 if layout.is_float else -1]
+            raise TenfoldError(
+                f"{shard.source}: its pixels are {kinds[0]}, those of the first file {kinds[1]}; "
+                "give files of one kind"
+            )
+        kept = []
+        for row, id_ in enumerate(ids[start : start + CHUNK]):
+            if id_ is None:
+                failures.add(None, f"row {shard.start + start + row}: {NO_ID}")
+            elif not whole[row]:
+                failures.add(id_, "a pixel is missing, is no number, or there are too many or few")
+            else:
+                kept.append((row, id_))
+        yield [id_ for _, id_ in kept], array[[row for row, _ in kept]]
 
 
 def read_squares(

@@ -57,6 +57,7 @@ def read_shard(folder: str, task: dict[str, Any]) -> dict[str, Any]:
         rejected=int((~table["accepted"]).sum()),
         seconds=round(time.perf_counter() - began, 3),
     )
+    shard.check_unchanged()  # nor was it replaced meanwhile
     job.finish_shard(TABLES["read"], done, to_parquet(table), failures.content())
     return dict(msgspec.to_builtins(done))
 

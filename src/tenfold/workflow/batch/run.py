@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from tenfold.data.remote import is_url
 from tenfold.errors import TenfoldError
 from tenfold.ink.region import Region
 from tenfold.model.foreign_file import ForeignModel
@@ -74,7 +75,7 @@ class BatchResult:
         """Return the predictions or readings, a row an image, without loading them."""
         import polars as pl
 
-        return pl.scan_parquet(self.folder / TABLES[self.purpose] / "*.parquet")
+        return pl.scan_parquet(JobFolder(self.folder).tables(TABLES[self.purpose]), glob=False)
 
     def __str__(self) -> str:
         what = "predictions" if self.purpose == "predict" else "readings"
@@ -207,29 +208,33 @@ def _run(
     job = JobFolder(out)
     if job.path.exists() and not job.path.is_dir():
         raise TenfoldError(f"{job.path}: is a file; name a folder")
+    if is_url(str(out)):
+        raise TenfoldError(
+            f"{out}: is a URL; results go into a folder, on storage that every machine of the job "
+            "sees: name that"
+        )
     with job.locked():
-        if overwrite:
-            job.empty()
-        if job.exists():
+        notes: tuple[str, ...] = ()
+        if job.exists() and not overwrite:
             record, shards = _go_on(job, purpose, sources, model, options)
+            notes = (f"goes on with the images that were listed at {record.started}",)
         else:
-            job.check_empty()
+            if not job.exists():
+                job.check_empty()
+                job.empty()  # of a job that was killed while it was removed
             record, shards = _begin(job, purpose, sources, model, options)
         if progress:
-            show_notes(record.notes)
-        return _execute(job, record, shards, launcher, progress)
+            show_notes((*record.notes, *notes))
+        return _execute(job, record, shards, launcher, progress, overwrite)
 
 
 def _begin(
     job: JobFolder, purpose: Purpose, sources: tuple[str, ...], model: bytes, options: Options
 ) -> tuple[JobRecord, list[Shard]]:
-    """Write down what is to be done."""
+    """Write down what is to be done; an earlier job is removed when nothing can be refused."""
     listing = list_shards(sources, purpose, options.part_size)
     if not listing.shards:
-        listed = [*listing.errors.values()] or [
-            f"{', '.join(sources)}: has no image in it; name another folder or file"
-        ]
-        raise TenfoldError("; ".join(listed[:5]))
+        raise TenfoldError("; ".join([*listing.errors.values()][:5]))
     decision, notes = decide_on_sample(purpose, sources, listing.shards, model, options)
     record = JobRecord(
         FORMAT,
@@ -243,6 +248,7 @@ def _begin(
         (*notes, *_found(listing)),
         listing.errors,
     )
+    job.empty()
     job.write(record, listing.shards, model)
     return record, listing.shards
 
@@ -262,8 +268,9 @@ def _go_on(
 ) -> tuple[JobRecord, list[Shard]]:
     """Check that a job is the one that is asked for, and list what could not be listed before."""
     record, shards = job.record(), job.shards()
-    given = (purpose, sources, options, digest(model))
-    before = (record.purpose, record.sources, record.options, record.model)
+    given = (purpose, _places(sources, os.getcwd()), options, digest(model))
+    places = _places(record.sources, record.working_directory)
+    before = (record.purpose, places, record.options, record.model)
     names = ("command", "sources", "options", "model")
     differs = [name for name, one, other in zip(names, given, before, strict=True) if one != other]
     if differs:
@@ -273,9 +280,7 @@ def _go_on(
         )
     if not record.errors:
         return record, shards
-    # shards of files are of sources that were listed: what failed is a source, or one whole file
-    folder = record.working_directory
-    known = {shard.within(folder).source for shard in shards if shard.kind != "files"}
+    known = {place for shard in shards for place in shard.within(record.working_directory).places()}
     failed = list(record.errors)
     more = list_shards(failed, purpose, options.part_size, len(shards), known)
     if more.shards or more.errors != record.errors:
@@ -285,12 +290,19 @@ def _go_on(
     return record, shards
 
 
+def _places(sources: tuple[str, ...], folder: str) -> list[str]:
+    """Return sources as they are named from anywhere."""
+    users = map(os.path.expanduser, sources)
+    return [one if is_url(one) else os.path.join(folder, one) for one in users]
+
+
 def _execute(
     job: JobFolder,
     record: JobRecord,
     shards: list[Shard],
     launcher: Launcher,
     show: bool,
+    overwrite: bool,
 ) -> BatchResult:
     """Do the shards that are not done."""
     done = {one.number: one for one in job.done()}
@@ -311,7 +323,8 @@ def _execute(
                 done[marker.number] = marker
                 shown.add(todo[place], marker)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped after {shown}; the same command goes on") from None
+        how = " without --overwrite" if overwrite else ""
+        raise KeyboardInterrupt(f"stopped after {shown}; the same command{how} goes on") from None
     finally:
         close = getattr(results, "close", None)
         if close is not None:

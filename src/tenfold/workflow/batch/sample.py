@@ -63,11 +63,17 @@ def decide_on_sample(
 
 
 def _layout(shards: list[Shard], options: Options) -> RowLayout | None:
-    first = next((shard for shard in shards if shard.kind == "parquet"), None)
-    if first is None:
-        return None
+    """Find the columns of the first table that can be read; None where there is no table."""
     read = ReadOptions(label_column=options.label_column, id_column=options.id_column)
-    return find_columns(first.source, count_rows(first.source), read)
+    failure = None
+    for source in dict.fromkeys(shard.source for shard in shards if shard.kind == "parquet"):
+        try:
+            return find_columns(source, count_rows(source), read)
+        except TenfoldError as error:  # another may be whole; this one is named at its turn
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return None
 
 
 def _sample(

@@ -60,6 +60,11 @@ class Shard(msgspec.Struct, frozen=True):
             self, source=os.path.join(folder, os.path.expanduser(self.source))
         )
 
+    def places(self) -> Iterator[str]:
+        """Yield the absolute paths, or URLs, of its files."""
+        files = [Listed(self.source, name).path for name in self.names] or [self.source]
+        yield from (file if is_url(file) else os.path.abspath(file) for file in files)
+
     def check_unchanged(self) -> None:
         """Raise TenfoldError where the one file is gone, or is no longer what it was."""
         if self.kind != "files" and stamp(self.source) != (self.size, self.changed):
@@ -107,6 +112,7 @@ def list_shards(
             listing.errors[source] = str(error)
             continue
         plain: dict[str, list[str]] = {}
+        before = len(listing.shards), len(listing.errors), listing.twice
         for file in found:
             place = file.path if is_url(file.path) else os.path.abspath(file.path)
             if place in seen:
@@ -117,7 +123,8 @@ def list_shards(
                 shown = file.path.encode("utf-8", "backslashreplace").decode()
                 listing.errors[shown] = f"{shown}: its name is no Unicode; rename it"
                 continue
-            kind = kind_of(file.name, suffixes)
+            name = file.name.partition("?")[0] if is_url(file.path) else file.name
+            kind = kind_of(name, suffixes)
             if kind is None:
                 listing.others += 1
             elif kind == "files":
@@ -129,6 +136,8 @@ def list_shards(
                 number = first + len(listing.shards)
                 images = sum(map(_weight, some))
                 listing.shards.append(Shard(number, "files", folder, images, tuple(some)))
+        if before == (len(listing.shards), len(listing.errors), listing.twice):
+            listing.errors[source] = f"{source}: has no image in it; name another folder or file"
     return listing
 
 
@@ -169,6 +178,7 @@ def _add_container(
     except TenfoldError as error:
         listing.errors[file.path] = str(error)
         return
+    listing.others += not ranges
     for start, stop in ranges:
         number = first + len(listing.shards)
         images = stop - start if stop else max(size // TAR_ITEM_BYTES, 1)
