@@ -167,10 +167,11 @@ def test_what_is_read_is_not_overwritten(test_set: Dataset, tmp_path: Path, opti
     kept, other = tmp_path / "kept.npz", tmp_path / "other.npz"
     for path in (kept, other):
         np.savez(path, images=test_set.images[:9], labels=test_set.require_labels()[:9])
-    given = {"source": other, "replay": other, option: kept}
-    tests = [given.pop("tests", other)]
+    source, replay, test = (
+        kept if option == one else other for one in ("source", "replay", "tests")
+    )
     with pytest.raises(TenfoldError, match=r"kept\.npz: is what is read here"):
-        adapt(**given, out=kept, tests=tests, overwrite=True)
+        adapt(source, out=kept, replay=replay, tests=[test], overwrite=True)
 
 
 def test_the_command_prints_the_counts(
