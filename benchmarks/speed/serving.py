@@ -111,18 +111,25 @@ class Serving(Benchmark):
 
     def table(self, rows: list[Row]) -> str:
         """Format the medians of the newest machine and length."""
-        mine = newest_group(rows, "machine", "threads", "tenfold", "seconds_each")
-        if not mine:
-            return ""
-        tables = [_infer_table(mine), _batch_table(mine), _read_table(mine), _memory_table(mine)]
-        last = mine[-1]
-        tables.append(
-            f"Client: wrk on the same machine, one thread, {last['seconds_each']:g} s each; "
-            f"medians of {len({row['turn'] for row in mine})}. {last['threads']} threads of "
-            f"{last['machine']['cpu']}, load {last['load_average']:.1f}, commit {last['commit']}, "
-            f"{last['date'][:10]}."
-        )
+        keys = ("machine", "threads", "tenfold", "seconds_each")
+        timed = newest_group([row for row in rows if row["part"] != "memory"], *keys)
+        memory = [row for row in rows if row["part"] == "memory"][-1:]
+        tables = [_infer_table(timed), _batch_table(timed), _read_table(timed), _client(timed)]
+        tables += [_memory_table(memory), _client(memory)]
         return "\n\n".join(table for table in tables if table)
+
+
+def _client(rows: list[Row]) -> str:
+    """Say what rows were measured by."""
+    if not rows:
+        return ""
+    last = rows[-1]
+    return (
+        f"Client: wrk on the same machine, one thread, {last['seconds_each']:g} s each; medians of "
+        f"{len({row['turn'] for row in rows})}. {last['threads']} threads of "
+        f"{last['machine']['cpu']}, load {last['load_average']:.1f}, commit {last['commit']}, "
+        f"{last['date'][:10]}."
+    )
 
 
 def _infer(
