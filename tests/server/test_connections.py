@@ -301,6 +301,29 @@ def test_a_header_that_does_not_end_behind_a_request_is_refused(run: Run) -> Non
         assert received.index(b'"rows":["7"]') < received.index(b"HTTP/1.1 431")
 
 
+def test_a_slow_body_behind_a_request_does_not_take_its_answer(run: Run) -> None:
+    with run(window_seconds=0.3) as running:
+        (child,) = running.pages._children
+        assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]
+        assert child._process is not None
+        child._process.send_signal(signal.SIGSTOP)
+        client = running.connect(post(len(SEVEN)) + SEVEN)
+        while child in running.pages._idle:
+            continue
+        client.sendall(post(1000) + b"[[[")
+        (connection,) = running.connections.open
+        while not connection._problem and connection.phase != "closing":
+            continue
+        child._process.send_signal(signal.SIGCONT)
+        received = b""
+        while piece := client.recv(1 << 16):
+            received += piece
+        client.close()
+        assert received.count(b"HTTP/1.1 ") == 2
+        assert received.index(b'"rows":["7"]') < received.index(b"HTTP/1.1 408")
+        assert answers(running)
+
+
 def test_a_request_whose_client_leaves_frees_its_reader(run: Run) -> None:
     with run() as running:
         assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]

@@ -69,10 +69,8 @@ class BoundedProtocol(HttpToolsProtocol):
             has_ended = was_body or n_headers != self._n_headers
             self._header_bytes = 0 if has_ended else self._header_bytes + len(data)
             if self._header_bytes > self.bounds.limits.header_bytes:
-                if not self._pending:
-                    self.refuse(*self._long_header())
-                    return
-                self._problem = self._long_header()  # no more is parsed, or kept
+                self.refuse(*self._long_header())
+                return
         if self.phase != "header":
             self._held += len(data)
             self._window_bytes += len(data)
@@ -90,18 +88,15 @@ class BoundedProtocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserError:
-                problem = self._problem or (400, "malformed", NO_HTTP)
-                # What is under way is answered first, unless it is what is wrong.
-                if self._pending > 1 or (self._pending == 1 and not self.cycle.more_body):
-                    self._problem = problem
-                else:
-                    self.refuse(*problem)
+                self.refuse(*(self._problem or (400, "malformed", NO_HTTP)))
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 # Java's client asks for HTTP/2 with every request; it may be ignored, but the
                 # parser leaves the body of such a request to whoever speaks the other protocol.
                 data = data[upgrade.args[0] :]
                 self._left = self._upgrade_length()
+                if self._is_closing() or self._problem:
+                    return
                 if self._left:
                     self.cycle.more_body = True
                 continue
@@ -138,7 +133,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing() or self.phase == "closing":
             return
-        if not self._pending and self._problem:
+        if self._problem:
             self.refuse(*self._problem)
         else:
             self._update_phase()
@@ -177,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.refuse(408, "slow", f"the request header took longer than {seconds:g} s")
         elif self.phase == "response" and self._pending == 1 and not self.cycle.response_started:
             said = f"reading took longer than {seconds:g} s; send fewer pictures at once"
-            self.refuse(503, "slow", said)
+            self._refuse_now(503, "slow", said)
         else:  # nothing was asked, or nobody takes the response
             self.transport.abort()
 
@@ -190,6 +185,14 @@ class BoundedProtocol(HttpToolsProtocol):
         return bool(self.pipeline)
 
     def refuse(self, status: int, reason: Reason, message: str) -> None:
+        """Answer with an error and close the connection; whole requests are answered first."""
+        if self._pending > 1 or (self._pending == 1 and not self.cycle.more_body):
+            self._problem = status, reason, message  # no more is parsed, or kept
+            self._update_phase()
+        else:
+            self._refuse_now(status, reason, message)
+
+    def _refuse_now(self, status: int, reason: Reason, message: str) -> None:
         """Answer with an error, unless a response has begun, and close the connection."""
         is_answered = self.cycle is not None and self.cycle.more_body and not self._pending
         if not is_answered and (not self._pending or not self.cycle.response_started):
@@ -212,7 +215,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def _update_phase(self, has_begun: bool = False) -> None:
-        if self.cycle is not None and self.cycle.more_body:
+        if self.cycle is not None and self.cycle.more_body and not self._problem:
             phase: Phase = "body"  # also of a request that has been answered before its end
         elif self._pending:
             phase = "response"

@@ -96,6 +96,19 @@ def test_the_best_so_far_is_whole_at_any_instant_and_ctrl_c_says_how_to_go_on(
         )
     assert str(out) in str(stop.value)
     assert "so far" in (out / "sweep.html").read_text()
+    with pytest.raises(KeyboardInterrupt, match="the same command without --overwrite goes on"):
+        sweep(
+            RATES,
+            few,
+            recipe=tiny_recipe,
+            trials=6,
+            folds=2,
+            epochs=1,
+            out=out,
+            overwrite=True,
+            launcher=lambda cpus, gpus: Watching(out, 1),
+            progress=False,
+        )
 
 
 def test_the_time_budget_counts_over_all_commands(

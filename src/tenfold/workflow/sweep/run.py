@@ -135,6 +135,7 @@ def sweep(
                 fresh_seeds,
                 _once(first, make),
                 progress,
+                overwrite,
             )
     finally:
         _close(first)
@@ -148,6 +149,7 @@ def _execute(
     fresh_seeds: int,
     make: Callable[[], Launcher],
     progress: bool,
+    overwrite: bool,
 ) -> Sweep:
     """Search, train the fresh seeds, and write the page."""
     from tenfold.workflow.sweep.study import mend
@@ -190,8 +192,9 @@ def _execute(
             train_fresh(folder, places, make(), shown)
     except KeyboardInterrupt:
         draw()
+        how = " without --overwrite" if overwrite else ""
         raise KeyboardInterrupt(
-            f"stopped after {shown}; the same command goes on (-o {folder.path})"
+            f"stopped after {shown}; the same command{how} goes on (-o {folder.path})"
         ) from None
     found = result()
     _write_page(found)
