@@ -58,7 +58,8 @@ class Checkpoint:
     Args:
         path: the file, for messages.
         tensors: `network.<name>`, `optimiser.<which>.<weight>.<name>`, where the weights are
-            averaged `average.<name>`, and of a cascade's first stage `first_stage.<name>`.
+            averaged `average.<name>`, of a cascade's first stage `first_stage.<name>`, and of
+            hard examples `losses`, one an image and member.
         progress: how far training has come.
     """
 
@@ -77,6 +78,13 @@ class Checkpoint:
     def restore_first_stage(self, network: nn.Module) -> None:
         """Load the weights of a cascade's first stage into a network, in place."""
         self._restore("first_stage.", network)
+
+    def restore_losses(self, losses: Tensor) -> None:
+        """Load the losses of the images into a tensor, in place."""
+        kept = self.tensors.get("losses")
+        if kept is None or kept.shape != losses.shape:
+            raise TenfoldError(f"{self.path}: does not fit its recipe: no losses of its images")
+        losses.copy_(kept)
 
     def restore_result(self, network: nn.Module) -> None:
         """Load the weights that count, the averaged ones if there are, into a network, in place."""
@@ -147,6 +155,7 @@ def save(
     progress: Progress,
     average: nn.Module | None = None,
     first_stage: nn.Module | None = None,
+    losses: Tensor | None = None,
 ) -> None:
     """Write the full state of training; a killed process leaves the last whole file.
 
@@ -160,6 +169,7 @@ def save(
         progress: how far training has come.
         average: the network with the averaged weights, or None.
         first_stage: the small network of a cascade, or None.
+        losses: of each image, where the hard ones are taken more often; or None.
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     if average is not None:
@@ -167,6 +177,8 @@ def save(
     if first_stage is not None:
         own = first_stage.state_dict()
         tensors |= {f"first_stage.{name}": value for name, value in own.items()}
+    if losses is not None:
+        tensors["losses"] = losses
     for name, value in tensors.items():
         if not isinstance(value, Tensor):  # a module's extra state may be anything
             raise TenfoldError(

@@ -22,6 +22,7 @@ from tenfold.training.backend import Backend
 from tenfold.training.callbacks import Callback, ProgressCallback, ProgressEvent, StopTraining
 from tenfold.training.first_stage import EVERY, FirstStage
 from tenfold.training.grouped_ensemble import GroupedEnsemble
+from tenfold.training.hard_examples import HardExamples
 from tenfold.training.inference import predict_logits, to_float
 from tenfold.training.layers.module import lay_out
 from tenfold.training.network import Network, build, whiten
@@ -97,6 +98,11 @@ class Trainer:
         self.average: WeightAverage | None = None
         if recipe.ema_decay:
             self.average = WeightAverage(self.network, recipe.ema_decay)
+        self.hard_examples: HardExamples | None = None
+        if recipe.hard_examples:
+            self.hard_examples = HardExamples(
+                len(train_set), recipe.hard_examples, members, self.backend.device
+            )
         self.step = TrainStep(
             self.network,
             self.optimisers,
@@ -107,6 +113,7 @@ class Trainer:
             timer,
             self.average,
             self.first_stage,
+            self.hard_examples,
         )
         self.progress = state.Progress(
             recipe=state.checkpoint_key(recipe),
@@ -224,6 +231,8 @@ class Trainer:
         """Draw the order of an epoch's images, int64 [members, n]."""
         # a prime above any number of epochs: no two (seed, epoch) share their draws
         self.step.seed(self.recipe.seed * 100_003 + epoch)
+        if self.hard_examples is not None and epoch > 1:
+            return self.hard_examples.shuffle(self.step.generator)
         return torch.stack(
             [
                 torch.randperm(
@@ -321,7 +330,16 @@ class Trainer:
         """Write the full state of training."""
         average = None if self.average is None else self.average.network
         first_stage = self.first_stage.network if self.first_stage else None
-        state.save(file, self.network, self._all_optimisers(), self.progress, average, first_stage)
+        losses = self.hard_examples.losses if self.hard_examples else None
+        state.save(
+            file,
+            self.network,
+            self._all_optimisers(),
+            self.progress,
+            average,
+            first_stage,
+            losses,
+        )
 
     def restore(self, file: Path) -> None:
         """Take up the state of a checkpoint. Raises TenfoldError where it does not fit."""
@@ -332,6 +350,8 @@ class Trainer:
             checkpoint.restore_average(self.average.network)
         if self.first_stage is not None:
             checkpoint.restore_first_stage(self.first_stage.network)
+        if self.hard_examples is not None:
+            checkpoint.restore_losses(self.hard_examples.losses)
         checkpoint.restore_optimisers(self._all_optimisers())
         self.progress = checkpoint.progress
         if self.plateau and self.progress.plateau:
