@@ -1,10 +1,10 @@
 """Hard examples: the images with the greatest losses are trained on more often."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
-class HardExamples:
+class HardExamples(nn.Module):
     """Draws the order of an epoch so that its hardest images are taken twice.
 
     As many of the other images, drawn anew each epoch, are left out, so that an epoch costs what it
@@ -23,12 +23,16 @@ class HardExamples:
         device: where training computes.
 
     Attributes:
-        losses: float32 [members * n_images], infinite where an image was not trained on yet.
+        losses: float32 [members * n_images], infinite where an image was not trained on yet; a
+            buffer, so that a checkpoint has it.
     """
 
+    losses: Tensor
+
     def __init__(self, n_images: int, fraction: float, members: int, device: torch.device) -> None:
+        super().__init__()
         self.n_images, self.n_hard = n_images, round(fraction * n_images)
-        self.losses = torch.full((members * n_images,), torch.inf, device=device)
+        self.register_buffer("losses", torch.full((members * n_images,), torch.inf, device=device))
         self._starts = torch.arange(members, device=device) * n_images
 
     def record(self, indices: Tensor, losses: Tensor) -> None:

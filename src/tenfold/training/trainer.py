@@ -315,6 +315,16 @@ class Trainer:
     def _all_optimisers(self) -> list[Optimiser]:
         return [*self.optimisers, *(self.first_stage.optimisers if self.first_stage else [])]
 
+    def _modules(self) -> dict[str, nn.Module]:
+        """Return what a checkpoint keeps, by name."""
+        parts: dict[str, nn.Module | None] = {
+            "network": self.network,
+            "average": self.average.network if self.average else None,
+            "first_stage": self.first_stage.network if self.first_stage else None,
+            "hard_examples": self.hard_examples,
+        }
+        return {name: module for name, module in parts.items() if module is not None}
+
     def _build(self, seed: int, recipe: Recipe) -> Network:
         torch.manual_seed(seed % 2**31)
         network = build(recipe, len(self.train_set.classes))
@@ -328,30 +338,13 @@ class Trainer:
 
     def save(self, file: Path) -> None:
         """Write the full state of training."""
-        average = None if self.average is None else self.average.network
-        first_stage = self.first_stage.network if self.first_stage else None
-        losses = self.hard_examples.losses if self.hard_examples else None
-        state.save(
-            file,
-            self.network,
-            self._all_optimisers(),
-            self.progress,
-            average,
-            first_stage,
-            losses,
-        )
+        state.save(file, self._modules(), self._all_optimisers(), self.progress)
 
     def restore(self, file: Path) -> None:
         """Take up the state of a checkpoint. Raises TenfoldError where it does not fit."""
         checkpoint = state.load(file)
         checkpoint.check_made_from(self.progress.recipe, self.progress.fingerprint)
-        checkpoint.restore_network(self.network)
-        if self.average is not None:
-            checkpoint.restore_average(self.average.network)
-        if self.first_stage is not None:
-            checkpoint.restore_first_stage(self.first_stage.network)
-        if self.hard_examples is not None:
-            checkpoint.restore_losses(self.hard_examples.losses)
+        checkpoint.restore(self._modules())
         checkpoint.restore_optimisers(self._all_optimisers())
         self.progress = checkpoint.progress
         if self.plateau and self.progress.plateau:
