@@ -188,6 +188,17 @@ def test_marks_are_found_and_no_digits(reader: Reader, draw_digits: DrawDigits, 
     assert 110 < mark.box.x < 160
 
 
+def test_a_point_higher_than_one_is_written_is_unsure(
+    reader: Reader, draw_digits: DrawDigits
+) -> None:
+    texts = []
+    for middle in (150, 105, 85):  # the digits are from 60 to 160
+        canvas = draw_digits([0, 1], [(30, 60), (170, 60)], size=(220, 300))
+        cv2.circle(canvas, (140, middle), 7, 20, -1, cv2.LINE_AA)
+        texts.append(reader.read(canvas, marks=True).text)
+    assert texts == ["7.2", "7?2", "7?2"]
+
+
 def test_a_gap_between_words_is_a_space(reader: Reader, draw_digits: DrawDigits) -> None:
     places = [(30, 60), (110, 60), (330, 60), (410, 60)]
     canvas = draw_digits([0, 1, 0, 1], places, size=(220, 560))

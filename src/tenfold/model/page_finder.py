@@ -32,7 +32,7 @@ from tenfold.model.page_network import (
     PageNetwork,
     join,
 )
-from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_rows
+from tenfold.model.page_rows import attach_marks, find_gaps, is_raised, page_angle, sort_rows
 from tenfold.model.page_slashes import SLASH, as_slashes, date_slashes, may_be_slash
 
 TOO_SMALL = "writing too small to read"
@@ -265,7 +265,8 @@ def _page(
             mark_boxes[mark],
             row,
             int(first[row]) + before,
-            bool(marks.scores[mark] >= MIN_MARK),
+            bool(marks.scores[mark] >= MIN_MARK)
+            and not is_raised(characters, rows[row], marks[np.array([mark])], before, angle),
         )
         for mark, row, before in placed
     ]
