@@ -25,13 +25,20 @@ from benchmarks.reading.handwriting import GreyImage, rendered_test_set
 from benchmarks.reading.measurements import Measurement
 from tenfold import ink
 from tenfold.data.source import load
-from tenfold.model import page_characters, page_finder, page_network, page_rows, reader
+from tenfold.model import (
+    page_characters,
+    page_finder,
+    page_network,
+    page_rows,
+    page_slashes,
+    reader,
+)
 from tenfold.model.file import Model
 from tenfold.model.page_network import SHIPPED_PAGE_NETWORK
 from tenfold.model.reader import SHIPPED, Reader
 
 NAME = "reading"
-FINDERS = (page_characters, page_finder, page_network, page_rows, reader)
+FINDERS = (page_characters, page_finder, page_network, page_rows, page_slashes, reader)
 
 
 class Reading(Benchmark):

@@ -7,7 +7,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.ink.page import Page
 from tenfold.ink.strokes import draw_strokes
 from tenfold.model.page_characters import find_characters, keep_once, resized, scales
-from tenfold.model.page_finder import find_drawn_page, find_page
+from tenfold.model.page_finder import TOO_SMALL, find_drawn_page, find_page
 from tenfold.model.page_network import CLASSES, Characters, PageNetwork
 from tenfold.model.reader import Reader, Reading
 
@@ -188,6 +188,17 @@ def test_marks_are_found_and_no_digits(reader: Reader, draw_digits: DrawDigits, 
     assert 110 < mark.box.x < 160
 
 
+def test_a_point_higher_than_one_is_written_is_unsure(
+    reader: Reader, draw_digits: DrawDigits
+) -> None:
+    texts = []
+    for middle in (150, 105, 85):  # the digits are from 60 to 160
+        canvas = draw_digits([0, 1], [(30, 60), (170, 60)], size=(220, 300))
+        cv2.circle(canvas, (140, middle), 7, 20, -1, cv2.LINE_AA)
+        texts.append(reader.read(canvas, marks=True).text)
+    assert texts == ["7.2", "7?2", "7?2"]
+
+
 def test_a_gap_between_words_is_a_space(reader: Reader, draw_digits: DrawDigits) -> None:
     places = [(30, 60), (110, 60), (330, 60), (410, 60)]
     canvas = draw_digits([0, 1, 0, 1], places, size=(220, 560))
@@ -263,5 +274,23 @@ def test_paper_beside_dark_digits_is_no_small_writing(
         seen.append(scale)
         return resized(page)(scale)
 
-    assert len(find_characters(network, render, page.shape)) >= 45
+    found, too_small = find_characters(network, render, page.shape)
+    assert len(found) >= 45
+    assert not too_small
     assert max(seen) == scales(page.shape)[0]  # no closer look, which takes as long again
+
+
+@pytest.mark.parametrize("tall", [12, 16])
+def test_digits_that_are_too_small_are_not_missed_without_a_word(
+    tall: int, network: PageNetwork, draw_digits: DrawDigits
+) -> None:
+    places = [
+        (100 + 2 * tall * column, 100 + 3 * tall * row) for row in range(4) for column in range(9)
+    ]
+    small = draw_digits(list(range(36)), places, tall, (2400, 3200))
+    large = draw_digits(FOUR, [(1500 + 200 * n, 1500) for n in range(4)], 140, (2400, 3200))
+    for page in (small, np.minimum(small, large)):
+        found = find_page(network, page)
+        assert len(found.digits) < 30
+        assert TOO_SMALL in found.notes
+    assert TOO_SMALL not in find_page(network, large).notes

@@ -9,11 +9,12 @@ from tenfold.model.page_network import CLASSES, Characters
 from tenfold.model.page_slashes import as_slashes, date_slashes, may_be_slash
 from tenfold.model.reader import Reader
 
-LOOKS = {"/": 0.3, "!": 0.05, "1": 0.0}  # a 1 that looks so much like a slash
+LOOKS = {"/": 0.3, "!": 0.05, "|": 0.05, "1": 0.0}  # a 1 that looks so much like a slash
+TALL = "|"
 
 
 def written(text: str) -> Characters:
-    """Characters in a row: digits, and 1s that look like a slash a lot (/) or a little (!)."""
+    """Characters in a row: digits, and 1s that look like a slash: a lot, a little, and tall."""
     probabilities = np.zeros((len(text), len(CLASSES)), np.float32)
     for place, sign in enumerate(text):
         slash = LOOKS.get(sign, 0.0)
@@ -21,6 +22,7 @@ def written(text: str) -> Characters:
         probabilities[place, CLASSES.index("/")] = slash
     left = 30 * np.arange(len(text))
     boxes = np.stack([left, left * 0, left + 20, left * 0 + 40], 1).astype(np.float32)
+    boxes[[sign == TALL for sign in text], 3] += 4
     n = len(text)
     return Characters(boxes, probabilities, np.full(n, 0.9, np.float32), np.zeros(n, np.bool_))
 
@@ -34,6 +36,10 @@ def written(text: str) -> Characters:
         ("5/3/26", [], [1, 3]),
         ("25!11!26", [], []),
         ("25!11/26", [], []),
+        ("25|11|26", [], [2, 5]),
+        ("25|11/26", [], [2, 5]),
+        ("25|11!26", [], []),
+        ("25/|1/26", [], []),
         ("25/11", [], []),  # may be a number
         ("2511!26", [2], [4]),  # a slash after 25 is sure
         ("25/1126", [5], [2]),

@@ -32,9 +32,10 @@ from tenfold.model.page_network import (
     PageNetwork,
     join,
 )
-from tenfold.model.page_rows import attach_marks, find_gaps, page_angle, sort_rows
+from tenfold.model.page_rows import attach_marks, find_gaps, is_raised, page_angle, sort_rows
 from tenfold.model.page_slashes import SLASH, as_slashes, date_slashes, may_be_slash
 
+TOO_SMALL = "writing too small to read"
 TURNED = ("", "turned by 90 degrees", "turned upside down", "turned by 270 degrees")
 CLEAR = 0.6  # a digit of at least this probability says which way up the page is
 POOR = 0.3  # where no row has a clear digit, the best has one of this probability at least
@@ -63,6 +64,7 @@ class _View:
         quarters: by how many it was turned, counter-clockwise.
         sheet: where it is in the image; None where it is all of the image.
         n_dropped: how many that look like digits are not in `found`, being of another size.
+        too_small: whether there is writing that is too small to be read.
     """
 
     luminance: Luminance
@@ -70,6 +72,7 @@ class _View:
     quarters: int = 0
     sheet: Sheet | None = None
     n_dropped: int = 0
+    too_small: bool = False
 
     def to_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return where boxes are in the image."""
@@ -130,7 +133,7 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     """
     # The smallest stroke of some size is as tall as the smallest digit, at most.
     finest = MAX_SIZE / max(drawing.smallest_stroke, 1.0)
-    looks = find_characters(network, drawing.render, drawing.ink.shape, finest)
+    looks, _ = find_characters(network, drawing.render, drawing.ink.shape, finest)
     found, n_dropped = of_one_size(looks)
     luminance = 255 * (1 - drawing.ink)
     preview = make_preview(luminance, drawing.scale, drawing.corner)
@@ -184,8 +187,9 @@ def _look(
     network: PageNetwork, luminance: Luminance, quarters: int = 0, sheet: Sheet | None = None
 ) -> _View:
     turned = np.ascontiguousarray(np.rot90(luminance, quarters))
-    found, n_dropped = of_one_size(find_characters(network, resized(turned), turned.shape))
-    return _View(turned, found, quarters, sheet, n_dropped)
+    looks, too_small = find_characters(network, resized(turned), turned.shape)
+    found, n_dropped = of_one_size(looks)
+    return _View(turned, found, quarters, sheet, n_dropped, too_small)
 
 
 def _right_way_up(network: PageNetwork, luminance: Luminance, sheet: Sheet | None) -> _View:
@@ -230,6 +234,8 @@ def _page(
     unread += view.n_dropped + faint
     if unread:
         notes = (*notes, f"no clear digits: {unread} characters not read")
+    if view.too_small:
+        notes = (*notes, TOO_SMALL)
     characters, rows, marks = _with_dates(characters, rows, marks, angle)
     placed = attach_marks(characters, rows, marks, angle)
     if placed:
@@ -259,7 +265,8 @@ def _page(
             mark_boxes[mark],
             row,
             int(first[row]) + before,
-            bool(marks.scores[mark] >= MIN_MARK),
+            bool(marks.scores[mark] >= MIN_MARK)
+            and not is_raised(characters, rows[row], marks[np.array([mark])], before, angle),
         )
         for mark, row, before in placed
     ]

@@ -13,7 +13,10 @@ ONE, SLASH = CLASSES.index("1"), CLASSES.index("/")
 # synthetic dates and amounts of training digits it may be one in 31 of 36 slashes that were taken
 # for a 1, and in 11 of 181 ones.
 MIN_SLASH = 0.12
-MIN_SECOND = 0.03  # of a date of which the other slash is sure
+MIN_SECOND = 0.03  # of a date of which the other slash is sure, and of a tall stroke
+# Times the tallest digit of the row: of 60 rows with 1s just where a date has slashes none has two
+# such 1s that may be slashes, and of 60 dates 6 more than have two by their look alone.
+TALL = 1.06
 SHORT, YEAR = (1, 2), (2, 4)  # digits of day and month, and of a year
 MAX_DATE = 10  # digits and slashes
 
@@ -47,8 +50,15 @@ def date_slashes(
         if len(sure) > 1 or len(row) + len(sure) > MAX_DATE:
             continue
         between = range(1, len(row) - 1)
-        places = [place for place in between if (possible if sure else likely)[row[place]]]
         unclear = {place for place in between if likely[row[place]]}
+        if digits := [index for index in row if not possible[index]]:
+            tall = TALL * found.heights[digits].max()
+            unclear |= {
+                place
+                for place in between
+                if possible[row[place]] and found.heights[row[place]] >= tall
+            }
+        places = [place for place in between if place in unclear or (sure and possible[row[place]])]
         fits = [
             some
             for some in combinations(places, 2 - len(sure))
