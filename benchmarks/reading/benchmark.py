@@ -31,6 +31,7 @@ from tenfold.model import (
     page_network,
     page_rows,
     page_slashes,
+    page_view,
     reader,
 )
 from tenfold.model.file import Model
@@ -38,7 +39,7 @@ from tenfold.model.page_network import SHIPPED_PAGE_NETWORK
 from tenfold.model.reader import SHIPPED, Reader
 
 NAME = "reading"
-FINDERS = (page_characters, page_finder, page_network, page_rows, page_slashes, reader)
+FINDERS = (page_characters, page_finder, page_network, page_rows, page_slashes, page_view, reader)
 
 
 class Reading(Benchmark):

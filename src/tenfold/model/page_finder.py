@@ -1,6 +1,6 @@
 """Find the digits and marks of a page with the page network, in rows, cut out and normalised."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from tenfold.ink.image import AnyImage, Luminance, decode
 from tenfold.ink.normalise import MEAN_PEN_WIDTH
 from tenfold.ink.page import Box, FoundDigit, FoundMark, Page, Preview, make_preview
 from tenfold.ink.region import Region
-from tenfold.ink.sheet import NOTE, Sheet, find_sheet
+from tenfold.ink.sheet import NOTE, find_sheet
 from tenfold.ink.single import find_single_drawn, find_single_ink
 from tenfold.ink.strokes import Drawing
 from tenfold.model.page_characters import (
@@ -18,10 +18,8 @@ from tenfold.model.page_characters import (
     crossed,
     digit_probabilities,
     find_characters,
-    is_digit,
     keep_once,
     of_one_size,
-    resized,
 )
 from tenfold.model.page_network import (
     CLASSES,
@@ -34,14 +32,11 @@ from tenfold.model.page_network import (
 )
 from tenfold.model.page_rows import attach_marks, find_gaps, is_raised, page_angle, sort_rows
 from tenfold.model.page_slashes import SLASH, as_slashes, date_slashes, may_be_slash
+from tenfold.model.page_view import CLEAR, View, clear_digits, look, right_way_up
 
 TOO_SMALL = "writing too small to read"
 TURNED = ("", "turned by 90 degrees", "turned upside down", "turned by 270 degrees")
-CLEAR = 0.6  # a digit of at least this probability says which way up the page is
 POOR = 0.3  # where no row has a clear digit, the best has one of this probability at least
-MIN_CLEAR = 0.5  # of the characters: with fewer, the page may lie on its side
-TELLING = (2, 3, 4, 5)  # others are digits upside down as well, or on their side
-MIN_TELLING, BETTER = 3, 1.5  # more digits, and times as many, must tell of another way up
 ALONE = 0.6  # intersection over union of what was found and of all ink: they are one
 MIN_OTHER = 0.5  # a character that is no digit must be there at least so surely
 SMALL = 0.48  # of the height of a row's digits: an unclear character that is smaller is none
@@ -52,40 +47,6 @@ UNCLEAR_ONE = 0.5  # times as probable as it looks is a 1 that may be a slash
 MARK_MARGIN = 0.2  # of a digit's height: marks that are nearer are one
 FAINT = 0.45  # of the contrast of a page's sure digits: what is unsure and fainter is its paper's
 MIN_DIGIT = 0.15  # and one that may be a digit, be a digit so probably
-
-
-@dataclass(frozen=True)
-class _View:
-    """What was looked at: an image or the sheet in it, turned by quarters, and what is on it.
-
-    Args:
-        luminance: float32 [h, w], turned.
-        found: what is on it.
-        quarters: by how many it was turned, counter-clockwise.
-        sheet: where it is in the image; None where it is all of the image.
-        n_dropped: how many that look like digits are not in `found`, being of another size.
-        too_small: whether there is writing that is too small to be read.
-    """
-
-    luminance: Luminance
-    found: Characters
-    quarters: int = 0
-    sheet: Sheet | None = None
-    n_dropped: int = 0
-    too_small: bool = False
-
-    def to_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return where boxes are in the image."""
-        height, width = self.luminance.shape
-        for _ in range(self.quarters):
-            left, top, right, bottom = boxes.T
-            boxes = np.stack([height - bottom, left, height - top, right], 1)
-            height, width = width, height
-        if self.sheet is None or not len(boxes):
-            return boxes
-        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2).astype(np.float64)
-        placed = self.sheet.to_image(corners).reshape(-1, 4, 2)
-        return np.concatenate([placed.min(1), placed.max(1)], 1).astype(np.float32)
 
 
 def find_page(
@@ -109,13 +70,13 @@ def find_page(
     notes = decoded.notes
     if region is None:
         sheet = find_sheet(decoded.luminance)
-        view = _right_way_up(network, decoded.luminance, sheet)
+        view = right_way_up(network, decoded.luminance, sheet)
         if sheet is not None:
             notes = (*notes, NOTE)
         if view.quarters:
             notes = (*notes, TURNED[view.quarters])
     else:
-        view = _look(network, decoded.luminance)
+        view = look(network, decoded.luminance)
     preview = make_preview(decoded.luminance, decoded.scale, decoded.corner)
     page = _page(view, decoded.size, notes, preview, decoded.scale, None)
     return _or_alone(page, find_single_ink(decoded)) if _may_be_alone(page) else page
@@ -137,7 +98,7 @@ def find_drawn_page(network: PageNetwork, drawing: Drawing) -> Page:
     found, n_dropped = of_one_size(looks)
     luminance = 255 * (1 - drawing.ink)
     preview = make_preview(luminance, drawing.scale, drawing.corner)
-    view = _View(luminance, found, n_dropped=n_dropped)
+    view = View(luminance, found, n_dropped=n_dropped)
     page = _page(view, drawing.size, (), preview, drawing.scale, MEAN_PEN_WIDTH)
     if _may_be_alone(page):
         page = _or_alone(page, find_single_drawn(drawing))
@@ -183,40 +144,8 @@ def _may_be_alone(page: Page) -> bool:
     return not signs and (len(evidence) <= 1 or (len(evidence) == 2 and max(evidence) < CLEAR))
 
 
-def _look(
-    network: PageNetwork, luminance: Luminance, quarters: int = 0, sheet: Sheet | None = None
-) -> _View:
-    turned = np.ascontiguousarray(np.rot90(luminance, quarters))
-    looks, too_small = find_characters(network, resized(turned), turned.shape)
-    found, n_dropped = of_one_size(looks)
-    return _View(turned, found, quarters, sheet, n_dropped, too_small)
-
-
-def _right_way_up(network: PageNetwork, luminance: Luminance, sheet: Sheet | None) -> _View:
-    """Turn a page by quarters where its digits are hardly any as it is, and clear otherwise."""
-    straight = luminance if sheet is None else sheet.straighten(luminance)
-    upright = _look(network, straight, 0, sheet)
-    characters = int((~upright.found.marks).sum())
-    if characters < MIN_TELLING or _clear(upright.found).sum() >= MIN_CLEAR * characters:
-        return upright
-    views = [upright, *(_look(network, straight, quarters, sheet) for quarters in (1, 2, 3))]
-    telling = [_telling(view.found) for view in views]
-    best = int(np.argmax(telling))
-    return views[best] if telling[best] >= BETTER * telling[0] + MIN_TELLING else upright
-
-
-def _clear(found: Characters) -> NDArray[np.bool_]:
-    sure = found.probabilities.max(1, initial=0) * found.scores
-    return np.asarray(is_digit(found) & ~found.marks & (sure >= CLEAR))
-
-
-def _telling(found: Characters) -> int:
-    """Return how many clear digits are of those that are none upside down or on their side."""
-    return int(np.isin(found.probabilities[_clear(found)].argmax(1), TELLING).sum())
-
-
 def _page(
-    view: _View,
+    view: View,
     size: tuple[int, int],
     notes: tuple[str, ...],
     preview: Preview,
@@ -317,7 +246,7 @@ def _likely(found: Characters) -> tuple[Characters, Characters]:
     """
     digit = found.probabilities[:, :N_DIGITS].sum(1)
     best = found.probabilities.argmax(1)
-    tall = found.heights[_clear(found)]
+    tall = found.heights[clear_digits(found)]
     small = found.heights < SMALL * (np.median(tall) if len(tall) else 0)
     is_mark = (best >= N_DIGITS) & (best < OTHER) & (small | (digit < MAX_MARK_DIGIT))
     likely = (found.scores >= MIN_OTHER) | (digit_probabilities(found) >= MIN_DIGIT)
