@@ -77,6 +77,14 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             "classes weigh the same, however many images they have"
         ),
     ] = msgspec.field(default_factory=dict)
+    hard_examples: Annotated[
+        float,
+        Meta(ge=0, le=0.5),
+        doc(
+            "fraction of the images, those with the greatest loss so far, that an epoch takes "
+            "twice, in place of as many others; 0: each is taken once"
+        ),
+    ] = 0.0
     initialisation: Annotated[
         Literal["glorot", "he", "dirac"],
         doc(

@@ -162,7 +162,7 @@ def load_first_stage(run: RunFolder) -> Network | None:
     folder, _ = run.checkpoint_folders(recipe)[0]
     checkpoint = state.load(folder.existing("checkpoint.safetensors"))
     network = build(first_stage_recipe(recipe), len(run.environment().classes))
-    checkpoint.restore_first_stage(network)
+    checkpoint.restore({"first_stage": network})
     return network
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +59,8 @@ class Checkpoint:
     Args:
         path: the file, for messages.
         tensors: `network.<name>`, `optimiser.<which>.<weight>.<name>`, where the weights are
-            averaged `average.<name>`, and of a cascade's first stage `first_stage.<name>`.
+            averaged `average.<name>`, of a cascade's first stage `first_stage.<name>`, and where
+            there are hard examples `hard_examples.losses`.
         progress: how far training has come.
     """
 
@@ -66,17 +68,10 @@ class Checkpoint:
     tensors: Tensors
     progress: Progress
 
-    def restore_network(self, network: nn.Module) -> None:
-        """Load the weights that are trained into a network, in place."""
-        self._restore("network.", network)
-
-    def restore_average(self, network: nn.Module) -> None:
-        """Load the averaged weights into a network, in place."""
-        self._restore("average.", network)
-
-    def restore_first_stage(self, network: nn.Module) -> None:
-        """Load the weights of a cascade's first stage into a network, in place."""
-        self._restore("first_stage.", network)
+    def restore(self, modules: Mapping[str, nn.Module]) -> None:
+        """Load what `save` was given by these names into modules, in place."""
+        for name, module in modules.items():
+            self._restore(f"{name}.", module)
 
     def restore_result(self, network: nn.Module) -> None:
         """Load the weights that count, the averaged ones if there are, into a network, in place."""
@@ -141,12 +136,7 @@ def checkpoint_key(recipe: Recipe) -> Recipe:
 
 
 def save(
-    path: Path,
-    network: nn.Module,
-    optimisers: list[Optimiser],
-    progress: Progress,
-    average: nn.Module | None = None,
-    first_stage: nn.Module | None = None,
+    path: Path, modules: Mapping[str, nn.Module], optimisers: list[Optimiser], progress: Progress
 ) -> None:
     """Write the full state of training; a killed process leaves the last whole file.
 
@@ -155,18 +145,16 @@ def save(
 
     Args:
         path: the file to replace.
-        network: its parameters and buffers are kept.
+        modules: their parameters and buffers are kept: `network`, and where there are such
+            `average`, with the averaged weights, `first_stage` and `hard_examples`.
         optimisers: what they keep for each weight is kept.
         progress: how far training has come.
-        average: the network with the averaged weights, or None.
-        first_stage: the small network of a cascade, or None.
     """
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    if average is not None:
-        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-    if first_stage is not None:
-        own = first_stage.state_dict()
-        tensors |= {f"first_stage.{name}": value for name, value in own.items()}
+    tensors = {
+        f"{part}.{name}": value
+        for part, module in modules.items()
+        for name, value in module.state_dict().items()
+    }
     for name, value in tensors.items():
         if not isinstance(value, Tensor):  # a module's extra state may be anything
             raise TenfoldError(

@@ -21,6 +21,7 @@ from tenfold.training.augment import augment
 from tenfold.training.backend import Backend
 from tenfold.training.cuda_graph import capture
 from tenfold.training.first_stage import FirstStage
+from tenfold.training.hard_examples import HardExamples
 from tenfold.training.inference import to_float
 from tenfold.training.loss_weights import loss_weights
 from tenfold.training.negatives import make_negatives
@@ -50,6 +51,7 @@ class TrainStep:
         timer: measures the phases, or None.
         average: of the weights, or None.
         first_stage: of a cascade, which learns from the first member's answers; or None.
+        hard_examples: is told the loss of each image, or None.
 
     Attributes:
         batch_size: images a step, for each member.
@@ -68,9 +70,10 @@ class TrainStep:
         timer: PhaseTimer | None = None,
         average: WeightAverage | None = None,
         first_stage: FirstStage | None = None,
+        hard_examples: HardExamples | None = None,
     ) -> None:
         self.network, self.optimisers, self.average = network, optimisers, average
-        self.first_stage = first_stage
+        self.first_stage, self.hard_examples = first_stage, hard_examples
         self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
         device = backend.device
         self.images, self.labels = (
@@ -158,14 +161,14 @@ class TrainStep:
         with self.backend.autocast():
             outputs = self.network(images)
         logits, negative_logits = outputs[: len(labels)], outputs[len(labels) :]
-        smoothing = self.recipe.label_smoothing
-        if self.weights is None:
-            loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
-        else:
-            losses = functional.cross_entropy(
-                logits.float(), labels, label_smoothing=smoothing, reduction="none"
-            )
-            loss = (losses * self.weights[self.batch_indices]).mean()
+        losses = functional.cross_entropy(
+            logits.float(), labels, label_smoothing=self.recipe.label_smoothing, reduction="none"
+        )
+        if self.weights is not None:
+            losses = losses * self.weights[self.batch_indices]
+        if self.hard_examples is not None:
+            self.hard_examples.record(self.batch_indices, losses.detach())
+        loss = losses.mean()
         if len(negative_logits):  # towards equal probabilities
             uniform = -functional.log_softmax(negative_logits.float(), dim=1).mean()
             loss = loss + self.recipe.negatives.weight * uniform

@@ -22,6 +22,7 @@ from tenfold.training.backend import Backend
 from tenfold.training.callbacks import Callback, ProgressCallback, ProgressEvent, StopTraining
 from tenfold.training.first_stage import EVERY, FirstStage
 from tenfold.training.grouped_ensemble import GroupedEnsemble
+from tenfold.training.hard_examples import HardExamples
 from tenfold.training.inference import predict_logits, to_float
 from tenfold.training.layers.module import lay_out
 from tenfold.training.network import Network, build, whiten
@@ -97,6 +98,11 @@ class Trainer:
         self.average: WeightAverage | None = None
         if recipe.ema_decay:
             self.average = WeightAverage(self.network, recipe.ema_decay)
+        self.hard_examples: HardExamples | None = None
+        if recipe.hard_examples:
+            self.hard_examples = HardExamples(
+                len(train_set), recipe.hard_examples, members, self.backend.device
+            )
         self.step = TrainStep(
             self.network,
             self.optimisers,
@@ -107,6 +113,7 @@ class Trainer:
             timer,
             self.average,
             self.first_stage,
+            self.hard_examples,
         )
         self.progress = state.Progress(
             recipe=state.checkpoint_key(recipe),
@@ -224,6 +231,8 @@ class Trainer:
         """Draw the order of an epoch's images, int64 [members, n]."""
         # a prime above any number of epochs: no two (seed, epoch) share their draws
         self.step.seed(self.recipe.seed * 100_003 + epoch)
+        if self.hard_examples is not None and epoch > 1:
+            return self.hard_examples.shuffle(self.step.generator)
         return torch.stack(
             [
                 torch.randperm(
@@ -306,6 +315,16 @@ class Trainer:
     def _all_optimisers(self) -> list[Optimiser]:
         return [*self.optimisers, *(self.first_stage.optimisers if self.first_stage else [])]
 
+    def _modules(self) -> dict[str, nn.Module]:
+        """Return what a checkpoint keeps, by name."""
+        parts: dict[str, nn.Module | None] = {
+            "network": self.network,
+            "average": self.average.network if self.average else None,
+            "first_stage": self.first_stage.network if self.first_stage else None,
+            "hard_examples": self.hard_examples,
+        }
+        return {name: module for name, module in parts.items() if module is not None}
+
     def _build(self, seed: int, recipe: Recipe) -> Network:
         torch.manual_seed(seed % 2**31)
         network = build(recipe, len(self.train_set.classes))
@@ -319,19 +338,13 @@ class Trainer:
 
     def save(self, file: Path) -> None:
         """Write the full state of training."""
-        average = None if self.average is None else self.average.network
-        first_stage = self.first_stage.network if self.first_stage else None
-        state.save(file, self.network, self._all_optimisers(), self.progress, average, first_stage)
+        state.save(file, self._modules(), self._all_optimisers(), self.progress)
 
     def restore(self, file: Path) -> None:
         """Take up the state of a checkpoint. Raises TenfoldError where it does not fit."""
         checkpoint = state.load(file)
         checkpoint.check_made_from(self.progress.recipe, self.progress.fingerprint)
-        checkpoint.restore_network(self.network)
-        if self.average is not None:
-            checkpoint.restore_average(self.average.network)
-        if self.first_stage is not None:
-            checkpoint.restore_first_stage(self.first_stage.network)
+        checkpoint.restore(self._modules())
         checkpoint.restore_optimisers(self._all_optimisers())
         self.progress = checkpoint.progress
         if self.plateau and self.progress.plateau:
