@@ -18,6 +18,7 @@ BENCHMARKS = {
     "threads": "benchmarks.speed.threads:Threads",
     "csv-reading": "benchmarks.speed.csv_reading:CsvReading",
     "reading": "benchmarks.reading.benchmark:Reading",
+    "sites": "benchmarks.reading.sites:Sites",
     "release-model": "benchmarks.reading.release_model:ReleaseModel",
     "notebook": "benchmarks.notebook.benchmark:NotebookRecipe",
     "claims": "benchmarks.notebook.claims.benchmark:Claims",
