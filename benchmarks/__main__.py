@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from benchmarks import plan
 from benchmarks.core.benchmark import add_results_option, make_parser
-from benchmarks.core.store import Store, log
+from benchmarks.core.store import log
 from benchmarks.registry import BENCHMARKS, load_benchmark
 from tenfold.cli.parser import Parser
 from tenfold.errors import TenfoldError
@@ -41,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments.command == "table":
         benchmark = load_benchmark(arguments.name)
-        rows = Store(benchmark.file, arguments.results).rows()
-        print(benchmark.table(rows) or f"no rows yet: python -m benchmarks run {benchmark.name}")
+        rows = benchmark.rows(arguments.results)
+        none = f"no rows yet: python -m benchmarks run {benchmark.name}"
+        if rows:
+            none = "no table: the rows are of changed recipes (--set, or an older one)"
+        print(benchmark.table(rows) or none)
         return 0
     from benchmarks.publish import page
 

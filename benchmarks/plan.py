@@ -48,7 +48,7 @@ def planned_seeds() -> list[PlannedSeeds]:
         PlannedSeeds("tuomaso", 5),
         PlannedSeeds("quick", QUICK_SEEDS, QUICK_EPOCHS),
         PlannedSeeds("best", 20),
-        PlannedSeeds("deotte", 1),
+        PlannedSeeds("deotte", 5),
         PlannedSeeds("keras", 3),
     ]
 
@@ -84,7 +84,7 @@ def full_steps() -> list[Step]:
         ("inference",),
         *accuracy[1:3],
         ("speedup", "pytorch"),
-        ("speedup", "keras", "--at-least", "99.51"),
+        *(("speedup", "keras", "--at-least", least) for least in ("99.56", "99.62")),
         *accuracy[3:],
         ("time-to-accuracy", "an-m3", "--steps", "20", "--splits", "kaggle"),
         ("cost",),

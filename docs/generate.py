@@ -18,7 +18,9 @@ SECTIONS = {
     "": "Top level",
     "network": "Layers",
     "augmentation": "Augmentation",
+    "augmentation.own": "Augmentation of your own",
     "negatives": "Negatives",
+    "cascade": "Cascade",
     "optimiser": "Optimisers",
     "schedule": "Schedules",
 }
@@ -26,7 +28,7 @@ SECTIONS = {
 
 def help_texts() -> None:
     """Print the help of every command, each under a heading."""
-    names = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+    names = list(COMMANDS)
     print(_fenced("text", _help()))
     for name in names:
         print(f"\n## tenfold {name}\n\n{_fenced('text', _help(name))}")

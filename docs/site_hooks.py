@@ -29,7 +29,9 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     The site's own switch chooses the picture; both are checked by mkdocs.
     """
     for name in PAPERS:
-        markdown = markdown.replace(f"(../{name})", f"({name.lower()})")
+        for up in ("../../", "../"):  # from docs/experiments and from docs
+            below = up.removesuffix("../")
+            markdown = markdown.replace(f"({up}{name}", f"({below}{name.lower()}")
     return PICTURE.sub(_both, markdown)
 
 

@@ -50,6 +50,10 @@ def use_core(env: Environment) -> None:
     assert "pip install 'tenfold[serve]'" in env.refusal("serve")
     Image.open(env.folder / page).save(env.folder / "page.pdf")
     assert "pip install 'tenfold[pdf]'" in env.refusal("read", "page.pdf")
+    assert env.tenfold("read", page, "-o", "readings") == "readings\n"
+    assert "pip install 'tenfold[scale]'" in env.refusal("read", page, "-o", "there", "--ray")
+    elsewhere = env.refusal("predict", model, "s3://bucket/digits", "-o", "elsewhere")
+    assert "pip install 'tenfold[remote]'" in elsewhere
     (env.folder / "digits.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(200, b" "))
     assert "pip install 'tenfold[formats]'" in env.refusal("data", "show", "digits.mat")
     assert env.python(MISSING).count("pip install 'tenfold[train]'") == 2
@@ -99,6 +103,38 @@ def use_pdf(env: Environment) -> None:
     assert env.tenfold("read", "form.pdf") == f"{FIRST}\n"
 
 
+def use_remote(env: Environment) -> None:
+    """Predict Parquet by its URL."""
+    env.tenfold("data", "export", "mnist:test", "digits", "--format", "parquet")
+    model = env.python(f"from importlib.resources import files; print({SHIPPED})").strip()
+    url = f"file://{env.folder.absolute()}/digits"
+    assert env.tenfold("predict", model, url, "-o", "predicted") == "predicted\n"
+
+
+def use_fast(env: Environment) -> None:
+    """Predict with OpenVINO."""
+    model = env.python(f"from importlib.resources import files; print({SHIPPED})").strip()
+    words = ("predict", model, "mnist:test", "--engine", "openvino", "--out", "fast.csv")
+    assert env.tenfold(*words) == "fast.csv\n"
+    assert len((env.folder / "fast.csv").read_text().splitlines()) == 10_001
+
+
+def use_sweep(env: Environment) -> None:
+    """Search one key with two trials."""
+    digits = tenfold.load("mnist").subset(np.arange(2_000))
+    np.savez(env.folder / "few.npz", x=digits.images, y=digits.require_labels())
+    (env.folder / "space.toml").write_text("[augmentation]\nrotation = { low = 0, high = 20 }\n")
+    words = ("sweep", "space.toml", "few.npz", "--trials", "2", "--folds", "2", "--epochs", "1")
+    env.tenfold(*words, "--fresh-seeds", "0", "--out", "swept")
+    assert (env.folder / "swept" / "best.toml").is_file()
+
+
+def use_scale(env: Environment) -> None:
+    """Read a picture on a cluster of one machine, which listens on the loopback alone."""
+    page = draw_page(env.folder / "page.png")
+    assert env.python(READ_ON_RAY.format(page=page)).strip() == FIRST
+
+
 def use_serve(env: Environment) -> None:
     """Start the page, load it and let it read a picture."""
     page = env.folder / draw_page(env.folder / "page.png")
@@ -111,7 +147,7 @@ def use_serve(env: Environment) -> None:
             found = re.search(r"http://127\.0\.0\.1:\d+", server.stdout.readline())
             assert found, "the server did not start"
             assert b"<title>" in urlopen(found[0], timeout=30).read()
-            asked = Request(f"{found[0]}/read/picture", page.read_bytes(), {"Origin": found[0]})
+            asked = Request(f"{found[0]}/read/image", page.read_bytes(), {"Origin": found[0]})
             answer = json.load(urlopen(asked, timeout=30))
             assert answer["text"] == FIRST, answer
         finally:
@@ -126,12 +162,25 @@ with h5py.File("digits.h5", "w") as file:
     for name, array in arrays.items():
         file[name] = array
 """
+READ_ON_RAY = """
+import os
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+import ray, tenfold
+from tenfold.scale.ray_launcher import RayLauncher
+ray.init(num_cpus=1, object_store_memory=100 << 20, include_dashboard=False)
+result = tenfold.batch_read(["{page}"], "readings", launcher=RayLauncher(), progress=False)
+print(result.table().collect()["text"][0])
+"""
 USES: dict[tuple[str, ...], Callable[[Environment], None]] = {
     (): use_core,
     ("train",): use_train,
     ("train", "track"): use_track,
     ("formats",): use_formats,
     ("pdf",): use_pdf,
+    ("remote",): use_remote,
+    ("fast",): use_fast,
+    ("train", "sweep"): use_sweep,
+    ("scale",): use_scale,
     ("serve",): use_serve,
 }
 

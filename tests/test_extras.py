@@ -10,7 +10,16 @@ import tenfold
 from tenfold.extras import DISTRIBUTIONS, extras_of, missing_extra_named
 
 SOURCES = Path(tenfold.__file__).parent
-CORE_MODULES = {"msgspec", "numpy", "onnxruntime", "cv2", "PIL", "polars", "tomli_w"}
+CORE_MODULES = {
+    "msgspec",
+    "numpy",
+    "onnxruntime",
+    "cv2",
+    "PIL",
+    "polars",
+    "platformdirs",
+    "tomli_w",
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -27,7 +36,7 @@ def imported(path: Path) -> set[str]:
 def test_every_library_that_the_code_imports_is_of_the_core_or_of_an_extra() -> None:
     modules = set().union(*map(imported, SOURCES.rglob("*.py")))
     others = modules - sys.stdlib_module_names - CORE_MODULES - {"tenfold"}
-    assert {"torch", "sklearn", "fastapi", "pypdfium2", "mlflow"} <= others
+    assert {"torch", "sklearn", "starlette", "pypdfium2", "mlflow"} <= others
     for module in others:
         assert extras_of(DISTRIBUTIONS.get(module, module)), f"{module} is of no extra"
 

@@ -4,6 +4,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import tenfold
 
 ROOT = Path(__file__).parents[1]
@@ -53,3 +55,19 @@ def test_a_name_whose_extra_is_missing_names_it_and_is_not_imported_with_the_oth
     for error in errors:
         assert error.startswith("DigitClassifier needs the extra 'train'")
         assert "pip install 'tenfold[train]'" in error
+
+
+@pytest.mark.parametrize("chosen", [None, "0"])
+def test_onnx_runtime_reports_nothing_and_leaves_no_file(
+    chosen: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", chosen)  # a person's own choice stays
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    code = (
+        "import os, tenfold; tenfold.Reader(threads=1); print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    assert run(code).strip() == (chosen or "1")
+    if chosen is None:
+        assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,7 @@ import json
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.core.benchmark import Benchmark
 from benchmarks.core.store import Row, Store, matches
@@ -48,8 +49,7 @@ class Tuning(Benchmark):
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Train what has no row yet; print each row, and last the totals of the trial."""
-        index = mnist_index("train")
-        dataset = load("mnist").subset(np.sort(index[index < 60_000]))
+        dataset = load("mnist").subset(tuning_rows())
         parts = folds(dataset, FOLDS, "writer")
         recipe = resolve(
             change(load_recipe(arguments.recipe, arguments.settings), threads=arguments.threads)
@@ -83,6 +83,12 @@ class Tuning(Benchmark):
     def pending(self, rows: list[Row]) -> list[str]:
         """Return nothing: a trial is a question, not a figure to publish."""
         return []
+
+
+def tuning_rows() -> NDArray[np.int64]:
+    """Return the rows of MNIST's training set that are in Kaggle's too, int64 [35985], sorted."""
+    index = mnist_index("train")
+    return np.sort(index[index < 60_000])
 
 
 def train_fold(recipe: Recipe, train_set: Dataset, val_set: Dataset) -> Row:

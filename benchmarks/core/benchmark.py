@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchmarks.core.store import FOLDER, Row
+from benchmarks.core.store import FOLDER, Row, Store
 from tenfold.cli.parser import Parser
 
 
@@ -31,6 +31,14 @@ class Benchmark(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the options of its own."""
+
+    def rows(self, folder: Path) -> list[Row]:
+        """Read what its table and its charts are made from: the rows of its result file.
+
+        Args:
+            folder: where the result files are.
+        """
+        return Store(self.file, folder).rows()
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Measure whatever has no row yet, a row at a time; return the exit status."""

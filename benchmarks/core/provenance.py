@@ -89,7 +89,11 @@ def _chosen(value: Any) -> Any:
     found = {
         field.name: _chosen(own)
         for field in msgspec.structs.fields(value)
-        if (own := getattr(value, field.name)) != field.default
+        if (own := getattr(value, field.name)) != _default(field)
     }
     tag = type(value).__struct_config__.tag
     return found | ({"": tag} if tag else {})
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()

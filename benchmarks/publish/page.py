@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.baselines.baseline import BASELINES
-from benchmarks.core.store import FOLDER, Row, Store
+from benchmarks.core.store import FOLDER, Row
 from benchmarks.publish import targets
 from benchmarks.registry import BENCHMARKS, load_benchmark
 from tenfold.data.atomic import atomic_write
@@ -80,7 +80,7 @@ def publish(results: Path = FOLDER, page: Path = PAGE, images: Path = IMAGES,
 def format_page(results: Path, images: Path) -> str:
     """Format the whole page, and draw its charts into a folder."""
     benchmarks = {name: load_benchmark(name) for name in BENCHMARKS}
-    rows = {name: Store(one.file, results).rows() for name, one in benchmarks.items()}
+    rows = {name: one.rows(results) for name, one in benchmarks.items()}
     judged = targets.targets(rows)
     sections = {"Method": PROTOCOL, "Targets": targets.table(judged)}
     todo = targets.pending(judged)
@@ -101,12 +101,13 @@ def _baselines(rows: list[Row]) -> str:
     for name, baseline in BASELINES.items():
         epochs = f"{baseline.epochs} epoch{'s' * (baseline.epochs != 1)}"
         lines.append(f"- **{baseline.title}** (`{name}`, {epochs}): {baseline.description}")
-        newest = next((row for row in reversed(rows) if row.get("digest") == baseline.digest), None)
-        if newest:
-            epoch = newest["history"][-1]
+        mine = [row for row in rows if row.get("digest") == baseline.digest and "history" in row]
+        if mine:
+            newest, epoch = mine[-1], mine[-1]["history"][-1]
             costs.append(
                 f"| `{name}` | {newest['parameters']:,} | {newest['multiply_adds'] / 1e6:,.1f} M | "
-                f"{1e6 * epoch['seconds'] / epoch['images']:,.0f} |"
+                f"{1e6 * epoch['seconds'] / epoch['images']:,.0f} | {newest['threads']} threads of "
+                f"{newest['machine']['cpu']}, load {newest.get('load_average', 0):.1f} |"
             )
     text = (
         "Each is reimplemented from its public description, runs in an environment of its own, and "
@@ -115,7 +116,8 @@ def _baselines(rows: list[Row]) -> str:
     )
     if costs:
         head = (
-            "| baseline | parameters | multiply-adds per image | microseconds per training image "
+            "| baseline | parameters | multiply-adds per image | microseconds per training image | "
+            "measured on |"
         )
-        text += "\n\n" + "\n".join([head + "|", "|---|---:|---:|---:|", *costs])
+        text += "\n\n" + "\n".join([head, "|---|---:|---:|---:|---|", *costs])
     return text

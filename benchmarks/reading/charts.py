@@ -67,10 +67,10 @@ def draw(
                 file.write(content)
     return "\n\n".join(
         [
-            picture("grid", "Eight panels: accuracy falls as digits are changed more, less than "
-                   "with naive resizing"),
+            picture("reading-grid", "Eight panels: accuracy falls as digits are changed more, less "
+                   "than with naive resizing"),
             "Misclassified digits of MNIST's test set, each with its label and the prediction:",
-            picture("errors", "Misclassified digits with their labels and the predictions"),
+            picture("reading-errors", "Misclassified digits with their labels and the predictions"),
         ]
     )  # fmt: skip
 
@@ -83,11 +83,11 @@ def small_png(content: bytes) -> bytes:
 
 
 def picture(name: str, alternative: str) -> str:
-    """Return the Markdown that shows `docs/images/reading-NAME-*.png`, light or dark."""
+    """Return the Markdown that shows `docs/images/NAME-*.png`, light or dark."""
     return (
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" '
-        f'srcset="docs/images/reading-{name}-dark.png">\n  '
-        f'<img width="880" alt="{alternative}" src="docs/images/reading-{name}-light.png">\n'
+        f'srcset="docs/images/{name}-dark.png">\n  '
+        f'<img width="880" alt="{alternative}" src="docs/images/{name}-light.png">\n'
         f"</picture>"
     )
 

@@ -39,7 +39,9 @@ def draw(rows: list[Row], folder: Path) -> str:
     return (
         "Strings sorted by `Reading.probability`, that the whole line is right: what is wrong "
         "among the surest, for every share of them (`min_confidence` sets where to stop):\n\n"
-        + picture("coverage", "Share of strings that is wrong against the share that is accepted")
+        + picture(
+            "reading-coverage", "Share of strings that is wrong against the share that is accepted"
+        )
     )
 
 
@@ -63,5 +65,6 @@ def _figure(curves: Mapping[str, Row], colours: Colours) -> Any:
     axes.set_ylabel("wrong among the accepted, %")
     axes.set_xlim(0, 102)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", labelcolor=ink)
+    # above the lines, wherever they run
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=3, labelcolor=ink)
     return figure

@@ -40,7 +40,7 @@ def draw(rows: list[Row], synthetic: Mapping[str, MakeStrings], folder: Path) ->
     return (
         "Synthetic strings that were not read right, each with its truth and the reading, those "
         "with the most accepted and wrong digits first:\n\n"
-        + picture("strings", "Strings of digits with their truth and the reading")
+        + picture("reading-strings", "Strings of digits with their truth and the reading")
     )
 
 

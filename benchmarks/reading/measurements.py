@@ -68,7 +68,6 @@ def measurements() -> dict[str, Measurement]:
         "blank paper": lambda: non_digits.blanks(draw(1), NON_DIGITS),
         "noise": lambda: non_digits.noises(draw(2), NON_DIGITS),
         "a scribble": lambda: non_digits.scribbles(draw(3), NON_DIGITS),
-        "a letter": non_digits.letters,
         "two digits": lambda: non_digits.digit_pairs(draw(4), test_set, NON_DIGITS),
         "half a digit": lambda: non_digits.half_digits(draw(5), test_set, NON_DIGITS),
     }
@@ -79,6 +78,10 @@ def measurements() -> dict[str, Measurement]:
         )
     else:
         log(f"clothes: left out, {FASHION} does not exist")
+    if missing := [font for font in non_digits.FONTS if not Path(font).is_file()]:
+        log(f"letters: left out, {missing[0]} does not exist")
+    else:
+        kinds["a letter"] = non_digits.letters
     found["28x28 of noise"] = lambda reader: reject_small(
         reader, np.stack([image[:28, :28] for image in non_digits.noises(draw(6), NON_DIGITS)])
     )

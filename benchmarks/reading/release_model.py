@@ -17,6 +17,7 @@ from benchmarks.reading import page_cutouts, renderings, training_set, unipen
 from benchmarks.reading.benchmark import NAME, Reading, measure
 from benchmarks.reading.measurements import measurements
 from benchmarks.reading.release_page import release_page_network
+from benchmarks.reading.replay_set import write_replay
 from benchmarks.reading.tables import tables
 from tenfold import ink
 from tenfold.data.atomic import atomic_write
@@ -27,7 +28,7 @@ from tenfold.model.reader import SHIPPED, Reader
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import load_recipe
 from tenfold.training import page
-from tenfold.training.fit import load_networks
+from tenfold.training.fit import load_first_stage, load_networks
 from tenfold.training.onnx_export import export_onnx
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
@@ -100,6 +101,7 @@ class ReleaseModel(Reading):
         SHIPPED.parent.mkdir(exist_ok=True)
         with atomic_write(SHIPPED) as file:
             file.write(content)
+        write_replay(train_set, folder.recipe())
         release_page_network(arguments.page_run)
         rows = measure(Reader(threads=arguments.threads), measurements(), arguments.results)
         with atomic_write(SHIPPED.with_suffix(".md")) as file:
@@ -176,7 +178,13 @@ def export_run(folder: RunFolder, train_set: Dataset) -> bytes:
     learned = train_set.subset(parts.train)
     hashes = np.intersect1d(learned.hashes, load("mnist").hashes)
     return export_onnx(
-        load_networks(folder), recipe, learned, val_set, val_set.images, hashes=hashes
+        load_networks(folder),
+        recipe,
+        learned,
+        val_set,
+        val_set.images,
+        hashes=hashes,
+        first_stage=load_first_stage(folder),
     ).content
 
 

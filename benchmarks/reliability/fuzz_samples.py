@@ -65,6 +65,9 @@ def source_samples(folder: Path) -> dict[str, Sample]:
     pl.DataFrame(columns).write_parquet(flat)
     small = Image.fromarray(dataset.images[0])
     png, jpeg = _encoded(small, "PNG"), _encoded(small, "JPEG")
+    deep = Image.fromarray(dataset.images[0].astype(np.uint16) * 257)
+    clear = Image.merge("LA", (small.point(lambda _: 0), small))
+    in_class = (("c/4/b.png", png),)
     square, labels_text = _small_files(dataset)
     of_labels, of_images = "a-labels-idx1-ubyte", "a-images-idx3-ubyte"
     return {
@@ -96,6 +99,13 @@ def source_samples(folder: Path) -> dict[str, Sample]:
         "labels as JSON": Sample(
             b'{"0.png": 3, "1.png": "four"}', "y.json", ".", beside=(("0.png", png), ("1.png", png))
         ),
+        "labels as JSON lines": Sample(
+            b'{"file_name": "0.png", "label": 3}\n{"file_name": "1.png", "label": 4}\n',
+            *("metadata.jsonl", "."),
+            beside=(("0.png", png), ("1.png", png)),
+        ),
+        "png of 16 bits": Sample(_encoded(deep, "PNG"), "c/3/a.png", "c", beside=in_class),
+        "png with alpha": Sample(_encoded(clear, "PNG"), "c/3/a.png", "c", beside=in_class),
         "tar": Sample(_tar({"3/a.png": png, "4/b.png": png}), "a.tar"),
         "tar in gzip": Sample(_tar({"3/a.png": png, "4/b.png": png}), "a.tgz", pack=gzip.compress),
         **{

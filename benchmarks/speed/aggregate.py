@@ -25,6 +25,7 @@ class Config:
         epochs: of its schedule.
         train: the training set.
         rows: one a seed.
+        timings: more measurements of its time, which have no accuracy.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Config:
     epochs: int
     train: str
     rows: tuple[Row, ...]
+    timings: tuple[Row, ...] = ()
 
     @property
     def title(self) -> str:
@@ -45,8 +47,14 @@ class Config:
 
     def seconds(self, place: Place, key: str = "seconds") -> float | None:
         """Return the median seconds at a place, of the process or of `key`, where rows have it."""
-        values = [row[key] for row in self.rows if place_of(row) == place and key in row]
+        timed = (*self.rows, *self.timings)
+        values = [row[key] for row in timed if key in row and place_of(row) == place]
         return median(values) if values else None
+
+    def is_extrapolated(self, place: Place) -> bool:
+        """Whether the time at a place follows from that of fewer epochs."""
+        timed = (*self.rows, *self.timings)
+        return any(row.get("extrapolated") for row in timed if place_of(row) == place)
 
 
 def title(name: str) -> str:
@@ -63,7 +71,13 @@ def configs(rows: list[Row]) -> list[Config]:
         if row.get("steps") == 0 and current.get((kind, name)) == row["digest"]:
             key = (name, kind == "baseline", row["epochs"], row["train"])
             groups.setdefault(key, []).append(row)
-    return [Config(*key, tuple(found)) for key, found in sorted(groups.items())]
+    found = []
+    for key, mine in sorted(groups.items()):
+        scored = tuple(row for row in mine if "accuracy" in row)
+        if scored:
+            timings = tuple(row for row in mine if "accuracy" not in row)
+            found.append(Config(*key, scored, timings))
+    return found
 
 
 def current_digests() -> dict[tuple[str, str], str]:

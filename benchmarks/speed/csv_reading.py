@@ -22,7 +22,8 @@ from benchmarks.core.kaggle import exported_tables
 from benchmarks.core.provenance import provenance
 from benchmarks.core.store import Row, Store
 
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+# not `ru_maxrss`, which begins with that of the process that started this one
+PEAK = "print(1024 * int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]))"
 READERS = {
     "tenfold": "from tenfold.data.source import load; dataset = load(path)",
     "pandas": "import pandas; dataset = pandas.read_csv(path).to_numpy()",

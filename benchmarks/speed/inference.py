@@ -7,15 +7,21 @@ measures, each a row:
 
 - `int8`: a network in float32 and in int8, with and without test-time augmentation of images of
   low confidence: errors on the test set, and how many images get another label;
-- `bench`: the output of `tenfold bench` for these four files of the first network;
-- `keras`: in turn, images per second of these files, of the two in float32 run by OpenVINO, and of
-  `model.predict` on the notebook's network;
+- `engines`: of the first network's files and the shipped reader's, how many labels of
+  `kaggle:test` and `mnist:test` are others in OpenVINO than in ONNX Runtime, and both's errors;
+- `bench`: the output of `tenfold bench` for the four files of the first network;
+- `keras`: in turn, images per second of these files in both engines, and of `model.predict` on the
+  notebook's network;
 - `predict`: in turn, a new process `tenfold predict` that reads the table of test images, predicts
   and writes, and a new process that reads it with `pandas.read_csv` alone.
+
+`--kinds predict engines` measures these alone; `predict` needs pandas beside Tenfold, no Keras.
 """
 
 import argparse
+import compileall
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -23,9 +29,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import tenfold
 from benchmarks.baselines.baseline import BASELINES, HERE, KERAS, environment_python
 from benchmarks.core.benchmark import Benchmark
 from benchmarks.core.provenance import recipe_digest
@@ -36,17 +44,21 @@ from benchmarks.speed.inference_tables import IN_OPENVINO, VARIANTS
 from tenfold.data.dataset import Dataset
 from tenfold.data.dataset_export import export_dataset
 from tenfold.data.source import load
+from tenfold.model.engine import multiplies_bfloat16
 from tenfold.model.file import Model
+from tenfold.model.openvino_engine import OpenVino
+from tenfold.model.reader import SHIPPED
 from tenfold.run import environment
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import change, load_recipe
-from tenfold.training.fit import load_networks
+from tenfold.training.fit import load_first_stage, load_networks
 from tenfold.training.onnx_export import export_onnx
 from tenfold.training.quantise import quantise
 from tenfold.workflow.models.bench import bench
 from tenfold.workflow.models.export import CALIBRATION_IMAGES
 from tenfold.workflow.runs.plan import reload_source
 
+KINDS = ("int8", "engines", "bench", "keras", "predict")
 READ_CSV = """
 import sys, time
 began = time.perf_counter()
@@ -70,6 +82,7 @@ class Inference(Benchmark):
         parser.add_argument("--recipe", default="quick")
         parser.add_argument("--split", default="kaggle", metavar="SOURCE")
         parser.add_argument("--models", type=int, default=5, metavar="N")
+        parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND")
         parser.add_argument("--pairs", type=int, default=3, metavar="N")
         parser.add_argument("--python", metavar="PATH", help="one that has Keras")
         parser.add_argument("--runs", type=Path, default=time_to_accuracy.RUNS, metavar="DIR")
@@ -104,10 +117,17 @@ class Inference(Benchmark):
                     settings=arguments.settings,
                     threads=arguments.threads,
                 )
-            compare_variants(conditions, run, seed)
-        _measure_bench(conditions, runs[0])
-        _against_keras(conditions, runs[0])
-        _against_pandas(conditions, runs[0])
+            if "int8" in arguments.kinds:
+                compare_variants(conditions, run, seed)
+        measure = {
+            "engines": compare_engines,
+            "bench": _measure_bench,
+            "keras": _against_keras,
+            "predict": _against_pandas,
+        }
+        for kind, function in measure.items():
+            if kind in arguments.kinds:
+                function(conditions, runs[0])
         print(self.table(conditions.store.rows()))
         return 0
 
@@ -136,12 +156,12 @@ class Conditions:
     python: str | None
     store: Store
 
-    def missing_pairs(self, kind: str) -> list[int]:
+    def missing_pairs(self, kind: str, **more: str) -> list[int]:
         """Return the numbers of the pairs that have no row yet."""
         return [
             pair
             for pair in range(self.pairs)
-            if not self.store.has(**self.key, kind=kind, pair=pair)
+            if not self.store.has(**self.key, kind=kind, pair=pair, **more)
         ]
 
     def keep(self, key: Row, measured: Row) -> None:
@@ -155,13 +175,16 @@ def variants(run: Path) -> Iterator[dict[str, Path]]:
     """Write the four files of a run's network for as long as the block lasts."""
     folder = RunFolder.open(run)
     networks, train_set = load_networks(folder), reload_source(folder.environment())
+    first_stage = load_first_stage(folder)
     recipe = folder.recipe()
     sample = train_set.images[:: max(1, len(train_set) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
     with tempfile.TemporaryDirectory() as place:
         files = {name: Path(place) / f"{name.replace(', ', '-')}.onnx" for name in VARIANTS}
         for suffix, shift in (("", recipe.test_time_shift), (", no TTA", 0)):
             shifted = change(recipe, test_time_shift=shift)
-            content = export_onnx(networks, shifted, train_set, None, sample).content
+            content = export_onnx(
+                networks, shifted, train_set, None, sample, first_stage=first_stage
+            ).content
             files[f"float32{suffix}"].write_bytes(content)
             files[f"int8{suffix}"].write_bytes(quantise(content, sample))
         yield files
@@ -188,11 +211,54 @@ def compare_variants(conditions: Conditions, run: Path, seed: int) -> None:
     conditions.keep(key, {"n": len(labels), "errors": errors, "changed": changed, "bytes": sizes})
 
 
+def compare_engines(conditions: Conditions, run: Path) -> None:
+    """Count the labels that are others in OpenVINO, unless there is a row already."""
+    if conditions.store.has(**conditions.key, kind="engines"):
+        return
+    sets = {name: load(name) for name in ("kaggle:test", "mnist:test")}
+    precisions = {"float32": False} | ({"bfloat16": True} if multiplies_bfloat16() else {})
+    found: dict[str, Any] = {}
+    shipped = SHIPPED.read_bytes()
+    sample = load("mnist").images[:: 60_000 // CALIBRATION_IMAGES][:CALIBRATION_IMAGES]
+    with variants(run) as files:
+        contents = {name: files[name].read_bytes() for name in ("float32", "int8")}
+    contents |= {"shipped": shipped, "shipped, int8": quantise(shipped, sample)}
+    threads = conditions.threads or environment.default_threads()
+    version = ""
+    for name, content in contents.items():
+        model = Model(content, threads)
+        for source, dataset in sets.items():
+            labels = dataset.require_labels()
+            expected = model.predict(dataset.images)
+            row: dict[str, Any] = {
+                "n": len(labels),
+                "errors": {"onnxruntime": int((expected.labels != labels).sum())},
+                "changed": {},
+                "accepted_changed": {},
+            }
+            for precision, bfloat16 in precisions.items():
+                engine = OpenVino(content, name, threads, bfloat16)
+                version = engine.name.partition(",")[0]
+                batches = [outputs for _, outputs in engine.run(dataset.images, 512)]
+                _, own, accepted = map(np.concatenate, zip(*batches, strict=True))
+                row["errors"][precision] = int((own != labels).sum())
+                row["changed"][precision] = int((own != expected.labels).sum())
+                row["accepted_changed"][precision] = int((accepted != expected.accepted).sum())
+            found.setdefault(name, {})[source] = row
+    conditions.keep({"kind": "engines"}, {"files": found, "openvino": version})
+
+
 def _measure_bench(conditions: Conditions, run: Path) -> None:
     if conditions.store.has(**conditions.key, kind="bench"):
         return
     with variants(run) as files:
-        measured = {name: bench(file, conditions.threads).to_dict() for name, file in files.items()}
+        measured = {
+            name: bench(file, conditions.threads, "onnxruntime").to_dict()
+            for name, file in files.items()
+        } | {
+            f"{name}, OpenVINO": bench(files[name], conditions.threads, "openvino").to_dict()
+            for name in ("float32", "int8")
+        }
     conditions.keep({"kind": "bench"}, {"variants": measured})
 
 
@@ -201,44 +267,44 @@ def _against_keras(conditions: Conditions, run: Path) -> None:
     if not missing:
         return
     python = conditions.python or environment_python(BASELINES["keras"].requirements)
-    openvino = environment_python("requirements-openvino.txt")
     images, labels = conditions.test_set.images, conditions.test_set.require_labels()
     with variants(run) as files, tempfile.TemporaryDirectory() as place:
         data = Path(place) / "images.npz"
         np.savez(data, x_test=images)
         models = {name: Model(file, conditions.threads) for name, file in files.items()}
+        models |= {
+            other: Model(files[name], conditions.threads, "openvino")
+            for name, other in IN_OPENVINO.items()
+        }
         for pair in missing:
             predict = [python, str(HERE / "keras_predict.py"), str(data)]
             _, stdout = time_command(predict, {} if conditions.python else KERAS)
             keras = json.loads(stdout.splitlines()[-1])
-            speeds = {}
+            speeds, errors = {}, {}
             for name, model in models.items():
-                model.predict(images[:512])  # the first one allocates
+                model.predict(images[:2048])  # the first ones allocate, in every stream
                 began = time.perf_counter()
-                model.predict(images)
+                predictions = model.predict(images)
                 speeds[name] = len(images) / (time.perf_counter() - began)
-            predictions = Path(place) / "predictions.npz"
-            script = [openvino, str(HERE / "openvino_predict.py"), str(data), str(predictions)]
-            _, stdout = time_command([*script, *(str(files[name]) for name in IN_OPENVINO)])
-            other, found = json.loads(stdout.splitlines()[-1]), np.load(predictions)
-            names = IN_OPENVINO.values()
-            speeds |= dict(zip(names, other["images_per_second"], strict=True))
-            errors = {name: int((found[str(i)] != labels).sum()) for i, name in enumerate(names)}
+                errors[name] = int((predictions.labels != labels).sum())
             conditions.keep(
                 {"kind": "keras", "pair": pair},
                 {
                     "images_per_second": speeds,
                     "keras": keras,
-                    "openvino": other["openvino"],
+                    "openvino": models["OpenVINO"].engine.removeprefix("openvino "),
                     "errors": errors,
                 },
             )
 
 
 def _against_pandas(conditions: Conditions, run: Path) -> None:
-    missing = conditions.missing_pairs("predict")
+    missing = conditions.missing_pairs("predict", engine="auto")
     if not missing:
         return
+    # as installed: a process here would otherwise compile Tenfold's sources, and never pandas'
+    compileall.compile_dir(str(Path(tenfold.__file__).parent), quiet=2)
+    cached = {"PYTHONDONTWRITEBYTECODE": ""}
     unlabelled = replace(conditions.test_set, labels=None, test_source=None)
     with tempfile.TemporaryDirectory() as place:
         (csv,) = export_dataset(unlabelled, place)
@@ -246,15 +312,28 @@ def _against_pandas(conditions: Conditions, run: Path) -> None:
         predict += ["-o", str(Path(place) / "predictions.csv"), "--overwrite"]
         if conditions.threads:
             predict += ["--threads", str(conditions.threads)]
+        read = [sys.executable, "-c", READ_CSV, str(csv)]
+        time_command(predict, cached)  # the first ones read programs and table from the disk
+        time_command(read, cached)
         for pair in missing:
-            seconds, _ = time_command(predict)
-            whole, reading = time_command([sys.executable, "-c", READ_CSV, str(csv)])
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds, _ = time_command(predict, cached)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            plain, _ = time_command([*predict, "--engine", "onnxruntime"], cached)
+            whole, reading = time_command(read, cached)
             conditions.keep(
-                {"kind": "predict", "pair": pair},
+                {"kind": "predict", "pair": pair, "engine": "auto"},
                 {
                     "rows": len(unlabelled),
                     "seconds": seconds,
+                    "cpu_seconds": _cpu(after) - _cpu(before),
+                    "onnxruntime_seconds": plain,
+                    "runs_on": Model(run / "model.onnx", conditions.threads, "auto").engine,
                     "pandas_seconds": float(reading),
                     "pandas_process_seconds": whole,
                 },
             )
+
+
+def _cpu(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime

@@ -6,8 +6,13 @@ from benchmarks.core.store import Row, newest_group
 from tenfold.evaluation.seeds import mean
 
 VARIANTS = ("float32", "float32, no TTA", "int8", "int8, no TTA")
-# The same files in another runtime, which multiplies in bfloat16 where the processor does.
-IN_OPENVINO = {"float32": "OpenVINO", "float32, no TTA": "OpenVINO, no TTA"}
+# The same files in OpenVINO, which multiplies in bfloat16 where the processor does.
+IN_OPENVINO = {
+    "float32": "OpenVINO",
+    "float32, no TTA": "OpenVINO, no TTA",
+    "int8": "OpenVINO, int8",
+    "int8, no TTA": "OpenVINO, int8, no TTA",
+}
 
 
 def tables(rows: list[Row]) -> str:
@@ -17,13 +22,15 @@ def tables(rows: list[Row]) -> str:
         return ""
     kinds = {
         kind: [row for row in mine if row["kind"] == kind]
-        for kind in ("int8", "keras", "bench", "predict")
+        for kind in ("int8", "keras", "engines", "bench", "predict")
     }
     parts = []
     if kinds["int8"]:
         parts.append(_variants(kinds["int8"], kinds["keras"]))
     if kinds["keras"]:
         parts.append(_keras(kinds["keras"]))
+    if kinds["engines"]:
+        parts.append(_engines(kinds["engines"][-1]))
     if kinds["bench"]:
         parts.append(_bench(kinds["bench"][-1]))
     if kinds["predict"]:
@@ -79,7 +86,10 @@ def _variants(rows: list[Row], pairs: list[Row]) -> str:
             changed = f"{sum(row['changed'][name] for row in rows) / len(rows):.1f}"
         cells = [name, f"{rows[0]['bytes'][name]:,}", f"{errors:.1f}", gap, changed, *speed(name)]
         lines.append(f"| {' | '.join(cells)} |")
-    for name, other in IN_OPENVINO.items() if pairs else ():
+    measured = pairs[-1]["images_per_second"] if pairs else {}
+    for name, other in IN_OPENVINO.items():
+        if other not in measured:
+            continue
         first = f"{pairs[-1]['errors'][other]} (first network)"
         version = pairs[-1]["openvino"].partition("-")[0]
         cells = [f"{name}, in OpenVINO {version}", f"{rows[0]['bytes'][name]:,}", first, "", ""]
@@ -98,6 +108,21 @@ def _keras(rows: list[Row]) -> str:
     )
 
 
+def _engines(row: Row) -> str:
+    lines = [
+        f"| labels in {row['openvino'].replace('openvino', 'OpenVINO')} | images | precision | "
+        "other labels | accepted or not, other | errors | errors in ONNX Runtime |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
+    for name, sets in row["files"].items():
+        for source, one in sets.items():
+            for precision, changed in one["changed"].items():
+                cells = [name, f"{one['n']:,} of `{source}`", precision, f"{changed}"]
+                cells += [f"{one['accepted_changed'][precision]}", f"{one['errors'][precision]}"]
+                lines.append(f"| {' | '.join([*cells, str(one['errors']['onnxruntime'])])} |")
+    return "\n".join(lines)
+
+
 def _bench(row: Row) -> str:
     lines = [
         "| `tenfold bench`: model | batch size | threads | latency, ms | images/s |",
@@ -114,14 +139,30 @@ def _bench(row: Row) -> str:
 
 
 def _predict(rows: list[Row]) -> str:
+    rows = [row for row in rows if "engine" in row] or rows
     ours, reading, whole = (
         median(row[key] for row in rows)
         for key in ("seconds", "pandas_seconds", "pandas_process_seconds")
     )
-    ratio = median(row["pandas_seconds"] / row["seconds"] for row in rows)
-    return (
+    of_reading, of_whole = predict_ratios(rows)
+    engine = f" on {rows[-1]['runs_on']}" if "runs_on" in rows[-1] else ""
+    text = (
         f"`tenfold predict` reads, predicts and writes the table of {rows[0]['rows']:,} images in "
-        f"{ours:.2f} s, as a new process; `pandas.read_csv` alone reads it in {reading:.2f} s "
-        f"({whole:.2f} s with its process and import): {ratio:.2f} times as long, median of "
-        f"{len(rows)} pairs."
+        f"{ours:.2f} s{engine}, as a new process. A new process that imports pandas and reads it "
+        f"needs {whole:.2f} s: {of_whole:.2f} times that; `pandas.read_csv` alone {reading:.2f} s: "
+        f"{of_reading:.2f} times that. Medians of {len(rows)} pairs."
+    )
+    if "onnxruntime_seconds" not in rows[-1]:
+        return text
+    plain = median(row["onnxruntime_seconds"] for row in rows)
+    cpu = median(row["cpu_seconds"] for row in rows)
+    return f"{text} It is {plain:.2f} s with `--engine onnxruntime`; {cpu:.2f} s of the processor."
+
+
+def predict_ratios(rows: list[Row]) -> tuple[float, float]:
+    """Return `tenfold predict`'s seconds over pandas' reading, and over its whole process."""
+    rows = [row for row in rows if "engine" in row] or rows
+    return (
+        median(row["seconds"] / row["pandas_seconds"] for row in rows),
+        median(row["seconds"] / row["pandas_process_seconds"] for row in rows),
     )

@@ -3,8 +3,8 @@
     python -m benchmarks run threads --turns 3
 
 The busy machine has as many other processes as cores, each of which spins. Where others have work
-for it already, idle is not measured. In each turn, idle and then busy, each a new process and a
-row:
+for it already, idle is not measured. In each turn, idle and then busy, in an order that
+goes round, each a new process and a row:
 
 - `train`: images per second of one epoch of `quick`, with what Tenfold chooses for GNU OpenMP, with
   OpenMP's own default and with threads that sleep, and with one thread;
@@ -80,17 +80,18 @@ class Threads(Benchmark):
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Measure every turn that has no row yet, and print the table."""
-        for name in OPENMP_WAITING:
-            os.environ.pop(name, None)
         recipe = load_recipe(arguments.recipe, arguments.settings)
         key = timing_key(recipe, 0, recipe.device) | {"train": arguments.split}
+        for name in OPENMP_WAITING:  # only now: `timing_key` imports torch, and so has chosen here
+            os.environ.pop(name, None)
         store = Store(self.file, arguments.results)
         for turn in range(arguments.turns):
             for others in (0, cores()):
                 if not others and running_elsewhere():
                     log("the machine has other work: idle is not measured")
                     continue
-                for mode in arguments.modes:
+                first = turn % len(arguments.modes)  # none is always the one after the busy phase
+                for mode in arguments.modes[first:] + arguments.modes[:first]:
                     measured = key | {"turn": turn, "others": others, "mode": mode}
                     with spinning(others) if others else nullcontext():
                         _keep(store, measured | {"kind": "train"}, arguments)

@@ -20,7 +20,7 @@ from benchmarks.core.benchmark import Benchmark
 from benchmarks.core.provenance import recipe_digest
 from benchmarks.core.store import Row, Store, log
 from benchmarks.core.timing import time_training
-from benchmarks.speed import accuracy_tables
+from benchmarks.speed import accuracy_tables, keras_rows
 from benchmarks.speed.aggregate import configs, main_place
 from tenfold.data.source import load
 from tenfold.run.folder import RunFolder
@@ -53,6 +53,12 @@ class TimeToAccuracy(Benchmark):
             "--python", metavar="PATH", help="for a baseline, instead of its environment's"
         )
         parser.add_argument("--runs", type=Path, default=RUNS, metavar="DIR")
+
+    def rows(self, folder: Path) -> list[Row]:
+        """Read its own rows, and what `notebook` and `speedup` have measured of the same kind."""
+        notebook, speedup = (Store(name, folder).rows() for name in ("notebook", "speedup"))
+        return [*keras_rows.from_notebook(notebook), *keras_rows.timings(speedup),
+                *super().rows(folder)]  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Measure every missing seed, one of each length and split before the next."""

@@ -11,6 +11,7 @@
 Importing this package is light: a name's module is loaded when the name is first used.
 """
 
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
     from tenfold.data.dataset import Dataset, from_arrays
     from tenfold.errors import TenfoldError
     from tenfold.model.file import Model
+    from tenfold.model.foreign_file import ForeignModel
     from tenfold.model.reader import Reader
     from tenfold.model.template import Template
+    from tenfold.run.own_code import allow_import
     from tenfold.training.callbacks import Callback, ProgressEvent, StopTraining
+    from tenfold.workflow.batch.run import batch_predict, batch_read
     from tenfold.workflow.estimator import DigitClassifier
     from tenfold.workflow.load import load
+    from tenfold.workflow.models.adapt import adapt
     from tenfold.workflow.models.bench import bench
     from tenfold.workflow.models.compare import compare
     from tenfold.workflow.models.ensemble import ensemble
     from tenfold.workflow.models.evaluate import evaluate
+    from tenfold.workflow.models.evaluate_ensemble import evaluate_ensemble
     from tenfold.workflow.models.export import export
+    from tenfold.workflow.models.hub import export_hub
     from tenfold.workflow.models.predict import predict
     from tenfold.workflow.runs.group import RunGroup
     from tenfold.workflow.runs.listing import list_runs
@@ -36,12 +43,17 @@ if TYPE_CHECKING:
     from tenfold.workflow.runs.result import Run
     from tenfold.workflow.runs.resume import resume
     from tenfold.workflow.runs.train import train
+    from tenfold.workflow.sweep.run import sweep
 
     __version__: str
+
+# ONNX Runtime reports on its use otherwise, and leaves a file in the folder for temporary ones.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "Callback",
     "Dataset",
+    "ForeignModel",
     "Model",
     "ProgressEvent",
     "Reader",
@@ -50,16 +62,23 @@ __all__ = [
     "StopTraining",
     "Template",
     "TenfoldError",
+    "adapt",
+    "allow_import",
+    "batch_predict",
+    "batch_read",
     "bench",
     "compare",
     "ensemble",
     "evaluate",
+    "evaluate_ensemble",
     "export",
+    "export_hub",
     "from_arrays",
     "list_runs",
     "load",
     "predict",
     "resume",
+    "sweep",
     "train",
     "write_report",
 ]
@@ -70,6 +89,7 @@ _HOMES = {
     "Callback": "tenfold.training.callbacks",
     "Dataset": "tenfold.data.dataset",
     "DigitClassifier": "tenfold.workflow.estimator",
+    "ForeignModel": "tenfold.model.foreign_file",
     "Model": "tenfold.model.file",
     "ProgressEvent": "tenfold.training.callbacks",
     "Reader": "tenfold.model.reader",
@@ -78,16 +98,23 @@ _HOMES = {
     "StopTraining": "tenfold.training.callbacks",
     "Template": "tenfold.model.template",
     "TenfoldError": "tenfold.errors",
+    "adapt": "tenfold.workflow.models.adapt",
+    "allow_import": "tenfold.run.own_code",
+    "batch_predict": "tenfold.workflow.batch.run",
+    "batch_read": "tenfold.workflow.batch.run",
     "bench": "tenfold.workflow.models.bench",
     "compare": "tenfold.workflow.models.compare",
     "ensemble": "tenfold.workflow.models.ensemble",
     "evaluate": "tenfold.workflow.models.evaluate",
+    "evaluate_ensemble": "tenfold.workflow.models.evaluate_ensemble",
     "export": "tenfold.workflow.models.export",
+    "export_hub": "tenfold.workflow.models.hub",
     "from_arrays": "tenfold.data.dataset",
     "list_runs": "tenfold.workflow.runs.listing",
     "load": "tenfold.workflow.load",
     "predict": "tenfold.workflow.models.predict",
     "resume": "tenfold.workflow.runs.resume",
+    "sweep": "tenfold.workflow.sweep.run",
     "train": "tenfold.workflow.runs.train",
     "write_report": "tenfold.workflow.runs.report",
 }

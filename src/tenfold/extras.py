@@ -8,12 +8,12 @@ from tenfold.errors import TenfoldError
 
 # Modules that are not called as the distribution of an extra that brings them.
 DISTRIBUTIONS = {
-    "anyio": "fastapi",
+    "anyio": "starlette",
     "markupsafe": "jinja2",
     "mlflow": "mlflow-skinny",
-    "pydantic": "fastapi",
+    "prometheus_client": "prometheus-client",
+    "python_multipart": "python-multipart",
     "sklearn": "scikit-learn",
-    "starlette": "fastapi",
 }
 # As "cleanlab>=2.7; extra == 'train'".
 REQUIREMENT = re.compile(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]")

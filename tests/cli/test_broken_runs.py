@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,23 +77,21 @@ def test_a_folder_that_is_not_a_run_and_a_run_without_its_model_are_named(
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are another matter there")
 def test_what_may_not_be_read_is_named(
-    trained_run: RunFolder, capsys: pytest.CaptureFixture[str]
+    trained_run: RunFolder, open_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     open_model(trained_run.path)  # imports what nobody may not import
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # pytest's own folders are closed to others
-        file = Path(shutil.copy(trained_run.model_file, folder))
-        run = Path(shutil.copytree(trained_run.path, Path(folder) / "run"))
-        file.chmod(0)
-        (run / "environment.json").chmod(0)
-        closed = Path(shutil.copytree(trained_run.path, Path(folder) / "closed"))
-        closed.chmod(0)
-        with without_privileges():
-            for path, member in ((file, ""), (run, "/environment.json"), (closed, "")):
-                error = error_line(capsys, "evaluate", path, "mnist:test")
-                assert f"{path}{member}: " in error
-                assert "Permission denied" in error
-        closed.chmod(0o700)
+    file = Path(shutil.copy(trained_run.model_file, open_folder))
+    run = Path(shutil.copytree(trained_run.path, open_folder / "run"))
+    file.chmod(0)
+    (run / "environment.json").chmod(0)
+    closed = Path(shutil.copytree(trained_run.path, open_folder / "closed"))
+    closed.chmod(0)
+    with without_privileges():
+        for path, member in ((file, ""), (run, "/environment.json"), (closed, "")):
+            error = error_line(capsys, "evaluate", path, "mnist:test")
+            assert f"{path}{member}: " in error
+            assert "Permission denied" in error
+    closed.chmod(0o700)
 
 
 @pytest.mark.parametrize(

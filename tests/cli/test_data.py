@@ -17,10 +17,11 @@ def few(tmp_path: Path) -> Path:
     return path
 
 
-def test_list_names_the_bundled_sets(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_names_the_sets_that_have_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["mnist", "mnist:test", "kaggle", "kaggle:test"]
+    names = ["mnist", "mnist:test", "kaggle", "kaggle:test", "corrections"]
+    assert [line.split()[0] for line in lines] == names
     assert main(["data", "list", "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == [line.split()[0] for line in lines]
 

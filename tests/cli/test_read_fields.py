@@ -66,9 +66,11 @@ def test_a_half_written_row_is_read_again_and_no_row_is_twice(
         main(COMMAND)
         assert (pile / "out.csv").read_bytes() == whole
     capsys.readouterr()
-    assert main(COMMAND) == 0  # nothing was left to do
+    assert main(COMMAND) == 1  # nothing was left to do, and a page is still unread
     assert (pile / "out.csv").read_bytes() == whole
-    assert "3 of 3 pages, 3 of them before" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "3 of 3 pages, 3 of them before" in told
+    assert "1 could not be read" in told
 
 
 def test_a_killed_process_loses_no_row(pile: Path) -> None:
@@ -143,6 +145,7 @@ def test_json_and_the_preview(pile: Path, capsys: pytest.CaptureFixture[str]) ->
     ("options", "message"),
     [
         (["--fields", "fields.toml", "--single"], "--single and --fields exclude each other"),
+        (["--fields", "fields.toml", "--marks"], "--marks and --fields exclude each other"),
         (["--fields", "fields.toml", "--region", "0,0,1,1"], "--region and --fields exclude each"),
         (["--fields", "fields.toml", "--json", "--csv", "a.csv"], "--json and --csv exclude each"),
         (["--csv", "a.csv"], "--csv: writes the fields of forms; name their template"),

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tenfold.data.dataset import Dataset
 from tenfold.data.dataset_export import export_dataset
+from tenfold.data.label_files import NO_LABELS_NOTE
 from tenfold.data.source import load
 
 LoadError = Callable[..., None]
@@ -180,6 +181,22 @@ def tables(small_set: Dataset) -> dict[str, bytes]:
         "labels.json": json.dumps(dict(pairs)).encode(),
         "meta.csv": b"label;id\r\n" + "".join(f'"{k}";"{n}"\r\n' for n, k in pairs).encode(),
         "labels.npy": npy(np.array(labels)),
+        "metadata.jsonl": "".join(
+            json.dumps({"file_name": n, "label": k}) + "\n" for n, k in pairs
+        ).encode(),
+        "by name.json": json.dumps({n: {"label": k} for n, k in pairs}).encode(),
+        "columns.json": json.dumps({"file": names, "label": labels}).encode(),
+        "pandas.json": json.dumps(
+            {
+                "file": {str(i): n for i, n in enumerate(names)},
+                "label": {str(i): k for i, k in enumerate(labels)},
+            }
+        ).encode(),
+        "one-hot.csv": ",".join(["file", *"0123456789"]).encode()
+        + "".join(
+            f"\n{n},{','.join(map(str, np.eye(10, dtype=int)[k]))}" for n, k in pairs
+        ).encode(),
+        "labels.lst": b"# file label\n" + "".join(f"{n} {k}\n" for n, k in pairs).encode(),
     }
 
 
@@ -195,6 +212,29 @@ def test_a_table_of_labels_beside_pictures(name: str, put: Put, small_set: Datas
     assert load(folder).fingerprint == small_set.fingerprint
     assert dataset.ids is not None
     assert dataset.ids[2] == "pictures/2.png"
+
+
+def test_a_table_of_each_folder_though_files_have_the_same_names(
+    put: Put, small_set: Dataset, test_part: Dataset
+) -> None:
+    files = {f"train/{n}.png": png(image) for n, image in enumerate(small_set.images)}
+    files |= {f"test/{n}.png": png(image) for n, image in enumerate(test_part.images)}
+    lines = [f"{n}.png,{k}\n" for n, k in enumerate(small_set.require_labels())]
+    files["train.csv"] = ("file,label\n" + "".join(lines)).encode()
+    files["test.csv"] = ("file\n" + "".join(f"{n}.png\n" for n in range(8))).encode()
+    folder = put(files)
+    assert load(folder).fingerprint == small_set.fingerprint
+    test_set = load(f"{folder}:test")
+    assert test_set.labels is None
+    assert NO_LABELS_NOTE in test_set.notes
+    assert np.array_equal(test_set.images, test_part.images)
+
+
+def test_predictions_beside_a_folder_are_no_labels(put: Put, small_set: Dataset) -> None:
+    files = {f"scans/{n}.png": png(image) for n, image in enumerate(small_set.images)}
+    rows = "".join(f"{n}.png,0\n" for n in range(20))
+    folder = put(files | {"predicted.csv": f"file,label\n{rows}".encode()})
+    assert load(folder / "scans").labels is None
 
 
 def test_train_and_test_lists_of_one_folder_are_its_parts(put: Put, small_set: Dataset) -> None:

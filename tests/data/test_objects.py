@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 from PIL import Image
+from scipy.sparse import csr_array
 from sklearn.utils import Bunch
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Subset, TensorDataset
@@ -21,7 +22,8 @@ class Digits(TorchDataset[tuple[Any, int]]):
     """Pairs of a Pillow image, or what becomes of it, and a label, as torchvision's MNIST."""
 
     def __init__(self, dataset: Dataset, transform: Any = None) -> None:
-        self.dataset, self.transform = dataset, transform or (lambda image: image)
+        self.dataset = dataset
+        self.transform: Any = transform or (lambda image: image)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -29,6 +31,15 @@ class Digits(TorchDataset[tuple[Any, int]]):
     def __getitem__(self, index: int) -> tuple[Any, int]:
         image = Image.fromarray(self.dataset.images[index])
         return self.transform(image), int(self.dataset.require_labels()[index])
+
+
+class Items(Digits):
+    """Items that are made of an image, its label and its number."""
+
+    def __getitem__(self, index: int) -> Any:
+        return self.transform(
+            self.dataset.images[index], int(self.dataset.require_labels()[index]), index
+        )
 
 
 class HuggingFace:
@@ -76,6 +87,23 @@ LABELLED: dict[str, Any] = {
         torch.from_numpy(d.images), torch.from_numpy(d.require_labels())
     ),
     "Hugging Face": HuggingFace,
+    "list of images and labels": lambda d: [d.images, d.labels],
+    "one-hot": lambda d: (d.images, np.eye(10)[d.labels]),
+    "labels in a column": lambda d: (d.images, pd.DataFrame({"label": d.labels})),
+    "torch, with more": lambda d: Items(d, lambda x, y, n: (x, y, n)),
+    "torch, one-hot": lambda d: Items(d, lambda x, y, n: (x, torch.eye(10)[y])),
+    "torch, as mappings": lambda d: Items(d, lambda x, y, n: {"image": x, "label": y}),
+    "tensor with a gradient": lambda d: (torch.tensor(d.images / 255).requires_grad_(), d.labels),
+    "bfloat16": lambda d: (torch.tensor(d.images / 255).bfloat16(), d.labels),
+    "sparse": lambda d: (csr_array(d.images.reshape(-1, 784)), d.labels),
+    "LazyFrame": lambda d: pl.LazyFrame(frame(d)),
+    "Arrow": lambda d: pl.DataFrame(frame(d)).to_arrow(),
+    "Keras' names": lambda d: {
+        "x_train": d.images,
+        "y_train": d.labels,
+        "x_test": d.images[:3],
+        "y_test": d.labels[:3],
+    },
     "DatasetDict": lambda d: {"train": HuggingFace(d), "test": HuggingFace(d)},
     "list of pairs": lambda d: list(
         zip(map(Image.fromarray, d.images), d.require_labels().tolist(), strict=True)
@@ -116,7 +144,9 @@ def test_images_alone_are_a_set_without_labels(name: str, small_set: Dataset) ->
         (lambda d: (d.images, d.labels[1:]), "19 labels, 20 images"),
         (lambda d: (d.images, [None, *d.labels[1:]]), "the label of image 0 is missing"),
         (lambda d: pd.DataFrame({"a": [1], "b": [2]}), "Received: 2 columns, 'a,b'"),
-        (lambda d: {"a": d.images}, "Received: a"),
+        (lambda d: {"a": d.labels}, "Received: a"),
+        (lambda d: ((d.images, d.labels), (d.images, d.labels)), "two pairs of images and labels"),
+        (lambda d: np.ma.masked_less(d.images, 9), "masked pixels; fill them"),
         (
             lambda d: pd.DataFrame(frame(d)).assign(pixel3=["x"] * 20),
             "column 'pixel3', row 0 must be a number. Received: 'x'",

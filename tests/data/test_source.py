@@ -1,7 +1,6 @@
 import gzip
 import io
 import os
-import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -213,22 +212,20 @@ def test_reads_the_csv_that_another_writer_makes(tmp_path: Path, small_set: Data
 
 
 def test_rejects_a_file_without_permission(
-    table: Table, write: Write, small_set: Dataset, load_error: LoadError
+    table: Table, write: Write, small_set: Dataset, load_error: LoadError, open_folder: Path
 ) -> None:
     load(small_set)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        path = Path(folder) / "digits.csv"
-        path.write_bytes(write(table).read_bytes())
-        path.chmod(0)
-        root = os.geteuid() == 0
+    path = open_folder / "digits.csv"
+    path.write_bytes(write(table).read_bytes())
+    path.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # nobody; root may read every file
+    try:
+        load_error(path, f"{path}: ", "Permission denied")
+    finally:
         if root:
-            os.seteuid(65534)  # nobody; root may read every file
-        try:
-            load_error(path, f"{path}: ", "Permission denied")
-        finally:
-            if root:
-                os.seteuid(0)
+            os.seteuid(0)
 
 
 @pytest.mark.parametrize("name", ["digits.csv", "train-images-idx3-ubyte"])

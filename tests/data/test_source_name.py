@@ -42,6 +42,15 @@ def test_options_of_python_and_of_the_name_are_the_same(arrays: Path, small_set:
     assert load(dataset.source).fingerprint == dataset.fingerprint == small_set.fingerprint
 
 
+def test_the_home_folder_is_found_for_labels_too(
+    arrays: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(arrays))
+    named = with_options("~/digits.npy", ReadOptions(labels="~/answers.npz"))
+    for source in (named, f"{arrays}/digits.npy:labels=~/answers.npz"):
+        assert load(source).fingerprint == small_set.fingerprint
+
+
 def test_paths_are_read_against_the_folder_where_they_were_named(
     arrays: Path, small_set: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,10 +58,12 @@ def test_paths_are_read_against_the_folder_where_they_were_named(
     source = load("digits.npy:labels=answers.npz").source
     monkeypatch.chdir("/")
     assert load(moved(source, str(arrays))).fingerprint == small_set.fingerprint
-    assert moved("mnist", str(arrays)) == "mnist"
+    for name in ("mnist", "corrections", "corrections:letters"):
+        assert moved(name, str(arrays)) == name
 
 
-def test_a_bundled_set_takes_no_options() -> None:
-    with pytest.raises(TenfoldError, match="'mnist' is bundled"):
-        with_options("mnist", ReadOptions(labels="a.csv"))
+def test_a_set_of_tenfolds_own_takes_no_options() -> None:
+    for name in ("mnist", "corrections"):
+        with pytest.raises(TenfoldError, match=f"'{name}' is bundled or kept by Tenfold"):
+            with_options(name, ReadOptions(labels="a.csv"))
     assert with_options("mnist", ReadOptions()) == "mnist"

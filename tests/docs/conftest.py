@@ -1,6 +1,9 @@
 """The small files that the commands of the documents are run on."""
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,6 +14,7 @@ from PIL import Image
 from tests.draw_digits import DrawDigits
 
 from tenfold.data.dataset import PIXELS, Dataset
+from tenfold.model.foreign_file import ForeignModel
 from tenfold.run.folder import RunFolder
 
 FORMS = 10  # the seed of the first form: what the template reads is accepted, not so of the next
@@ -40,6 +44,13 @@ def write_ids(path: Path, dataset: Dataset) -> None:
     path.write_text("\n".join([*lines, ""]))
 
 
+def write_predictions(path: Path, model: Path, dataset: Dataset) -> None:
+    """Write the labels that a model predicts, as Kaggle's submission has them."""
+    labels = ForeignModel(model, pixels="0..1").predict(dataset.images).labels
+    rows = [f"{number},{label}" for number, label in enumerate(labels, 1)]
+    path.write_text("\n".join(["ImageId,Label", *rows, ""]))
+
+
 def write_page(path: Path, draw_digits: DrawDigits) -> None:
     """Draw two rows of digits of MNIST's test set, and a star that is no digit."""
     places = [(60 + 150 * column, 60 + 180 * row) for row in (0, 1) for column in range(6)]
@@ -58,11 +69,13 @@ def workshop(
     test_set: Dataset,
     trained_run: RunFolder,
     draw_digits: DrawDigits,
+    mlp_file: Path,
 ) -> Path:
     """A folder with the files that the pages name, each of a few real digits.
 
     `train.csv`, `test.csv` and the labelled `holdout.csv` in Kaggle's layout, `emnist-train.csv`
-    with rows and columns exchanged, `ids.csv` with an id column, `page.jpg` with two rows of
+    with rows and columns exchanged, scikit-learn's `mlp.onnx` and its predictions of
+    `holdout.csv`, `others.csv`, `ids.csv` with an id column, `page.jpg` with two rows of
     digits and a star, `forms/` and `form.pdf` with the same, the empty form `form.png` and
     `scans/` of it, filled in but for a broken one, `drawings/` with a folder a digit, and the run
     `runs/quick-mnist-1`.
@@ -71,6 +84,8 @@ def workshop(
     write_csv(folder / "train.csv", train_set.subset(np.arange(600)), labelled=True)
     write_csv(folder / "test.csv", test_set.subset(np.arange(200)), labelled=False)
     write_csv(folder / "holdout.csv", test_set.subset(np.arange(200, 500)), labelled=True)
+    shutil.copyfile(mlp_file, folder / "mlp.onnx")
+    write_predictions(folder / "others.csv", mlp_file, test_set.subset(np.arange(200, 500)))
     write_ids(folder / "ids.csv", test_set.subset(np.arange(20)))
     turned = Dataset(
         train_set.images.transpose(0, 2, 1).copy(), train_set.labels, train_set.classes, "emnist"
@@ -93,3 +108,13 @@ def workshop(
     (folder / "runs").mkdir()
     shutil.copytree(trained_run.path, folder / "runs" / "quick-mnist-1")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The host and port of a server, for the pages that ask one."""
+    command = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[2].removeprefix("http://")
+        process.terminate()

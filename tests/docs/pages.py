@@ -7,6 +7,7 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,6 +133,8 @@ def run_command(command: str) -> tuple[str, int]:
         with captured() as output:
             status = main(shlex.split(command)[1:])
         return output.getvalue().decode(), status
+    if command.startswith("node ") and shutil.which("node") is None:
+        return run_in_chromium(Path(command.removeprefix("node "))), 0
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     source = os.pathsep.join([str(ROOT / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
@@ -143,6 +146,26 @@ def run_command(command: str) -> tuple[str, int]:
         timeout=120,
     )
     return done.stdout, done.returncode
+
+
+def run_in_chromium(script: Path) -> str:
+    """Run a JavaScript module in a page of the server that it asks; return what it prints."""
+    from playwright.sync_api import sync_playwright
+
+    source = script.read_text()
+    address = re.search(r"http://[a-z0-9.:]+", source)
+    assert address is not None, f"{script} asks no server"
+    printed: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page()
+        page.on("console", lambda message: printed.append(message.text))
+        page.goto(address[0])
+        page.evaluate(f"(async () => {{ {source} }})()")
+        browser.close()
+    return "\n".join([*printed, ""])
 
 
 def run_python(block: Block, names: dict[str, Any]) -> list[Output]:

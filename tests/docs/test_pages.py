@@ -1,14 +1,18 @@
 """Every command and every piece of Python in README and the documents, run page by page."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.docs.pages import PAGES, ROOT, Output, blocks, commands, run_block
+from tests.docs.pages import PAGES, ROOT, Block, Output, blocks, commands, run_block
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
+SERVER = "localhost:8000"
 RUN = {"console", "python"}
-SHOWN = {"text", "toml", "json", "html", "bibtex"}  # what there is nothing to run in
+SHOWN = {"text", "toml", "json", "html", "bibtex", "javascript"}  # what there is nothing to run in
 
 
 def page_id(page: Path) -> str:
@@ -40,6 +44,8 @@ def test_what_a_page_shows_is_what_happens(
     names: dict[str, Any] = {"__name__": "__main__"}
     wrong: list[Output] = []
     for block in blocks(page.read_text("utf-8")):
+        if any(SERVER in line for line in block.lines) and block.marker != "not run":
+            block = asking(block, request.getfixturevalue("server"))
         if block.title:
             Path(block.title).write_text("\n".join([*block.lines, ""]))
         if block.marker != "not run":
@@ -52,6 +58,11 @@ def test_what_a_page_shows_is_what_happens(
         for output in wrong
     ]
     assert not wrong, "\n\n".join([*told, "`make docs` writes the outputs anew"])
+
+
+def asking(block: Block, server: str) -> Block:
+    """Have a block ask a server that runs, not the one that the page tells of."""
+    return replace(block, lines=tuple(line.replace(SERVER, server) for line in block.lines))
 
 
 def updated(text: str, wrong: list[Output]) -> str:

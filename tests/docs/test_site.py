@@ -14,6 +14,7 @@ from tests.docs.pages import ROOT
 EMBEDDED = {"img": "src", "script": "src", "source": "srcset", "iframe": "src", "link": "href"}
 HELP_CHANGED = (3, 13)  # from which argparse writes options otherwise
 PAPERS = ["README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+FENCED = re.compile(r"^```.*?^```", re.S | re.M)
 TARGET = re.compile(r'(?:\]\(|src="|srcset=")(?![a-z]+:|#)([^)"#]+)')
 
 
@@ -99,6 +100,19 @@ def test_what_is_generated_is_up_to_date() -> None:
 def test_every_file_that_a_paper_of_the_root_links_to_is_there(name: str) -> None:
     targets = set(TARGET.findall((ROOT / name).read_text("utf-8")))
     assert [target for target in sorted(targets) if not (ROOT / target).exists()] == []
+
+
+def test_every_file_that_a_page_links_to_is_there_without_the_site() -> None:
+    """As they are read in the repository, where no page is generated."""
+    pages = list((ROOT / "docs").rglob("*.md"))
+    assert len(pages) > 20
+    dead = {
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in TARGET.findall(FENCED.sub("", page.read_text("utf-8")))
+        if not (page.parent / target).exists()
+    }
+    assert not dead
 
 
 def test_readme_is_short_and_begins_with_the_two_commands() -> None:

@@ -156,7 +156,9 @@ def test_hashes_that_are_not_those_that_were_written_are_named(
 
 def test_filters_and_feature_maps_are_extracted(trained_run: RunFolder, test_set: Dataset) -> None:
     model = open_model(trained_run.model_file)
-    assert first_filters(model).ndim == 3
+    filters = first_filters(model)
+    assert filters is not None
+    assert filters.ndim == 3
     maps = feature_maps(model, test_set.images[0])
     assert [name for name, _ in maps][:2] == [
         "convolution 1, after ReLU",

@@ -6,7 +6,7 @@ from tests.draw_digits import DrawDigits
 from tenfold.data.dataset import Dataset
 from tenfold.ink.page import Page
 from tenfold.ink.strokes import draw_strokes
-from tenfold.model.page_characters import keep_once
+from tenfold.model.page_characters import find_characters, keep_once, resized, scales
 from tenfold.model.page_finder import find_drawn_page, find_page
 from tenfold.model.page_network import CLASSES, Characters, PageNetwork
 from tenfold.model.reader import Reader, Reading
@@ -54,6 +54,27 @@ def test_reads_rows_top_to_bottom(reader: Reader, draw_digits: DrawDigits) -> No
     places = [(200, 40), (40, 30), (60, 240), (210, 250)]
     reading = reader.read(draw_digits(FOUR, places, size=(400, 360)))
     assert reading.rows == ["27", "10"]
+
+
+@pytest.mark.parametrize(
+    ("size", "tall"),
+    [
+        ((750, 1000), 60),  # from afar the rows look like a `=` that crosses every digit
+        ((3000, 4000), 28),  # of 12 megapixels: too small for all scales but the closest
+    ],
+)
+def test_no_digit_of_a_clean_page_is_lost(
+    reader: Reader, draw_digits: DrawDigits, size: tuple[int, int], tall: int
+) -> None:
+    places = [
+        (100 + column * tall * 7 // 5, 75 + row * tall * 11 // 5)
+        for row in range(5)
+        for column in range(10)
+    ]
+    reading = reader.read(draw_digits(list(range(50)), places, tall * 7 // 5, size))
+    assert [len(row) for row in reading.rows] == pytest.approx([10] * 5, abs=1)
+    assert sum(digit.accepted for digit in reading) >= 46
+    assert {mark.label for mark in reading.marks} <= {" "}
 
 
 @pytest.mark.parametrize("degrees", [-20, -12, 8])
@@ -122,6 +143,24 @@ def test_two_digits_that_touch_are_two(
     end = int(np.flatnonzero((left < 100).any(0))[-1])
     both = np.minimum(left, draw_digits(pair[1:], [(end - 6, 60)], size=(220, 400)))
     assert reader.read(both).text == "25"
+
+
+def test_two_digits_that_look_like_one_are_never_certain(
+    reader: Reader, draw_digits: DrawDigits, test_set: Dataset
+) -> None:
+    labels = test_set.require_labels()
+    fours, ones = (np.flatnonzero(labels == label)[:12].tolist() for label in (4, 1))
+    alone = 0
+    for four, one in zip(fours, ones, strict=True):
+        left = draw_digits([four], [(20, 60)], size=(220, 300))
+        end = int(np.flatnonzero((left < 100).any(0))[-1])
+        right = draw_digits([one], [(0, 60)], size=(220, 300))
+        start = int(np.flatnonzero((right < 100).any(0))[0])
+        both = np.minimum(left, np.roll(right, end - start - 8, 1))
+        reading = reader.read(both)
+        alone += len(reading) == 1
+        assert len(reading) == 2 or reading[0].probability < 0.99
+    assert alone >= 3
 
 
 def marked(draw_digits: DrawDigits, label: str) -> np.ndarray:
@@ -211,3 +250,18 @@ def test_a_mark_cut_off_to_nothing_at_an_edge_is_kept_once() -> None:
     boxes = np.array([[0, 5, 0, 9], [40, 5, 44, 9]], np.float32)
     marks = Characters(boxes, probabilities, np.full(2, 0.4, np.float32), np.ones(2, np.bool_))
     assert len(keep_once(marks)) == 2
+
+
+def test_paper_beside_dark_digits_is_no_small_writing(
+    network: PageNetwork, draw_digits: DrawDigits
+) -> None:
+    places = [(60 + 200 * column, 60 + 220 * row) for row in range(5) for column in range(9)]
+    page = draw_digits(list(range(45)), places, 140, (1200, 1900)).astype(np.float32)
+    seen = []
+
+    def render(scale: float) -> np.ndarray:
+        seen.append(scale)
+        return resized(page)(scale)
+
+    assert len(find_characters(network, render, page.shape)) >= 45
+    assert max(seen) == scales(page.shape)[0]  # no closer look, which takes as long again

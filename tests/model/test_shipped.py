@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tenfold.data.dataset import Dataset
+from tenfold.data.drift import MEASURES, drift_reference
 from tenfold.data.source import load
 from tenfold.model.reader import SHIPPED, Reader
 
@@ -61,3 +62,13 @@ def test_model_saw_no_test_image_and_is_small(reader: Reader) -> None:
     assert len(reader.model.training_overlap(load("mnist:test"))) == 0
     assert len(reader.model.training_overlap(load("mnist").subset(np.arange(1000)))) > 900
     assert SHIPPED.stat().st_size <= 2_000_000
+
+
+def test_model_says_what_it_was_trained_on_looks_like(reader: Reader, test_set: Dataset) -> None:
+    ours, drift = drift_reference(test_set.images), reader.model.drift
+    assert drift is not None
+    for name in MEASURES:
+        pairs = zip(getattr(drift, name), getattr(ours, name), strict=True)
+        assert max(abs(theirs - ours) for (_, theirs), (_, ours) in pairs) < 0.3
+    assert 0 < (drift.rejected or 0) < 0.02
+    assert drift.confidence is not None

@@ -24,6 +24,13 @@ def test_card_has_each_score_with_n_and_interval(
     assert re.search(r"- Validation accuracy: [\d.]+ % of 400 \(95 % interval", text)
 
 
+def test_card_escapes_the_recipe_s_description_once(
+    run: RunFolder, train_set: Dataset, test_set: Dataset
+) -> None:
+    run.write_recipe(msgspec.structs.replace(run.recipe(), description="A net, one *star*"))
+    assert "`" + r" \(a net, one \*star\*\)." in card_of(run, train_set, test_set)
+
+
 def test_card_names_the_device_once(run: RunFolder, train_set: Dataset, test_set: Dataset) -> None:
     machine = run.environment().machine
     (line,) = re.findall("- Training: .*", card_of(run, train_set, test_set))

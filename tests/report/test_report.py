@@ -26,6 +26,8 @@ from tenfold.run.records import SplitScores
 from tenfold.workflow.runs.report import draw
 from tenfold.workflow.runs.result import Run
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 PLOTS = {
     "augmented",
     "calibration",
@@ -60,7 +62,10 @@ class Outline(HTMLParser):
 
 
 def report_of(run: RunFolder, train: Dataset, test: Dataset | None, errors: int = 6) -> str:
-    return write_report(read_report_data(run, train, test), errors).read_text("utf-8")
+    """Write a report and return its page; the plots beside it, half of the work, are not drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tenfold.report.report.to_png", lambda figure: b"")
+        return write_report(read_report_data(run, train, test), errors).read_text("utf-8")
 
 
 def set_metrics(run: RunFolder, **values: object) -> None:
@@ -309,7 +314,8 @@ def test_label_issues_are_drawn_with_their_neighbours(
     wrong = (probabilities.argmax(axis=1) != given).sum()
     table = prediction_table("out_of_fold", np.arange(2000), given, probabilities)
     run.write_predictions(pl.concat([run.predictions(), table]))
-    page = report_of(run, replace(train_set, labels=given), test_set)
+    data = read_report_data(run, replace(train_set, labels=given), test_set)
+    page = write_report(data).read_text("utf-8")
     section = page[page.index('id="label-issues"') : page.index('id="network"')]
     found = re.findall(r'alt="Training image (\d+): label (\d), predicted (\d)"', section)
     assert {int(row) for row, *_ in found} <= set(flipped.tolist())

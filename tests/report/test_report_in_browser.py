@@ -108,6 +108,25 @@ def test_page_follows_the_colour_scheme(page: Page) -> None:
     assert dark == ("rgb(16, 19, 23)", "invert(0)")
 
 
+def test_maps_follow_the_colour_scheme_and_lie_beside_their_images(page: Page) -> None:
+    shown = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        shown.append(page.locator(".pair picture img").first.evaluate("e => e.currentSrc"))
+    assert shown[0] == page.locator(".pair picture img").first.get_attribute("src")
+    assert shown[1] == page.locator(".pair picture source").first.get_attribute("srcset")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        boxes = page.locator(".pair").first.evaluate(
+            "pair => [...pair.querySelectorAll('img')].map(e => e.getBoundingClientRect().toJSON())"
+        )
+        image, values = boxes
+        assert image["top"] == values["top"]
+        assert image["right"] < values["left"]
+        assert min(image["width"], values["width"]) > 120
+        assert not overflows(page)
+
+
 def test_comparison_fits_a_phone_and_draws_each_group(
     browser: Browser, trained_run: RunFolder, test_set: Dataset, tmp_path: Path
 ) -> None:

@@ -79,6 +79,14 @@ def test_a_link_or_an_empty_folder_in_a_run_is_not_removed(tmp_path: Path) -> No
         assert run.recipe_file.exists()
 
 
+@pytest.mark.parametrize("place", ["plots", "tensorboard", "folds", "folds/1", "members/12"])
+def test_a_folder_that_a_stopped_run_left_empty_is_its_own(tmp_path: Path, place: str) -> None:
+    run = make(tmp_path / "run")
+    (run.path / place).mkdir(parents=True)
+    RunFolder.create(run.path, overwrite=True)
+    assert [path.name for path in run.path.iterdir()] == [".written"]
+
+
 def test_a_foreign_folder_with_files_of_a_runs_names_is_not_replaced(tmp_path: Path) -> None:
     for name in ("environment.json", "recipe.toml", "model.onnx"):
         (tmp_path / name).write_text("{}")

@@ -8,8 +8,8 @@ from torch.nn import functional
 
 from tenfold.errors import TenfoldError
 from tenfold.run.layers import BatchNorm, Conv, Gelu
+from tenfold.run.optimisers import SGD
 from tenfold.run.recipe import (
-    SGD,
     Recipe,
     change,
     copy_recipe,
@@ -102,14 +102,17 @@ def test_a_copy_is_the_recipe_under_the_name_of_its_file(tmp_path: Path) -> None
             "split must be one of notebook, random, stratified, writer. Received: 'ha",
         ),
         (
-            "optimiser.name=adam",
-            "optimiser.name must be one of rmsprop, sgd, adamw, muon. Received: 'adam'",
+            "optimiser.name=lamb",
+            "optimiser.name must be one of rmsprop, sgd, adam, adamw, muon, module. Received: 'l",
         ),
-        ("optimiser=adamw", "optimiser must be a table whose `name` is one of rmsprop, sgd, adamw"),
-        ("optimiser={}", "'optimiser.name' is missing: one of rmsprop, sgd, adamw, muon"),
         (
-            "schedule.name=cosine",
-            "schedule.name must be one of constant, plateau, linear. Received",
+            "optimiser=adamw",
+            "optimiser must be a table whose `name` is one of rmsprop, sgd, adam, adamw",
+        ),
+        ("optimiser={}", "'optimiser.name' is missing: one of rmsprop, sgd, adam, adamw, muon, m"),
+        (
+            "schedule.name=step",
+            "schedule.name must be one of constant, plateau, linear, cosine. Received",
         ),
         ("augmentation=3", "augmentation must be a table. Received: 3"),
         ("network=3", "network must be a list of tables. Received: 3"),
@@ -127,7 +130,10 @@ def test_a_copy_is_the_recipe_under_the_name_of_its_file(tmp_path: Path) -> None
         ("epochs", "--set takes key=value"),
         ("epochs.more=1", "'epochs' is not a table"),
         ('network=[{layer="flatten"}]', "must end in its one 'output' layer"),
-        ('network=[{layer="output"}]', "layer 1 (output) needs 'flatten' before it"),
+        (
+            'network=[{layer="output"}]',
+            "layer 1 (output) needs 'flatten' or a global pool before it",
+        ),
         (
             'network=[{layer="relu"},{layer="whiten",filters=8,kernel_size=3},{layer="flatten"},'
             '{layer="output"}]',

@@ -1,5 +1,6 @@
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_optimisers_and_schedules_have_keys_of_their_own() -> None:
     assert key("optimiser.learning_rate", "sgd").default == "0.01"
     assert key("optimiser.learning_rate", "muon").default == "0.02"
     kinds = {table.kind for table in recipe_tables(Recipe) if table.name == "schedule"}
-    assert kinds == {"constant", "plateau", "linear"}
+    assert kinds == {"constant", "plateau", "linear", "cosine"}
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,44 @@ def test_a_value_below_the_range_is_refused(one: RecipeKey) -> None:
         settings.insert(0, f"{one.key.partition('.')[0]}.name={one.kind}")
     with pytest.raises(TenfoldError, match=re.escape(f"{one.valid}. Received: {value}")):
         load_recipe("quick", settings)
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e999"])
+@pytest.mark.parametrize(
+    "one",
+    [one for one in recipe_keys(Recipe) if one.type == "float"],
+    ids=lambda one: f"{one.key} {one.kind}".strip(),
+)
+def test_no_value_may_be_infinite_or_nan(one: RecipeKey, value: str, tmp_path: Path) -> None:
+    settings = [f"{one.key}={value}"]
+    if one.key.startswith("network."):
+        required = {"conv": ",filters=8,kernel_size=3", "residual": ",filters=8"}
+        layer = f'{{layer="{one.kind}",{one.name}={value}{required.get(one.kind, "")}}}'
+        settings = [f"network=[{layer}]"]
+    elif one.kind:
+        own = ["optimiser.module=my_opt:Lion", "optimiser.learning_rate=1"]
+        more = own if one.kind == "module" else []
+        settings = [f"{one.key.partition('.')[0]}.name={one.kind}", *more, *settings]
+    with pytest.raises(TenfoldError, match=rf"{one.name} must be .*Received: -?(inf|nan)$"):
+        load_recipe("quick", settings)
+    recipe = tmp_path / "mine.toml"
+    if not one.key.startswith("network."):
+        text = load_recipe("quick", settings[:-1]).to_toml()
+        section, _, name = one.key.rpartition(".")
+        begin, heading, end = text.partition(f"[{section}]\n") if section else ("", "", text)
+        changed = re.sub(rf"^{name} = .*$", f"{name} = {value}", end, count=1, flags=re.MULTILINE)
+        assert changed != end
+        recipe.write_text(begin + heading + changed)
+        with pytest.raises(TenfoldError, match=rf"{one.name} must be .*Received: -?(inf|nan)$"):
+            load_recipe(recipe)
+
+
+def test_a_table_of_any_keys_says_what_its_values_are() -> None:
+    assert key("class_weight").valid == 'table, each float, >= 0; or "balanced"'
+    assert key("class_weight").default == "{}"
+    for setting in ("class_weight=balance", "class_weight=3", "class_weight.4=-1"):
+        with pytest.raises(TenfoldError, match=r'class_weight must be a table, .* or "balanced"'):
+            load_recipe("quick", [setting])
+    recipe = load_recipe("quick", ["class_weight.4=2", "class_weight.7=0.5"])
+    assert load_recipe(recipe).class_weight == {"4": 2, "7": 0.5}
+    assert load_recipe("quick", ["class_weight=balanced"]).class_weight == "balanced"

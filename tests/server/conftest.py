@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -9,15 +10,22 @@ from tests.server.draw_page import DESKTOP, DrawPage, open_draw_page
 
 SERVE = [sys.executable, "-m", "tenfold", "serve", "--port", "0", "--threads", "1"]
 
-Start = Callable[[], tuple[subprocess.Popen[str], str]]
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
+Serve = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
 def start() -> Start:
     """Start a server on a free port; returns its process and its address."""
 
-    def start() -> tuple[subprocess.Popen[str], str]:
-        server = subprocess.Popen(SERVE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    def start(*options: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+        server = subprocess.Popen(
+            [*SERVE, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
         assert server.stdout is not None
         line = server.stdout.readline()
         match = re.search(r"http://127\.0\.0\.1:[0-9]+", line)
@@ -30,12 +38,25 @@ def start() -> Start:
 
 
 @pytest.fixture(scope="session")
-def address(start: Start) -> Iterator[str]:
-    """The address of a server whose stderr must stay empty."""
-    server, url = start()
-    yield url
-    server.terminate()
-    assert server.communicate()[1] == ""
+def address(serve: Serve) -> str:
+    """The address of a server that several modules share, with the engine of scores."""
+    return serve("--engine", "onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def serve(start: Start) -> Iterator[Serve]:
+    """Start servers with options, whose stderr must stay empty; returns the address of each."""
+    servers = []
+
+    def serve(*options: str) -> str:
+        server, url = start(*options)
+        servers.append(server)
+        return url
+
+    yield serve
+    for server in servers:
+        server.terminate()
+    assert [server.communicate()[1] for server in servers] == [""] * len(servers)
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def test_blank_page_shows_no_result_and_sends_no_request(browser: Browser, addre
     draw_page = open_draw_page(browser, address, **DESKTOP)
     draw_page.page.wait_for_load_state("networkidle")
     draw_page.expect_text("")
-    assert not [url for url in draw_page.requests if "/read/" in url]
+    assert not [url for url in draw_page.requests if "/read" in url]
     draw_page.draw(SEVEN, 60, 60, 150)
     draw_page.expect_text("7")
     assert draw_page.console == []

@@ -37,7 +37,7 @@ def assert_is_one_line_of_json(content: bytes) -> None:
     assert "\n" not in error
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/main.js", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/v2/health/ready", "/main.js", "/nothing"])
 def test_head_is_get_without_its_content(connection: HTTPConnection, path: str) -> None:
     get, content = ask(connection, "GET", path)
     head, nothing = ask(connection, "HEAD", path)
@@ -50,10 +50,9 @@ def test_head_is_get_without_its_content(connection: HTTPConnection, path: str) 
 @pytest.mark.parametrize(
     ("path", "methods"),
     [
-        ("/health", {"GET", "HEAD", "OPTIONS"}),
+        ("/v2/health/ready", {"GET", "HEAD", "OPTIONS"}),
         ("/", {"GET", "HEAD", "OPTIONS"}),
-        ("/read/strokes", {"POST", "OPTIONS"}),
-        ("/read/image", {"POST", "OPTIONS"}),
+        ("/read", {"POST", "OPTIONS"}),
     ],
 )
 def test_methods_that_are_allowed_are_named(
@@ -72,7 +71,16 @@ def test_methods_that_are_allowed_are_named(
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize(
     "path",
-    ["/none", "/health/", "/read", "/%00", "/%ff", "/" + "a" * 5000, "/static/../../app.py", "//"],
+    [
+        "/none",
+        "/v2/health/live/",
+        "/read/",
+        "/%00",
+        "/%ff",
+        "/" + "a" * 5000,
+        "/static/../../app.py",
+        "//",
+    ],
 )
 def test_an_unknown_path_is_not_found(connection: HTTPConnection, method: str, path: str) -> None:
     response, content = ask(connection, method, path)
@@ -86,7 +94,7 @@ def test_an_unknown_path_is_not_found(connection: HTTPConnection, method: str, p
     ["http://[", "http://[::1", "http://]", "", "null", "//", "http://a\xff", "http://@127.0.0.1"],
 )
 def test_a_malformed_origin_is_rejected(connection: HTTPConnection, origin: str) -> None:
-    response, content = ask(connection, "POST", "/read/strokes", SEVEN, {**JSON, "Origin": origin})
+    response, content = ask(connection, "POST", "/read", SEVEN, {**JSON, "Origin": origin})
     assert response.status == 403
     assert response.headers["content-security-policy"].startswith("default-src 'self'")
     assert_is_one_line_of_json(content)
@@ -94,7 +102,7 @@ def test_a_malformed_origin_is_rejected(connection: HTTPConnection, origin: str)
 
 @pytest.mark.parametrize("host", ["[", "[::1", "a b", "\xff", "localhost:port", "@localhost", "%"])
 def test_a_malformed_host_is_rejected(connection: HTTPConnection, host: str) -> None:
-    response, content = ask(connection, "GET", "/health", headers={"Host": host})
+    response, content = ask(connection, "GET", "/v2/health/ready", headers={"Host": host})
     assert response.status in (400, 403)
     assert_is_one_line_of_json(content)
 
@@ -104,7 +112,7 @@ def test_a_malformed_length_is_rejected(address: str, length: str) -> None:
     url = urlsplit(address)
     assert url.port is not None
     with socket.create_connection(("127.0.0.1", url.port), 60) as client:
-        head = f"POST /read/strokes HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {length}"
+        head = f"POST /read HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {length}"
         client.sendall(head.encode("latin-1") + b"\r\n\r\n")
         response = HTTPResponse(client)
         response.begin()
@@ -123,15 +131,15 @@ def test_a_malformed_length_is_rejected(address: str, length: str) -> None:
     ],
 )
 def test_points_next_to_each_other_are_one(connection: HTTPConnection, strokes: str) -> None:
-    response, content = ask(connection, "POST", "/read/strokes", strokes.encode(), JSON)
-    assert (response.status, json.loads(content)["text"]) == (200, "?")
+    response, content = ask(connection, "POST", "/read", strokes.encode(), JSON)
+    assert (response.status, json.loads(content)["rows"]) == (200, ["?"])
 
 
 @pytest.mark.parametrize(
     "query", ["single=perhaps", "region=nan,0,1,1", "region=1e400,0,1,1", "region=0,0,0,0"]
 )
 def test_a_malformed_query_is_one_line(connection: HTTPConnection, query: str) -> None:
-    response, content = ask(connection, "POST", f"/read/image?{query}", b"GIF8")
+    response, content = ask(connection, "POST", f"/read?{query}", b"GIF8")
     assert response.status == 422
     assert_is_one_line_of_json(content)
 
@@ -140,6 +148,6 @@ def test_a_malformed_query_is_one_line(connection: HTTPConnection, query: str) -
     "body", [b"\xff\xfe", b"{", b"\x00", b"1e999", b'"\\ud800"', b"[" * 100_000]
 )
 def test_a_malformed_body_is_one_line(connection: HTTPConnection, body: bytes) -> None:
-    response, content = ask(connection, "POST", "/read/strokes", body, JSON)
+    response, content = ask(connection, "POST", "/read", body, JSON)
     assert response.status in (400, 422)
     assert_is_one_line_of_json(content)

@@ -73,14 +73,14 @@ def test_labels_cover_no_other_label(
     places = [(20 + gap * (n % 12), 20 + 88 * (n // 12)) for n in range(24)]
     image = draw_digits(narrow, places, tall=70, size=(220, 40 + gap * 12))
     draw_page.drop(png(image), "rows.png", "image/png")
-    # In so dense a grid of bare strokes not every one is a digit to the reader.
-    draw_page.expect_text(re.compile("^[1?]{4,}$"))
+    # Where strokes are this dense, the two of a column are one 1, and some are read as two.
+    draw_page.expect_text(re.compile("^[1?]{12,28}$"))
     labels = draw_page.page.evaluate(
         """[...document.querySelectorAll(".box span")]
           .map((label) => label.getBoundingClientRect()).filter(({ width }) => width)
           .map(({ left, top, right, bottom }) => [left, top, right, bottom])"""
     )
-    assert len(labels) >= 4
+    assert len(labels) >= 12
     for index, (left, top, right, bottom) in enumerate(labels):
         for other_left, other_top, other_right, other_bottom in labels[:index]:
             apart = right <= other_left + 0.5 or other_right <= left + 0.5
@@ -127,10 +127,10 @@ def test_page_can_be_used_by_keyboard_alone(draw_page: DrawPage, photo_of_four: 
     draw_page.page.set_input_files("#file", photo)
     draw_page.expect_text("7210")
     focused = []
-    for _ in range(5):
+    for _ in range(6):
         draw_page.page.keyboard.press("Tab")
         focused.append(draw_page.page.evaluate("document.activeElement.id || 'digit'"))
         assert draw_page.page.evaluate("document.activeElement.matches(':focus-visible')")
-    assert focused == ["undo", "clear", "file", "pen", "digit"]
+    assert focused == ["kept-link", "undo", "clear", "file", "pen", "digit"]
     draw_page.page.locator("#clear").press("Enter")
     draw_page.expect_text("")

@@ -7,9 +7,10 @@ import select
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from tests.server.conftest import SERVE
 
 Ask = Callable[[str], HTTPConnection]
 Connect = Callable[..., socket.socket]
-Start = Callable[[], tuple[subprocess.Popen[str], str]]
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
 
 SEVEN = b"[[[10, 12], [60, 10], [34, 80]]]"
 HUNG = 30  # seconds; a server that hangs is killed then
@@ -36,7 +37,7 @@ def ask() -> Iterator[Ask]:
     def ask(address: str) -> HTTPConnection:
         connection = HTTPConnection(urlsplit(address).netloc, timeout=HUNG)
         connections.append(connection)
-        connection.putrequest("POST", "/read/strokes")
+        connection.putrequest("POST", "/read")
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Content-Length", str(len(SEVEN)))
         connection.putheader("Expect", "100-continue")
@@ -74,7 +75,7 @@ def test_a_signal_ends_the_server_though_clients_stay(
 ) -> None:
     server, address = start()
     silent, half_header = connect(address), connect(address, b"GET / HTTP/1.1\r\n")
-    head = b"POST /read/image HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
     half_body = connect(address, head + b"1")
     ask(address).getresponse().read()  # and its connection stays open
     server.send_signal(number)
@@ -92,13 +93,70 @@ def test_what_is_read_when_the_signal_comes_is_answered(start: Start, ask: Ask) 
     server.terminate()
     for one in responses:
         response = one.getresponse()
-        assert response.status in (200, 503)
-        assert json.loads(response.read())
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert json.loads(response.read())["rows"] == ["7"]
+    assert server.communicate(timeout=HUNG)[1] == ""
+
+
+IMAGE = {"name": "image", "shape": [1, 28, 28], "datatype": "UINT8", "data": [0] * 784}
+
+
+class Client(threading.Thread):
+    """Asks again and again until the server takes no more; counts what was answered, and lost."""
+
+    def __init__(self, address: str, path: str, body: bytes, is_kept: bool) -> None:
+        super().__init__()
+        self._netloc, self._path, self._body = urlsplit(address).netloc, path, body
+        self._is_kept = is_kept
+        self.answered = 0
+        self.lost: list[str] = []
+
+    def run(self) -> None:
+        connection = HTTPConnection(self._netloc, timeout=HUNG)
+        while True:
+            if connection.sock is None:
+                try:
+                    connection.connect()
+                except ConnectionRefusedError:
+                    return  # it has stopped, and says so
+            try:
+                headers = {"Content-Type": "application/json"}
+                connection.request("POST", self._path, self._body, headers)
+                response = connection.getresponse()
+                content = response.read()
+            except (OSError, HTTPException) as error:
+                self.lost.append(repr(error))
+                connection.close()
+                continue
+            if response.status == 200:
+                self.answered += 1
+            else:
+                self.lost.append(f"{response.status} {content!r}")
+            if not self._is_kept:
+                connection.close()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_sigterm_under_load_loses_no_request(start: Start, ask: Ask, is_kept: bool) -> None:
+    server, address = start()
+    ask(address).getresponse().read()
+    infer = json.dumps({"inputs": [IMAGE]}).encode()
+    clients = [Client(address, "/v2/models/digits/infer", infer, is_kept) for _ in range(12)] + [
+        Client(address, "/read", SEVEN, is_kept) for _ in range(4)
+    ]
+    for client in clients:
+        client.start()
+    while sum(client.answered for client in clients) < 100:
+        time.sleep(0.01)
+    server.terminate()
+    for client in clients:
+        client.join()
+    assert [lost for client in clients for lost in client.lost] == []
     assert server.communicate(timeout=HUNG)[1] == ""
 
 
 def test_a_reading_that_hangs_is_told_and_ended(start: Start, ask: Ask) -> None:
-    server, address = start()
+    server, address = start("--stop-seconds", "1")
     ask(address).getresponse().read()
     readers = children(server.pid)
     for reader in readers:
@@ -126,7 +184,7 @@ def test_a_reader_that_dies_costs_one_request(start: Start, ask: Ask) -> None:
         response = ask(address).getresponse()
         assert response.status in (200, 422)
         response.read()
-    assert json.loads(ask(address).getresponse().read())["text"] == "7"
+    assert json.loads(ask(address).getresponse().read())["rows"] == ["7"]
     server.terminate()
     assert server.communicate(timeout=HUNG)[1] == ""
 

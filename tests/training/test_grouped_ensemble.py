@@ -14,6 +14,20 @@ from tenfold.training.optimisers import make_optimisers
 MEMBERS, BATCH = 3, 20
 
 
+BLOCKS = (
+    'network=[{layer="conv",filters=6,kernel_size=5,stride=2},{layer="avg_pool"},'
+    '{layer="residual",filters=8,stride=2,squeeze_excite=2,layer_scale=0.5},'
+    '{layer="residual",filters=8},{layer="squeeze_excite"},{layer="global_avg_pool"},'
+    '{layer="dense",units=9},{layer="output"}]'
+)
+RECIPES: dict[str, list[str]] = {
+    "quick": [],
+    "notebook": [],
+    "reader": [],
+    "blocks": [BLOCKS, "optimiser.name=adam"],
+}
+
+
 def networks(recipe: Recipe) -> list[Network]:
     found = []
     for seed in range(MEMBERS):
@@ -22,9 +36,9 @@ def networks(recipe: Recipe) -> list[Network]:
     return found
 
 
-@pytest.mark.parametrize("name", ["quick", "notebook", "reader"])
+@pytest.mark.parametrize("name", RECIPES)
 def test_they_predict_and_learn_as_each_alone(name: str, train_set: Dataset) -> None:
-    recipe = load_recipe(name)
+    recipe = load_recipe("quick" if name == "blocks" else name, RECIPES[name])
     without_dropout = [layer for layer in recipe.network if type(layer).__name__ != "Dropout"]
     recipe = change(recipe, network=without_dropout)
     alone, again = networks(recipe), networks(recipe)

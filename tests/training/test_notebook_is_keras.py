@@ -11,7 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
-from tenfold.run.recipe import Plateau, load_recipe
+from tenfold.run.recipe import load_recipe
+from tenfold.run.schedules import Plateau
 from tenfold.training.network import build, multiply_adds, parameters
 from tenfold.training.optimisers import make_optimisers
 from tenfold.training.schedule import PlateauState, ReduceOnPlateau

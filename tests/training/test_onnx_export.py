@@ -77,3 +77,21 @@ def test_several_networks_become_one_file_that_predicts_their_mean(
     sure = mean.max(axis=1) > TTA_THRESHOLD + 1e-3
     np.testing.assert_allclose(ours[sure], mean[sure], atol=1e-4)
     assert np.abs(ours - mean).max(axis=1)[~sure].max() > 1e-3  # test-time augmentation, of both
+
+
+def test_the_file_keeps_what_others_are_compared_with(
+    network: Network, recipe: Recipe, train_set: Dataset, test_set: Dataset
+) -> None:
+    def exported(val_set: Dataset | None) -> Model:
+        return Model(export_onnx([network], recipe, train_set, val_set, test_set.images).content)
+
+    alone, validated = exported(None).drift, exported(test_set)
+    assert alone is not None
+    assert (alone.confidence, alone.rejected) == (None, None)
+    assert dict(alone.size)[20.0] - dict(alone.size)[19.0] > 0.9  # MNIST's digits are 20 pixels
+    predictions, drift = validated.predict(test_set.images), validated.drift
+    assert drift is not None
+    assert drift.ink_share == alone.ink_share
+    assert drift.rejected == pytest.approx(1 - predictions.accepted.mean(), abs=0.005)
+    below = (predictions.probabilities.max(axis=1) <= 0.9).mean()
+    assert dict(drift.confidence or ())[0.9] == pytest.approx(below, abs=0.01)

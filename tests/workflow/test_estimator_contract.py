@@ -240,6 +240,45 @@ def test_negative_values_are_taken_where_they_are_a_scale(
     assert_array_equal(clone(tiny).fit(X / 127.5 - 1, y).predict_proba(X / 127.5 - 1), expected)
 
 
+def test_weights_of_images_come_as_any_list_and_are_left_alone(
+    tiny: DigitClassifier, train_set: Dataset
+) -> None:
+    X, y = few(train_set)
+    weights = np.random.default_rng(0).uniform(0, 3, FEW)
+    before = weights.copy()
+    expected = clone(tiny).fit(X, y, sample_weight=weights).predict_proba(X)
+    assert_array_equal(weights, before)
+    for given in (weights.tolist(), pd.Series(weights), weights.astype(object)):
+        assert_array_equal(clone(tiny).fit(X, y, sample_weight=given).predict_proba(X), expected)
+    for wrong in (np.ones((FEW, 2)), np.ones(FEW * 2)):
+        with pytest.raises(ValueError, match=r"Sample weights must be 1D|sample_weight.shape"):
+            clone(tiny).fit(X, y, sample_weight=wrong)
+
+
+def test_an_image_of_weight_two_is_as_good_as_two(
+    tiny: DigitClassifier, train_set: Dataset
+) -> None:
+    X, y = few(train_set)
+    weights = np.arange(FEW) % 3
+    # in batches of all images, as the order of others differs
+    whole = [*tiny.settings, "batch_size=1000", "precision=float32"]
+    classifier = clone(tiny).set_params(settings=whole, epochs=20)
+    one = clone(classifier).fit(X, y, sample_weight=weights).predict_proba(X)
+    other = clone(classifier).fit(X.repeat(weights, 0), y.repeat(weights)).predict_proba(X)
+    assert_allclose(one, other, atol=1e-3)
+    assert np.abs(one - clone(classifier).fit(X, y).predict_proba(X)).max() > 0.1
+
+
+def test_a_class_that_weighs_much_is_predicted_much(
+    tiny: DigitClassifier, train_set: Dataset
+) -> None:
+    X, y = few(train_set)
+    classifier = clone(tiny).set_params(class_weight={label: 1e-4 for label in range(1, 10)})
+    assert np.mean(classifier.fit(X, y).predict(X) == 0) > 0.87  # scikit-learn's bound
+
+
+WEIGHTS = test_weights_of_images_come_as_any_list_and_are_left_alone
+
 TWINS: dict[str, Callable[..., None]] = {
     "check_fit_score_takes_y": test_fit_and_score_take_y,
     "check_positive_only_tag_during_fit": test_negative_values_are_taken_where_they_are_a_scale,
@@ -264,6 +303,13 @@ TWINS: dict[str, Callable[..., None]] = {
     "check_fit2d_predict1d": test_the_classifier_learns,
     "check_dict_unchanged": test_predicting_leaves_the_classifier_as_it_was,
     "check_fit_idempotent": test_fitting_again_gives_the_same,
+    "check_sample_weights_pandas_series": WEIGHTS,
+    "check_sample_weights_not_an_array": WEIGHTS,
+    "check_sample_weights_list": WEIGHTS,
+    "check_sample_weights_shape": WEIGHTS,
+    "check_sample_weights_not_overwritten": WEIGHTS,
+    "check_sample_weight_equivalence_on_dense_data": test_an_image_of_weight_two_is_as_good_as_two,
+    "check_class_weight_classifiers": test_a_class_that_weighs_much_is_predicted_much,
     "check_fit_check_is_fitted": test_fitting_makes_it_fitted,
 }
 
@@ -282,4 +328,6 @@ def test_scikit_learns_checks_pass_but_for_those_that_fit_a_table_of_a_few_colum
     for result in found:
         if result["status"] == "xfail":  # for that reason, and not for another
             error = result["exception"]
-            assert "28x28 pixels, [n, 784] or [n, 28, 28]" in str(error.__cause__ or error)
+            assert "28x28 pixels, [n, 784] or [n, 28, 28]" in str(
+                error.__cause__ or error.__context__ or error
+            )

@@ -5,44 +5,32 @@ import gc
 import io
 import os
 import sys
+from importlib import import_module
 
 import tenfold
-from tenfold.cli import (
-    bench,
-    compare,
-    data,
-    ensemble,
-    evaluate,
-    export,
-    predict,
-    read,
-    recipe,
-    report,
-    resume,
-    runs,
-    serve,
-    train,
-)
 from tenfold.cli.options import print_error
 from tenfold.cli.parser import Parser
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 
+# Each a module here.
 COMMANDS = (
-    train,
-    resume,
-    runs,
-    evaluate,
-    predict,
-    read,
-    serve,
-    compare,
-    report,
-    export,
-    ensemble,
-    bench,
-    data,
-    recipe,
+    "train",
+    "resume",
+    "runs",
+    "evaluate",
+    "predict",
+    "read",
+    "serve",
+    "compare",
+    "sweep",
+    "report",
+    "export",
+    "ensemble",
+    "adapt",
+    "bench",
+    "data",
+    "recipe",
 )
 
 
@@ -61,9 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     itself); 130: Ctrl-C before there was anything to keep.
     """
     words = sys.argv[1:] if argv is None else argv
-    # --debug may stand behind the command too
-    arguments = _parser().parse_args([word for word in words if word != "--debug"])
     debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]  # it may stand behind the command too
+    arguments = _parser(words).parse_args(words)
     _take_any_name()
     try:
         with missing_extra_named(arguments.command):
@@ -111,7 +99,8 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """Make the parser: of one command, where the words begin with it, 30 ms sooner; else of all."""
     parser = Parser(
         prog="tenfold",
         description="Handwritten-digit recognition: train a network on a table of images, score "
@@ -121,9 +110,17 @@ def _parser() -> argparse.ArgumentParser:
         "stdin, and 'A + B' are two as one. "
         "See `tenfold COMMAND --help` for the options of a command.",
     )
-    parser.add_argument("--version", action="version", version=tenfold.__version__)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     parser.add_argument("--debug", action="store_true", help="show the traceback of errors")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        module.add(commands)
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        import_module(f"tenfold.cli.{name}").add(commands)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which takes 15 ms to be looked up, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(tenfold.__version__)
+        parser.exit()

@@ -17,7 +17,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "model",
         nargs="?",
         metavar="RUN|MODEL",
-        help="a run folder or a .onnx file (default: the shipped one)",
+        help="a run folder or a .onnx file, of Tenfold's or of others (default: the shipped one)",
     )
     parser.add_argument(
         "--threads",
@@ -25,6 +25,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="N",
         help="CPU threads (default: measure 1 and every core)",
     )
+    options.add_engine(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.set_defaults(run=run)
 
@@ -33,6 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     from tenfold.model.reader import SHIPPED
     from tenfold.workflow.models.bench import bench
 
-    measured = bench(arguments.model or SHIPPED, arguments.threads)
+    measured = bench(arguments.model or SHIPPED, arguments.threads, arguments.engine)
     print(json.dumps(measured.to_dict(), indent=1) if arguments.json else measured)
     return 0

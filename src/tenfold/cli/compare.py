@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 
 from tenfold.cli import options
 
@@ -14,7 +13,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         description="Compare the models A and B with McNemar's exact test: on the stored "
         "predictions of two runs, or on new predictions for SOURCE.",
     )
-    parser.add_argument("a", metavar="A", help="a run folder, or with SOURCE a .onnx file")
+    parser.add_argument(
+        "a", metavar="A", help=f"a run folder or a group of runs; with SOURCE also {options.FILES}"
+    )
     parser.add_argument("b", metavar="B", help="the same for the second model")
     parser.add_argument(
         "source",
@@ -22,13 +23,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="SOURCE",
         help="images to predict with both models; labels are optional",
     )
-    parser.add_argument(
-        "-o",
-        "--out",
-        metavar="FILE",
-        help="write an HTML page with the images on which they differ",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace FILE")
+    options.add_out(parser, "write an HTML page with the images on which they differ")
     parser.add_argument(
         "--allow-leak",
         action="store_true",
@@ -45,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.compare import compare
 
     source = arguments.source
+    if source is None:
+        options.refuse_reading(arguments, "tenfold compare A B SOURCE")
     result = compare(
         arguments.a,
         arguments.b,
@@ -56,6 +53,5 @@ def run(arguments: argparse.Namespace) -> int:
         ink=arguments.ink,
     )
     print(json.dumps(result.to_dict(), indent=1) if arguments.json else result.to_text())
-    if arguments.out:
-        print(f"drawn: {arguments.out}", file=sys.stderr)
+    options.print_out(arguments)
     return 0

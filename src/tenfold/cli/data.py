@@ -7,7 +7,7 @@ from typing import Any
 
 from tenfold.cli import options
 
-SOURCE = "a bundled set, a file, a folder or - for stdin"
+SOURCE = "a bundled set, corrections, a file, a folder or - for stdin"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,7 +18,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    listing = actions.add_parser("list", help="list the bundled data sets")
+    listing = actions.add_parser("list", help="list the sets that have a name")
     listing.set_defaults(run=run_list)
 
     show = actions.add_parser("show", help="summarise SOURCE and draw one of its images")
@@ -69,11 +69,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def run_list(arguments: argparse.Namespace) -> int:
-    from tenfold.data.bundled import BUNDLED
+    from tenfold.data.source_name import NAMED
 
     if arguments.json:
-        return _print_json(BUNDLED)
-    for name, description in BUNDLED.items():
+        return _print_json(NAMED)
+    for name, description in NAMED.items():
         print(f"{name:<12} {description}")
     return 0
 

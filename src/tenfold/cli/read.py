@@ -21,14 +21,19 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "read",
         help="read the digits on photos, scans and PDF pages",
         description="Locate and read the digits on images and print them row by row, with ? "
-        "after a digit that the model rejects. With several images, each row begins with the "
-        "image's name.",
+        "in place of what the model rejects. With several images, each row begins with the "
+        "image's name. With -o DIR: read any number of pictures, in folders with all below them, "
+        "globs, zips, tars and Parquet, also s3:// and https://, into Parquet files; the same "
+        "command resumes where it was stopped (docs/scaling.md).",
     )
     parser.add_argument(
         "images",
         nargs="+",
         metavar="IMAGE",
         help="an image, a folder of them, a quoted glob, form.pdf or form.pdf:2, or - for stdin",
+    )
+    parser.add_argument(
+        "-o", "--out", metavar="DIR", help="write the readings into this folder, as Parquet files"
     )
     parser.add_argument("--json", action="store_true", help="print one line of JSON per image")
     parser.add_argument(
@@ -50,7 +55,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "several images OUT-1.png, OUT-2.png and so on",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace existing previews and OUT.csv"
+        "--overwrite",
+        action="store_true",
+        help="replace existing previews and OUT.csv, or the job in DIR",
     )
     options.add_reader(parser)
     parser.add_argument(
@@ -66,12 +73,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument("--single", action="store_true", help="treat all ink as one digit")
     options.add_threads(parser)
+    options.add_batch(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models.read import find_images
 
+    if arguments.out is not None:
+        return _run_batch(arguments)
+    options.refuse_batch_options(arguments)
     if arguments.fields is not None:
         from tenfold.cli.read_fields import run_fields
 
@@ -104,6 +115,29 @@ def run(arguments: argparse.Namespace) -> int:
             save_preview(outcome.reading, previews[number])
             print(f"preview: {previews[number]}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _run_batch(arguments: argparse.Namespace) -> int:
+    from tenfold.model.reader import SHIPPED
+    from tenfold.workflow.batch.run import batch_read
+
+    for name in ("json", "fields", "csv", "preview"):
+        if getattr(arguments, name):
+            raise TenfoldError(f"--{name} and -o exclude each other; give one of them")
+    result = batch_read(
+        arguments.images,
+        arguments.out,
+        model=arguments.model or SHIPPED,
+        min_confidence=arguments.min_confidence,
+        single=arguments.single,
+        region=_region(arguments.region),
+        marks=arguments.marks,
+        part_size=arguments.part_size,
+        threads=arguments.threads,
+        launcher=options.make_launcher(arguments),
+        overwrite=arguments.overwrite,
+    )
+    return options.print_batch(result)
 
 
 def _region(wanted: str | None) -> "Region | None":

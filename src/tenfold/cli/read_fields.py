@@ -13,6 +13,7 @@ from tenfold.errors import TenfoldError
 if TYPE_CHECKING:
     from tenfold.workflow.models.read_forms import FormOutcome
 
+EXCLUSIVE = (("region", "fields"), ("single", "fields"), ("marks", "fields"), ("json", "csv"))
 INTERVAL = 30  # seconds between lines of progress, where stderr is no terminal
 
 
@@ -23,7 +24,7 @@ def run_fields(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.models import read_forms as forms
     from tenfold.workflow.models.read import find_images
 
-    for one, other in (("region", "fields"), ("single", "fields"), ("json", "csv")):
+    for one, other in EXCLUSIVE:
         if getattr(arguments, one) and getattr(arguments, other):
             raise TenfoldError(f"--{one} and --{other} exclude each other; give one of them")
     template = Template.load(arguments.fields)
@@ -45,7 +46,8 @@ def run_fields(arguments: argparse.Namespace) -> int:
         check_previews(todo.values(), arguments.overwrite, images)
         if table is None and not arguments.json:
             print(forms.to_line(forms.columns(template)), end="", flush=True)
-        progress = _Progress(len(sources), 0 if table is None else len(table))
+        before = (0, 0) if table is None else (len(table), table.n_broken)
+        progress = _Progress(len(sources), *before)
         try:
             for outcome in forms.read_forms(sources, template, reader, table):
                 if arguments.json:
@@ -66,8 +68,9 @@ def run_fields(arguments: argparse.Namespace) -> int:
 class _Progress:
     """Tells on stderr how many pages were read, and those that could not be."""
 
-    def __init__(self, total: int, done: int) -> None:
-        self.total, self.before, self.read, self.unsure, self.broken = total, done, 0, 0, 0
+    def __init__(self, total: int, done: int, broken: int) -> None:
+        self.total, self.before, self.read, self.unsure = total, done - broken, 0, 0
+        self.broken, self.broken_before = broken, broken
         self._live, self._told = sys.stderr.isatty(), time.monotonic()
 
     def add(self, outcome: "FormOutcome") -> None:
@@ -91,7 +94,8 @@ class _Progress:
         print(f"{start}{line}", file=sys.stderr, flush=True)
 
     def __str__(self) -> str:
-        before = f", {self.before} of them before" if self.before else ""
+        done = self.before + self.broken_before
+        before = f", {done} of them before" if done else ""
         return (
             f"{self.before + self.read + self.broken} of {self.total} pages{before}: "
             f"{self.read - self.unsure} accepted, {self.unsure} to look at, "

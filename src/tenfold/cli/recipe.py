@@ -4,8 +4,13 @@ import argparse
 import json
 import textwrap
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tenfold.cli import options
+
+if TYPE_CHECKING:
+    from tenfold.run.network_summary import NetworkSummary
+    from tenfold.run.recipe import Recipe
 
 RECIPE = "a recipe of the package, or a TOML file"
 WIDTH = 80
@@ -26,10 +31,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "show",
         help="show a recipe and summarise its network",
         description="Show the values of NAME that are not at their defaults, and its network: "
-        "each layer's output shape (channels x height x width), parameters and multiply-adds.",
+        "each layer's output shape (channels x height x width), parameters and multiply-adds. "
+        "Python code that the recipe names is run for that, where --import allows it.",
     )
     show.add_argument("name", metavar="NAME", help=RECIPE)
     options.add_settings(show)
+    options.add_import(show, "this command")
     show.set_defaults(run=run_show)
 
     copy = actions.add_parser(
@@ -68,21 +75,34 @@ def run_list(arguments: argparse.Namespace) -> int:
 
 
 def run_show(arguments: argparse.Namespace) -> int:
-    import msgspec
     import tomli_w
 
+    from tenfold.run.own_code import unavailable
     from tenfold.run.recipe import load_recipe, non_defaults
-    from tenfold.training.network import summarise
 
+    options.allow_import(arguments)
     recipe = load_recipe(arguments.name, arguments.settings)
-    summary = summarise(recipe)
+    reason = unavailable(recipe)
+    summary = None if reason else _summary(recipe)
+    if reason:
+        options.print_error(f"the network is not summarised: {reason}")
     if arguments.json:
-        print(json.dumps(msgspec.to_builtins(recipe) | {"summary": summary.to_dict()}))
+        print(json.dumps(recipe.to_dict() | {"summary": summary.to_dict() if summary else None}))
         return 0
     values = non_defaults(recipe)
-    del values["network"]
-    print(f"{tomli_w.dumps(values)}\n{summary}")
+    if summary:
+        del values["network"]
+        print(f"{tomli_w.dumps(values)}\n{summary}")
+    else:
+        values["network"] = [non_defaults(layer) for layer in recipe.network]
+        print(tomli_w.dumps(values), end="")
     return 0
+
+
+def _summary(recipe: "Recipe") -> "NetworkSummary":
+    from tenfold.training.network import summarise
+
+    return summarise(recipe)
 
 
 def run_copy(arguments: argparse.Namespace) -> int:

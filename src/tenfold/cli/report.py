@@ -16,12 +16,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--errors", type=options.count, default=6, metavar="N", help="errors to show (default: 6)"
     )
     options.add_moved_sources(parser, ("source", "test"))
+    options.add_import(parser, "a run")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.runs.report import write_report
 
+    options.allow_import(arguments)
     report = write_report(
         arguments.folder, arguments.errors, source=arguments.source, test=arguments.test
     )

@@ -20,6 +20,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         metavar="FILE",
         help="write the submission of a run that has one to FILE too, replacing it",
     )
+    options.add_import(parser, "a run")
     options.add_device(parser)
     options.add_threads(parser)
     parser.add_argument("--json", action="store_true", help="print metrics.json")
@@ -29,6 +30,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def run(arguments: argparse.Namespace) -> int:
     from tenfold.workflow.runs.resume import resume
 
+    options.allow_import(arguments)
     result = resume(
         arguments.folder,
         source=arguments.source,

@@ -17,8 +17,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="the labelled images: a bundled set, a file, a folder or - for stdin; several are "
-        "joined (default: mnist)",
+        help="the labelled images: a bundled set, corrections, a file, a folder or - for stdin; "
+        "several are joined (default: mnist)",
     )
     parser.add_argument(
         "--test",
@@ -100,6 +100,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     options.add_ink(parser)
     options.add_reading(parser)
     options.add_threads(parser)
+    options.add_ray(parser, "train each member, fold or seed as a task of its own, ")
+    options.add_task_gpus(parser)
     parser.add_argument(
         "--allow-leak",
         action="store_true",
@@ -135,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     from tenfold.data.source_name import join_sources
     from tenfold.workflow.runs.train import train
 
+    options.check_task_gpus(arguments)
     test = arguments.test
     result = train(
         options.source_name(arguments, join_sources(arguments.sources) or "mnist"),
@@ -162,6 +165,7 @@ def run(arguments: argparse.Namespace) -> int:
         track=arguments.track,
         ink=arguments.ink,
         profile=arguments.profile,
+        launcher=options.launcher_maker(arguments),
     )
     options.print_run(result, arguments.json)
     return 0

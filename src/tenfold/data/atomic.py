@@ -65,7 +65,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and _is_write_error(error, temporary):
             raise _write_error(path, error) from error
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def check_destination(
@@ -261,9 +261,9 @@ def _write_error(path: Path, error: OSError) -> TenfoldError:
     return TenfoldError(f"{path}: cannot be written: {error.strerror or error}")
 
 
-def _sync_folder(folder: Path) -> None:
-    # The rename itself reaches the disk only with its folder; Windows cannot open folders.
-    if os.name == "nt":
+def sync_folder(folder: Path) -> None:
+    """Write a folder's list of names to the disk: a new name reaches it only with its folder."""
+    if os.name == "nt":  # Windows cannot open folders
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -24,6 +24,11 @@ class BrokenImages:
         self._skip = skip
         self._errors: list[tuple[str, TenfoldError]] = []
 
+    @property
+    def errors(self) -> tuple[tuple[str, TenfoldError], ...]:
+        """The name of each image that cannot be read, and why."""
+        return tuple(self._errors)
+
     @contextmanager
     def collected(self, name: str) -> Iterator[None]:
         """Keep the TenfoldError that reading the image `name` raises."""

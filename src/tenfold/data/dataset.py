@@ -38,6 +38,8 @@ class Dataset:
             it has an id there.
         id_name: of the ids, as the column's that they are from.
         skipped: the images that could not be read and were left out, a line each.
+        weights: float64 [n], what each image counts for in the training loss, at least 0; None
+            where all count the same.
 
     Raises:
         TenfoldError: where shapes, dtypes or labels do not fit together, or a class name is too
@@ -55,6 +57,7 @@ class Dataset:
     ids: NDArray[np.str_] | None = None
     id_name: str = "id"
     skipped: tuple[str, ...] = ()
+    weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         check_names(self.classes, self.source)
@@ -73,6 +76,15 @@ class Dataset:
                     f"{self.source}: {name} must be int64 [{shape[0]}]. "
                     f"Received: {column.dtype} {list(column.shape)}"
                 )
+        weights = self.weights
+        if weights is not None and (
+            weights.shape != shape[:1] or not (np.isfinite(weights) & (weights >= 0)).all()
+        ):
+            raise TenfoldError(
+                f"{self.source}: weights must be [{shape[0]}], finite numbers of at least 0. "
+                f"Received: {list(weights.shape)}, {weights.min(initial=0)} to "
+                f"{weights.max(initial=0)}"
+            )
         if self.ids is not None and self.ids.shape != shape[:1]:
             raise TenfoldError(
                 f"{self.source}: ids must be [{shape[0]}]. Received: {list(self.ids.shape)}"
@@ -103,13 +115,15 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 of images, labels, class names and negatives, as 64 hexadecimal digits."""
+        """The sha256 of images, labels, class names, negatives and weights, in hexadecimal."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         digest.update("\0".join(self.classes).encode())
         if self.negatives is not None:
             digest.update(np.ascontiguousarray(self.negatives).data)
+        if self.weights is not None:
+            digest.update(np.ascontiguousarray(self.weights).data)
         return digest.hexdigest()
 
     @cached_property
@@ -132,6 +146,7 @@ class Dataset:
             labels=None if self.labels is None else self.labels[indices],
             writers=None if self.writers is None else self.writers[indices],
             ids=None if self.ids is None else self.ids[indices],
+            weights=None if self.weights is None else self.weights[indices],
         )
 
     def remap_classes(self, classes: tuple[str, ...]) -> Self:
@@ -206,6 +221,15 @@ def concatenate(datasets: Sequence[Dataset], source: str, *, same_writers: bool 
         ids=np.concatenate(ids) if len(ids) == len(datasets) else None,
         id_name=first.id_name,
         skipped=tuple(line for dataset in datasets for line in dataset.skipped),
+        weights=_joined_weights(datasets),
+    )
+
+
+def _joined_weights(datasets: Sequence[Dataset]) -> NDArray[np.float64] | None:
+    if all(dataset.weights is None for dataset in datasets):
+        return None
+    return np.concatenate(
+        [np.ones(len(one)) if one.weights is None else one.weights for one in datasets]
     )
 
 
@@ -253,15 +277,16 @@ def from_arrays(
     Args:
         images: [n, 28, 28], [n, 784], [n, 1 or 3, 28, 28] or [n, 28, 28, 1 or 3], of any dtype and
             scale: it is found from all of them, as is their polarity, and noted.
-        labels: n labels; whole numbers within 0-9 give ten classes, anything else gives the
-            sorted unique labels.
+        labels: n labels, or one-hot ones [n, k]; whole numbers within 0-9 give ten classes,
+            anything else gives the sorted unique labels.
         source: the name used in errors.
 
     Raises:
         TenfoldError: where the shapes or dtypes do not fit, a pixel is out of range, or a label is
             missing.
     """
-    from tenfold.data.pixels import labels_of, other_classes, to_images
+    from tenfold.data.label_arrays import attach_array
+    from tenfold.data.pixels import to_images
     from tenfold.data.polarity import normalised
 
     images = np.asarray(images)
@@ -270,10 +295,8 @@ def from_arrays(
         images, notes = to_images(images, source)
         found = normalised(images)
         images, notes = found.images, (*notes, *found.notes)
-    if labels is None:
-        return Dataset(images, None, source=source, notes=notes)
-    indices, classes = labels_of(np.asarray(labels), len(images), source)
-    return Dataset(images, indices, classes, source, notes=(*notes, *other_classes(classes)))
+    dataset = Dataset(images, None, source=source, notes=notes)
+    return dataset if labels is None else attach_array(dataset, np.asarray(labels), source)
 
 
 def class_indices(labels: NDArray[Any]) -> tuple[Labels, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.data.formats import FORMATS
 from tenfold.data.formats.csv_format import write_csv
 from tenfold.data.image_decoding import DecodeImage, decode_image
+from tenfold.data.negatives import labelled_negatives
 from tenfold.data.source import load
 from tenfold.data.source_name import files_of, is_test_set
 from tenfold.errors import TenfoldError
@@ -28,7 +29,8 @@ def export_dataset(
     """Write a source into `folder`, which is created where it is absent.
 
     Training images are named `train`, test images `test`, and everything else `data`; a source
-    that brings a test set gives both. Reading the written files gives the same fingerprint.
+    that brings a test set gives both. Reading the written files gives the same fingerprint: the
+    set's negatives are written, too, last, with the label `not a digit`.
 
     - `csv`: `train.csv` with the header `label,pixel0..pixel783` (without `label` where there are
       none) and CRLF line ends, as Kaggle's; `kaggle` gives Kaggle's three files.
@@ -61,15 +63,23 @@ def export_dataset(
     writer = _WRITERS[format]
     sets = _sets(source, decode)
     for dataset in sets.values():
-        if loss := writer.loss(dataset):
+        if loss := _loss(dataset) or writer.loss(dataset):
             raise TenfoldError(
                 f"{dataset.source}: {loss}, so {format} would not give the same set back; "
                 "export it as npz"
             )
+    sets = {part: labelled_negatives(dataset) for part, dataset in sets.items()}
     paths = _targets(folder, writer.file_names(sets), overwrite)
     _refuse_source(source, paths)
     writer.write(expanded(folder), sets)
     return paths
+
+
+def _loss(dataset: Dataset) -> str:
+    """Say which images no format can keep; "" if none."""
+    if dataset.labels is None and dataset.negatives is not None:
+        return "negatives can be told from images only where these have labels"
+    return ""
 
 
 def _sets(source: str | Path | Dataset, decode: DecodeImage) -> dict[str, Dataset]:

@@ -72,7 +72,12 @@ def image_data_uri(pixels: NDArray[np.uint8]) -> str:
 
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return png_data_uri(file.getvalue())
+
+
+def png_data_uri(content: bytes) -> str:
+    """Encode a PNG as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
 def _bar(length: float, ascii_only: bool) -> str:

@@ -4,11 +4,12 @@ import io
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from tenfold.child import shared_child
 from tenfold.data.broken import BrokenImages
@@ -20,20 +21,24 @@ from tenfold.errors import TenfoldError
 if TYPE_CHECKING:
     from PIL import Image
 
-# From the bytes of an image file, its name for errors, and notes to add to, to uint8 [side, side].
-DecodeImage = Callable[[bytes, str, set[str]], Images]
+# From the bytes of an image file, its name for errors, and notes to add to, to what the set as a
+# whole decides about: uint8 [side, side]; uint8 [side, side, 2], luminance and alpha; or uint32
+# [side, side], of more than 8 bits.
+Decoded = NDArray[np.uint8] | NDArray[np.uint32]
+DecodeImage = Callable[[bytes, str, set[str]], Decoded]
 
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 PNG, JPEG, BMP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
 _MAGICS = (PNG, JPEG, b"II*\0", b"MM\0*", b"GIF8")
-_PNM = re.compile(rb"P[2356]\s")
+_PNM = re.compile(rb"P[1-6]\s")
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)
 MAX_SIMPLE_BYTES = 32 << 20  # a photo that is larger is decoded in another process
 MAX_SCANS = 32  # of a JPEG; a progressive one has about 10, and each takes as long as a whole image
 _BATCH, _BATCH_BYTES = 256, 8 << 20  # of images that the child decodes in one call: 1 ms each else
 _MAX_SIDE = 64  # of images that are scaled; larger ones are scans or photos
-_GREY_MODES = {"1", "L", "I;16", "I;16B", "I"}
-DEPTH_NOTE = "16-bit images were reduced to their upper 8 bits"
+_GREY_MODES = {"1", "L"}
+_DEPTHS = (8, 10, 12, 16)  # bits of a pixel; those of a set are the first that its highest fits
+DEPTH_NOTE = "the images have {} bits a pixel and were reduced to 8"
 
 
 def is_image(head: bytes) -> bool:
@@ -75,7 +80,7 @@ class ImageDecoder:
         self._broken = broken
         self._decode = decode
         self._notes: set[str] = set()
-        self._decoded: dict[int, tuple[_File, Images]] = {}
+        self._decoded: dict[int, tuple[_File, Decoded]] = {}
         self._waiting: dict[int, _File] = {}
         self._count = 0
 
@@ -114,18 +119,27 @@ class ImageDecoder:
                 unless they are to be left out.
         """
         self._decode_waiting()
-        decoded = [self._decoded[index] for index in sorted(self._decoded)]
-        sides = Counter(image.shape[0] for _, image in decoded).most_common(1)
+        sides = Counter(image.shape[0] for _, image in self._decoded.values()).most_common(1)
+        kept, images = self.squares(sides[0][0] if sides else SIDE)
+        self._broken.check()
+        pixels, sizes = to_28x28(np.stack(as_bytes(images, self._notes)))
+        return pixels, kept, (*sorted(self._notes), *sizes, *self._broken.notes())
+
+    def squares(self, side: int | None) -> tuple[list[str], list[Decoded]]:
+        """Decode what is left; return the names and the images of one size, as decoded.
+
+        Those of another size are broken; with None none is.
+        """
+        self._decode_waiting()
         kept: list[str] = []
-        images: list[Images] = []
-        for file, image in decoded:
+        images: list[Decoded] = []
+        for file, image in (self._decoded[index] for index in sorted(self._decoded)):
             with self._broken.collected(file.name):
-                _check_side(image, sides[0][0], file.where)
+                if side is not None:
+                    _check_side(image, side, file.where)
                 kept.append(file.name)
                 images.append(image)
-        self._broken.check()
-        pixels, sizes = to_28x28(np.stack(images))
-        return pixels, kept, (*sorted(self._notes), *sizes, *self._broken.notes())
+        return kept, images
 
     def _decode_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -140,7 +154,9 @@ class ImageDecoder:
             with self._broken.collected(file.name):
                 if answer.error is not None:
                     raise TenfoldError(answer.error)
-                pixels = np.frombuffer(answer.pixels, np.uint8)
+                pixels: Decoded = np.frombuffer(answer.pixels, np.uint8)
+                if answer.deep:
+                    pixels = np.frombuffer(answer.pixels, np.uint32)
                 self._decoded[index] = file.named(), pixels.reshape(answer.shape)
                 self._notes |= answer.notes
 
@@ -163,6 +179,7 @@ class _File(msgspec.Struct, frozen=True):
 class _Answer(msgspec.Struct, frozen=True):
     pixels: bytes = b""
     shape: tuple[int, ...] = ()
+    deep: bool = False
     notes: set[str] = set()
     error: str | None = None
 
@@ -188,12 +205,13 @@ def _decode_all(request: bytes) -> bytes:
         except TenfoldError as error:
             answers.append(_Answer(error=str(error)))
         else:
-            answers.append(_Answer(image.tobytes(), image.shape, notes))
+            deep = image.dtype == np.uint32
+            answers.append(_Answer(image.tobytes(), image.shape, deep, notes))
     return msgspec.msgpack.encode(answers)
 
 
-def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
-    """Decode an image of 28x28, or another small square, into uint8 [side, side].
+def decode_image(content: bytes, where: str, notes: set[str]) -> Decoded:
+    """Decode an image of 28x28, or another small square, as `DecodeImage` says.
 
     Args:
         content: the whole file.
@@ -235,7 +253,57 @@ def decode_image(content: bytes, where: str, notes: set[str]) -> Images:
         ) from error
 
 
-def _check_side(image: Images, side: int, where: str) -> None:
+def as_bytes(images: list[Decoded], notes: set[str]) -> list[Images]:
+    """Bring all images of a set to uint8 [side, side]: their depth and paper are decided once."""
+    depth = find_depth(images, notes)
+    return [depth.to_uint8(image) for image in images]
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """What a set as a whole decides about its decoded images, so that each can be made uint8.
+
+    Args:
+        bits: how many a pixel has of those with more than 8.
+        paper: the value of what is transparent.
+    """
+
+    bits: int = 8
+    paper: int = 0
+
+    def holds(self, image: Decoded) -> bool:
+        """Return whether no pixel lies beyond what the bits can say."""
+        return image.dtype != np.uint32 or int(image.max(initial=0)) < 1 << self.bits
+
+    def to_uint8(self, image: Decoded) -> Images:
+        """Convert an image that it holds to uint8 [side, side]."""
+        if image.dtype == np.uint32:
+            full = (1 << self.bits) - 1
+            return ((image.astype(np.int64) * 255 + full // 2) // full).astype(np.uint8)
+        if image.ndim == 3:
+            grey, alpha = image[..., 0].astype(np.int64), image[..., 1].astype(np.int64)
+            return ((grey * alpha + self.paper * (255 - alpha) + 127) // 255).astype(np.uint8)
+        return image.astype(np.uint8, copy=False)
+
+
+def find_depth(images: Sequence[Decoded], notes: set[str]) -> Depth:
+    """Decide on the depth and the paper of a set; a note says what was decided."""
+    deep = [image for image in images if image.dtype == np.uint32]
+    bits = _bits(max((int(image.max()) for image in deep), default=0))
+    if bits > 8:
+        notes.add(DEPTH_NOTE.format(bits))
+    clear = [image.astype(np.int64) for image in images if image.ndim == 3]
+    ink = sum(int((image[..., 0] * image[..., 1]).sum()) for image in clear)
+    opaque = sum(int(image[..., 1].sum()) for image in clear)
+    # what is transparent is background: of the colour that the ink is not
+    paper = 255 if opaque and ink <= 127 * opaque else 0
+    return Depth(bits, paper)
+
+
+def _bits(highest: int) -> int:
+    return next((bits for bits in _DEPTHS if highest < 1 << bits), highest.bit_length())
+
+
+def _check_side(image: Decoded, side: int, where: str) -> None:
     """Check that an image is as large as others. Raises TenfoldError where it is not."""
     if image.shape[0] != side:
         raise TenfoldError(
@@ -244,27 +312,21 @@ def _check_side(image: Images, side: int, where: str) -> None:
         )
 
 
-def _grey(image: "Image.Image", where: str, notes: set[str]) -> Images:
-    from PIL import Image
-
+def _grey(image: "Image.Image", where: str, notes: set[str]) -> Decoded:
     if image.mode == "F":
         raise TenfoldError(f"{where}: holds floats; save it with 8 or 16 bits a pixel")
-    if image.mode in ("I;16", "I;16B", "I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.max() > 255:  # else 8 bits in 16
-            notes.add(DEPTH_NOTE)
-            values >>= 8
-        return values.clip(0, 255).astype(np.uint8)
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        grey, alpha = (np.asarray(part, np.float64) for part in image.convert("LA").split())
-        ink = float((grey * alpha).sum() / max(float(alpha.sum()), 1.0))
-        # what is transparent is background: of the colour that the ink is not
-        dark = ink <= 127 and bool(alpha.any())
-        background = Image.new("RGBA", image.size, "white" if dark else "black")
-        image = Image.alpha_composite(background, image).convert("RGB")
-    if image.mode not in _GREY_MODES:
-        colours = np.asarray(image.convert("RGB"))
+    if image.mode not in _GREY_MODES and not image.mode.startswith("I"):
+        colours = np.asarray(image.convert("RGBA").convert("RGB"))
         if (colours != colours[..., :1]).any():
             notes.add(COLOUR_NOTE)
-    return np.asarray(image.convert("L"))
+    return grey_pixels(image)
+
+
+def grey_pixels(image: "Image.Image") -> Decoded:
+    """Return the luminance of an image of any mode but floats, as `DecodeImage` says."""
+    if image.mode.startswith("I"):
+        return np.asarray(image).astype(np.int64).clip(0, None).astype(np.uint32)
+    clear = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+    if clear:
+        image = image.convert("RGBA")
+    return np.asarray(image.convert("LA" if clear else "L"))

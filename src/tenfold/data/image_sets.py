@@ -9,6 +9,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.data.formats.format import Format, PartFiles
 from tenfold.data.image_decoding import DecodeImage
 from tenfold.data.label_files import (
+    NO_LABELS_NOTE,
     LabelSource,
     ReadArray,
     find_tables,
@@ -63,6 +64,7 @@ class ImageFiles:
             named = read_named_labels(options.labels, self.read_array, options)
             return {p: partial(self._read, files, named, notes) for p, files in parts.items()}
         tables = find_tables(self.tree, self.names, self.read_array, options)
+        own = {part: self._tables_of(part, files, tables) for part, files in parts.items()}
         if set(parts) == {"data"} and not self.format.in_class_folders(self.names):
             by_part = _by_part(tables, len(self.names))
             if by_part:
@@ -71,8 +73,24 @@ class ImageFiles:
                     for part, (table, labels) in by_part.items()
                 }
         return {
-            part: partial(self._read, files, self._labels(files, tables), notes)
+            part: partial(self._read, files, self._labels(files, tables | own[part]), notes)
             for part, files in parts.items()
+        }
+
+    def _tables_of(
+        self, part: str, files: list[str], known: dict[str, Listing]
+    ) -> dict[str, Listing]:
+        """Find the tables that are named as a part and list its files: `train.csv` of `train/`.
+
+        Files of another part may have the same names, so that they are no table of all files.
+        """
+        if part == "data":
+            return {}
+        found = find_tables(self.tree, files, self.read_array, self.source.options)
+        return {
+            name: table
+            for name, table in found.items()
+            if name not in known and name_parts(posixpath.basename(name)).part == part
         }
 
     def _labels(self, files: list[str], tables: dict[str, Listing]) -> LabelSource | None:
@@ -102,7 +120,8 @@ class ImageFiles:
             return self._read_listed(files, (found, labels), notes)
         dataset = self._decode(files, labelled=found is None, notes=notes)
         if found is None:
-            return dataset
+            none = dataset.labels is None
+            return replace(dataset, notes=(*dataset.notes, *[NO_LABELS_NOTE] * none))
         said = (*dataset.notes, f"the labels are those of {found.where}, in order")
         return found.attach(replace(dataset, notes=said))
 

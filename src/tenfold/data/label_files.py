@@ -26,8 +26,9 @@ from tenfold.data.source_name import ReadOptions
 from tenfold.data.tree import Folder, Tree, name_list
 from tenfold.errors import TenfoldError
 
+NO_LABELS_NOTE = "no file of labels was found beside the images"
 MAX_TABLE_BYTES = 256 << 20
-_TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".dat", ".lst")
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".dat", ".lst")
 _MAX_TABLES = 50  # of a tree, that are looked into
 
 # Reads a file that is an array, or has one of labels; None where it is another file.
@@ -58,13 +59,30 @@ class LabelSource:
             return None
         return key, label_index(table, key, self.options.label_column)
 
+    def _with_one_hot(self) -> "LabelSource":
+        """Return a table whose last columns are one-hot labels as one with a column of labels."""
+        table = self.content
+        if not isinstance(table, LabelTable) or self.options.label_column or not table.rows:
+            return self
+        columns = list(zip(*table.rows, strict=True))
+        labels = _one_hot(columns[1:]) if len(columns) > 3 else None
+        if labels is None:
+            return self
+        names = table.header[1:]
+        if names and not all(map(str.isdecimal, names)):
+            labels = [names[int(label)] for label in labels]
+        rows: list[tuple[str, ...]] = list(zip(columns[0], labels, strict=True))
+        header = (table.header[0], "label") if table.header else ()
+        return replace(self, content=LabelTable(table.where, header, rows))
+
     def of_names(self, names: Sequence[str]) -> dict[str, str] | None:
         """Return the label of each image file that is listed; None where none is, by name."""
-        columns = self.columns(names)
+        source = self._with_one_hot()
+        columns = source.columns(names)
         if columns is None:
             return None
-        assert isinstance(self.content, LabelTable)
-        labels = labels_by_name(self.content, *columns, names)
+        assert isinstance(source.content, LabelTable)
+        labels = labels_by_name(source.content, *columns, names)
         return {name: label for name, label in zip(names, labels, strict=True) if label is not None}
 
     def attach(self, dataset: Dataset) -> Dataset:
@@ -192,8 +210,8 @@ def find_tables(
     others = set(tree.names) - set(names)
     candidates = [name for name in sorted(others) if name.lower().endswith(_TABLE_SUFFIXES)]
     if not candidates:
-        candidates = [f"../{name}" for name in tree.list_folder("..")[0]]
-        candidates = [name for name in candidates if name.lower().endswith(_TABLE_SUFFIXES)]
+        beside = [n for n in tree.list_folder("..")[0] if n.lower().endswith(_TABLE_SUFFIXES)]
+        candidates = [f"../{name}" for name in beside if _belongs(name, tree.name)]
     found = {}
     for name in candidates[:_MAX_TABLES]:
         try:
@@ -204,6 +222,15 @@ def find_tables(
         if labels:
             found[name] = (source, labels)
     return found
+
+
+def _belongs(table: str, folder: str) -> bool:
+    """Return whether a table beside a folder is named for labels, or as the folder is.
+
+    Others that list its files may be predictions.
+    """
+    said, own = name_parts(table), name_parts(posixpath.basename(folder))
+    return said.kind == "labels" or bool(set(said.words) & set(own.words))
 
 
 def _counts_up(column: Sequence[str]) -> bool:

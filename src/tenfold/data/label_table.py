@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from tenfold.data.numbers import parse_number
 from tenfold.data.tree import name_list
@@ -16,6 +17,7 @@ LABEL_NAMES = {
     *("symbol", "symbol_id", "character", "letter", "number", "class_id", "class_name"),
     *("label_id", "label_name", "category_id", "has_digit", "value", "answer", "ground_truth"),
 }
+_FILE_NAMES = {"file", "filename", "file_name", "image", "image_name", "img", "path", "name", "id"}
 _MAX_CELLS = 64  # of a row; a table of pixels has more
 
 
@@ -46,7 +48,8 @@ def parse_table(content: bytes, where: str) -> LabelTable:
         )
         if "\0" in text:
             raise ValueError("a zero byte")
-        rows = _json_rows(text) if text.lstrip()[:1] in "[{" and text.strip() else _split_rows(text)
+        is_json = text.lstrip()[:1] in "[{" and text.strip()
+        rows = _json_rows(text) if is_json else _split_rows(text)
     except (ValueError, csv.Error, RecursionError) as error:
         reason = " ".join(str(error).split())[:100]
         raise TenfoldError(f"{where}: is not a table of labels ({reason})") from error
@@ -66,10 +69,17 @@ def parse_table(content: bytes, where: str) -> LabelTable:
 
 
 def _json_rows(text: str) -> list[tuple[str, ...]]:
-    """Lay out `{name: label}`, `[label]`, `[[name, label]]` or `[{"file": .., "label": ..}]`."""
-    value = json.loads(text)
+    """Lay out JSON as rows: a list of labels, of pairs or of objects, or objects a line.
+
+    Objects are `{name: label}`, `{name: {"label": ...}}`, or columns, `{"file": [...], "label":
+    [...]}`, whose values may also be objects, as pandas writes them.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(value, dict):
-        value = [[name, label] for name, label in value.items()]
+        value = _object_rows(value)
     if value and all(isinstance(row, dict) for row in value):
         names = list(value[0])
         value = [names, *([row.get(name, "") for name in names] for row in value)]
@@ -79,8 +89,27 @@ def _json_rows(text: str) -> list[tuple[str, ...]]:
     return [tuple(str(cell).strip() for cell in row) for row in rows]
 
 
+def _object_rows(value: dict[str, Any]) -> list[Any]:
+    cells = list(value.values())
+    if cells and all(isinstance(cell, dict) for cell in cells):
+        if any(name.lower() in LABEL_NAMES for name in value):
+            columns = [[cell[key] for key in cells[0] if key in cell] for cell in cells]
+        else:
+            return [{"file": name, **cell} for name, cell in value.items()]
+    elif cells and all(isinstance(cell, list) for cell in cells):
+        columns = cells
+    else:
+        return [[name, label] for name, label in value.items()]
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError("its columns differ in length")
+    return [list(value), *map(list, zip(*columns, strict=True))]
+
+
 def _split_rows(text: str) -> list[tuple[str, ...]]:
     lines = [line for line in text.splitlines() if line.strip()]
+    if lines and lines[0].startswith("#"):  # as `np.savetxt` writes a header
+        lines[0] = lines[0].lstrip("# ")
+        lines = lines if lines[0] else lines[1:]
     separator = _separator(lines[:50])
     if separator is None:
         return [tuple(line.split()) for line in lines]
@@ -100,6 +129,8 @@ def _separator(lines: list[str]) -> str | None:
 
 def _is_header(rows: list[tuple[str, ...]]) -> bool:
     first = rows[0]
+    if len(rows) > 1 and first[0].lower() in _FILE_NAMES:
+        return True  # one-hot labels have the numbers of the classes for names
     if len(rows) < 2 or any(_is_number(cell) for cell in first):
         return False
     if any(cell.lower() in LABEL_NAMES for cell in first):

@@ -63,14 +63,14 @@ def pixel_statistics(images: Images) -> PixelStatistics:
 
 
 def matched(
-    images: Images, training: PixelStatistics, where: str
+    images: Images, training: PixelStatistics, where: str | None
 ) -> tuple[Images, tuple[str, ...]]:
     """Bring images to what a model was trained on: polarity and contrast, image by image.
 
     Args:
         images: uint8 [n, 28, 28].
         training: what the training images look like.
-        where: the set, for errors.
+        where: the set, for errors; None for a part of a set, of which nothing is required.
 
     Returns:
         The images (the same array where nothing was changed), and what was done, a sentence each.
@@ -86,7 +86,7 @@ def matched(
         candidates = candidates[strange]
         borders = judge_borders(images[candidates])
         even = borders.bright
-        if borders.unclear.sum() > len(images) / 2:
+        if where is not None and borders.unclear.sum() > len(images) / 2:
             raise TenfoldError(
                 f"{where}: most images have a bright, uneven border, and those that the model was "
                 "trained on a dark one; invert them (255 - x), or read photos with --ink"

@@ -9,7 +9,7 @@ Kind = Literal["images", "labels"]
 
 _PART_WORDS = {
     "train": ("train", "training", "trn", "learn"),
-    "test": ("test", "testing", "tst", "evaluation"),
+    "test": ("test", "testing", "tst", "eval", "evaluation"),
     "val": ("val", "valid", "validation", "dev"),
 }
 # As in `optdigits.tra` and `Xtr`: parts only as the whole of a word, or behind x or y.
@@ -21,7 +21,7 @@ _KIND_WORDS: dict[Kind, tuple[str, ...]] = {
     ),
     "labels": (
         *("labels", "label", "lbl", "lbls", "targets", "target", "gnd", "gt", "truth", "y", "ys"),
-        *("groundtruth", "annotations", "answers"),
+        *("groundtruth", "annotations", "answers", "lab", "labs", "t", "output", "outputs"),
     ),
 }
 # What says nothing about which set it is: formats, types of number, words for a set.

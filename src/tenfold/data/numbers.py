@@ -1,22 +1,34 @@
 """One rule for numbers that are written as text, whichever file or table they are in."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.errors import TenfoldError
+
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _WITH_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+(e[+-]?[0-9]+)?", re.IGNORECASE)
+# Spaces and apostrophes within a number can be nothing else.
+_SPACED = re.compile(r"[+-]?[0-9]{1,3}([ '\u2019\u00a0\u2009\u202f][0-9]{3})+([.,][0-9]*)?")
+_NO_DIGIT = re.compile(r"[ '\u2019\u00a0\u2009\u202f]")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
-MISSING = {"", "nan", "na", "n/a", "none", "null", "<na>"}
+_WHOLE_DECIMAL = re.compile(r"[0-9]{1,18}\.0+")  # as pandas writes whole numbers
+MISSING = {"", "nan", "na", "n/a", "#n/a", "none", "null", "<na>", "inf", "+inf", "-inf"}
 
 
 def parse_number(text: str) -> float | None:
-    """Parse a number with a decimal point or comma; None where it is none (nan and inf too)."""
+    """Parse a number with a decimal point or comma; None where it is none (nan and inf too).
+
+    Spaces and apostrophes may separate its thousands.
+    """
     if _NUMBER.fullmatch(text):
         return float(text)
+    if _SPACED.fullmatch(text):
+        return float(_NO_DIGIT.sub("", text).replace(",", "."))
     if _WITH_COMMA.fullmatch(text):
         try:
             return float(text.replace(".", "").replace(",", "."))
@@ -90,3 +102,19 @@ def label_text(value: object) -> str:
     if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
         return str(int(value))
     return str(value).strip()
+
+
+def checked_ids(ids: Sequence[str], where: str) -> tuple[NDArray[np.str_], tuple[str, ...]]:
+    """Return the ids of images, 7 for 7.0 where all are whole; and a note where some are equal.
+
+    Raises:
+        TenfoldError: where one is missing.
+    """
+    missing = next((row for row, name in enumerate(ids) if is_missing(name)), None)
+    if missing is not None:
+        raise TenfoldError(f"{where}: row {missing + 1} has no id; give every row its own")
+    if all(_WHOLE_DECIMAL.fullmatch(name) for name in ids):
+        ids = [name.partition(".")[0] for name in ids]
+    twice = len(ids) - len(set(ids))
+    note = f"{twice:,} of the {len(ids):,} ids occur more than once"
+    return np.array(ids, np.str_), (note,) if twice else ()

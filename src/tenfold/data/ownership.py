@@ -10,6 +10,8 @@ from tenfold.errors import TenfoldError
 
 # TensorBoard writes these itself.
 EVENTS = re.compile(r"tensorboard/events\.out\.tfevents\.[^/]+")
+# Made before the first file in them; a run that is stopped then leaves them empty.
+EMPTY = re.compile(r"plots|tensorboard|(folds|members)(/\d+)?")
 
 
 def owned(
@@ -56,7 +58,7 @@ def owned(
     ]
     for inner in folders:
         place = inner.relative_to(folder).as_posix()
-        if not any(inner.iterdir()) and place not in ("plots", "tensorboard"):
+        if not any(inner.iterdir()) and not EMPTY.fullmatch(place):
             raise _strange(folder, place, "is something else")
     return files, folders
 

@@ -44,12 +44,31 @@ def to_images(
     Raises:
         TenfoldError: where the shape, the dtype or a value is invalid.
     """
+    array = without_alpha(array, where)
     array = squared(array, where) if any_size else shaped(array, where)
     pixels, notes = _to_uint8(array, where)
     if pixels.ndim == 4:
         pixels, notes = luminance(pixels), (*notes, COLOUR_NOTE)
     pixels, sizes = to_28x28(pixels)
     return pixels, (*notes, *sizes)
+
+
+def without_alpha(array: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return images [n, side, side, 2 or 4] without their last channel, where that is constant.
+
+    Raises:
+        TenfoldError: where it is not: what is transparent has no known colour.
+    """
+    shape = array.shape
+    if len(shape) != 4 or shape[3] not in (2, 4) or shape[1] != shape[2] or not len(array):
+        return array
+    alpha = array[..., -1]
+    if (alpha != alpha.flat[0]).any():
+        raise TenfoldError(
+            f"{where}: the images have an alpha channel that varies; blend them over their "
+            f"background first. Received: {list(shape)}"
+        )
+    return array[..., :-1]
 
 
 def shaped(array: NDArray[Any], where: str) -> NDArray[Any]:
@@ -64,8 +83,11 @@ def shaped(array: NDArray[Any], where: str) -> NDArray[Any]:
     elif shape[1:] == (3, SIDE, SIDE):
         array = array.transpose(0, 2, 3, 1)
     elif shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 3)):
-        colour = shape[1:] == (3 * PIXELS,)
-        hint = f"reshape colour to [n, {SIDE}, {SIDE}, 3]" if colour else "resize each to 28x28"
+        hint = "resize each to 28x28"
+        if shape[1:] == (3 * PIXELS,):
+            hint = f"reshape colour to [n, {SIDE}, {SIDE}, 3]"
+        elif shape[:-1] in ((PIXELS,), (SIDE, SIDE)):
+            hint = "bring the axis of the images, here the last, to the front"
         raise TenfoldError(
             f"{where}: images must be [n, {SIDE}, {SIDE}] or [n, {PIXELS}]; {hint}. "
             f"Received: {list(shape)}"
@@ -117,8 +139,8 @@ def scale_notes(scale: PixelScale, array: NDArray[Any]) -> tuple[str, ...]:
     if scale.is_bytes and np.issubdtype(array.dtype, np.floating):
         described = FLOAT_NOTE
     notes = (described,) if described else ()
-    if isinstance(scale.background, float) and isinstance(scale.ink, float):
-        low, high = sorted((scale.background, scale.ink))
+    if not scale.is_own:
+        low, high = sorted((float(np.min(scale.background)), float(np.max(scale.ink))))
         slack = 1e-6 * (high - low)
         if array.min() < low - slack or array.max() > high + slack:
             return (*notes, CLIPPED_NOTE)

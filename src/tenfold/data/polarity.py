@@ -1,7 +1,8 @@
 """Polarity and contrast of a set of images: bring it to ink 255 on a background of 0."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +22,38 @@ WEAK_CONTRAST = 200  # of 255: the highest value of a set whose ink is weak
 MIN_IMAGES = 10  # below these a common highest value is chance
 
 
+class Treatment(msgspec.Struct, frozen=True):
+    """One thing that was done to a set, as plain values: what a set decides, any part can be given.
+
+    Args:
+        scale: the background and the ink of a scale to convert from; None for none.
+        invert: which images to invert: those that are dark on bright, or "all" but those that are
+            surely bright on dark.
+        white: take the paper of those for 255, whatever each one's own is.
+    """
+
+    scale: tuple[float, float] | None = None
+    invert: Literal["none", "dark on bright", "all"] = "none"
+    white: bool = False
+
+    def apply(self, images: Images) -> Images:
+        """Do it to some images of the set, uint8 [n, 28, 28], one by one."""
+        if self.scale is not None:
+            return PixelScale(*self.scale).to_uint8(images)
+        candidates = _candidates(images)
+        borders = judge_borders(images[candidates])
+        chosen = borders.bright | borders.unclear if self.invert == "all" else borders.bright
+        paper = np.full(int(chosen.sum()), 255.0) if self.white else borders.level[chosen]
+        return inverted(images, candidates[chosen], borders.ink[chosen], paper)
+
+
 class _Finding(NamedTuple):
     """What was found of a set, what was done about it, and what of that to all images alike."""
 
     fact: str
     action: str = ""
     scale: PixelScale = PixelScale()
+    treatment: Treatment | None = None
 
 
 class Normalised(NamedTuple):
@@ -37,12 +64,14 @@ class Normalised(NamedTuple):
         facts: what was found, a sentence each.
         notes: what was found and what was done about it, a sentence each.
         scale: what was done to all of the images alike.
+        treatments: all that was done, in this order.
     """
 
     images: Images
     facts: tuple[str, ...]
     notes: tuple[str, ...]
     scale: PixelScale
+    treatments: tuple[Treatment, ...]
 
 
 def normalised(images: Images) -> Normalised:
@@ -70,6 +99,7 @@ def normalised(images: Images) -> Normalised:
         tuple(finding.fact for finding in findings),
         tuple(": ".join(filter(None, (each.fact, each.action))) for each in findings),
         scale,
+        tuple(each.treatment for each in findings if each.treatment is not None),
     )
 
 
@@ -84,10 +114,22 @@ def _normalise(images: Images, findings: list[_Finding]) -> Images:
                 f"{some.max()}: two scales in one set"
             )
         )
-    candidates = np.flatnonzero(border_points(images) > MAX_OTHER_SCALE)
+    candidates = _candidates(images)
     if len(candidates):
         images = _with_dark_borders(images, candidates, findings)
     return _with_full_contrast(images, findings)
+
+
+def _candidates(images: Images) -> NDArray[np.int64]:
+    """Return the images whose border is not black, and has to be judged."""
+    return np.flatnonzero(border_points(images) > MAX_OTHER_SCALE)
+
+
+def _convert(fact: str, action: str, scale: PixelScale) -> _Finding:
+    """Make the finding that all images have another scale."""
+    assert isinstance(scale.background, float)
+    assert isinstance(scale.ink, float)
+    return _Finding(fact, action, scale, Treatment((scale.background, scale.ink)))
 
 
 def _scaled(images: Images, findings: list[_Finding]) -> Images:
@@ -95,10 +137,12 @@ def _scaled(images: Images, findings: list[_Finding]) -> Images:
     if images[sample_rows(len(images), 100)].max() > MAX_OTHER_SCALE:
         return images
     highest = int(images.max())
-    if highest > MAX_OTHER_SCALE or not (highest == 1 or _recurs(images, highest)):
+    if highest > MAX_OTHER_SCALE or not (highest in (1, 15, 16) or _recurs(images, highest)):
         return images
     scale = PixelScale(0.0, 16.0 if 8 < highest <= 16 else float(highest))
-    findings.append(_Finding(f"the pixels are 0-{scale.ink:g}", "converted to 0-255", scale))
+    if highest == 15 and (images.max(axis=(1, 2)) == 15).mean() > 0.5:
+        scale = PixelScale(0.0, 15.0)
+    findings.append(_convert(f"the pixels are 0-{scale.ink:g}", "converted to 0-255", scale))
     return scale.to_uint8(images)
 
 
@@ -116,12 +160,12 @@ def _with_dark_borders(
     of_all = n_bright >= MIN_SHARE * count
     if n_bright and (of_all or n_unclear <= MAX_UNCLEAR * count):
         chosen = borders.bright | borders.unclear if of_all else borders.bright
-        paper, scale = borders.level[chosen], PixelScale()
-        if of_all and np.median(paper) >= 255 - MAX_OTHER_SCALE:
-            paper, scale = np.full(len(paper), 255.0), PixelScale(255.0, 0.0)
-        images = inverted(images, candidates[chosen], borders.ink[chosen], paper)
+        white = of_all and bool(np.median(borders.level[chosen]) >= 255 - MAX_OTHER_SCALE)
+        treatment = Treatment(invert="all" if of_all else "dark on bright", white=white)
+        images = treatment.apply(images)
         fact = f"{count_images(int(chosen.sum()), count)} dark on bright"
-        findings.append(_Finding(fact, "inverted", scale))
+        scale = PixelScale(255.0, 0.0) if white else PixelScale()
+        findings.append(_Finding(fact, "inverted", scale, treatment))
     elif n_bright > MAX_UNCLEAR * count:
         findings.append(
             _Finding(
@@ -135,7 +179,7 @@ def _with_dark_borders(
             float(np.median(borders.level[offset])), float(borders.ink[offset].max())
         )
         fact = f"the background is {scale.background:g} and not 0"
-        findings.append(_Finding(fact, "subtracted", scale))
+        findings.append(_convert(fact, "subtracted", scale))
         images = scale.to_uint8(images)
     return images
 
@@ -152,7 +196,7 @@ def _with_full_contrast(images: Images, findings: list[_Finding]) -> Images:
         findings.append(_Finding(fact))
         return images
     scale = PixelScale(0.0, float(top))
-    findings.append(_Finding(fact, "stretched", scale))
+    findings.append(_convert(fact, "stretched", scale))
     return scale.to_uint8(images)
 
 

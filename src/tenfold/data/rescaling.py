@@ -40,8 +40,8 @@ def rescaled(
     Raises:
         TenfoldError: where they have neither that scale nor another that is common.
     """
-    if not len(array):
-        return np.zeros(array.shape, np.uint8), None
+    if not len(array) or scale.by_image:
+        return scale.to_uint8(array), None
     part = array[sample_rows(len(array))].astype(np.float64)
     span = np.subtract(scale.ink, scale.background)
     relative = np.divide(
@@ -50,7 +50,7 @@ def rescaled(
     inked = relative[relative > 0.02]
     brightest = relative.max(axis=1)
     fits = not inked.size or float(np.median(inked)) <= 1 + OVERSHOOT
-    fits &= bool((relative < OVERSHOOT).mean() >= 0.05)
+    fits &= bool((np.abs(relative) < OVERSHOOT).mean() >= 0.05)
     faint = (brightest > 0) & (brightest <= MAX_OTHER_SCALE / 255)
     if fits and faint.mean() < 0.01:
         return _clipped(array, scale, where), None
@@ -72,6 +72,8 @@ def rescaled(
         raise outside_error(array, outside, scale, where)
     if not isinstance(scale.ink, np.ndarray) and ends == (scale.background, scale.ink):
         return other.to_uint8(array), None
+    if other.by_image:
+        return other.to_uint8(array), "each on a scale of its own"
     expected = "one for each pixel" if isinstance(scale.ink, np.ndarray) else _range(scale)
     return other.to_uint8(array), f"on the scale {_range(other)} where {expected} was expected"
 
@@ -82,9 +84,7 @@ def _clipped(array: NDArray[Any], scale: PixelScale, where: str) -> NDArray[np.u
         return scale.to_uint8(array)
     low, high = sorted(map(float, (scale.background, scale.ink)))
     whole = np.issubdtype(array.dtype, np.integer) or (scale.is_bytes and are_whole(array))
-    is_bytes = whole or scale.is_bytes
-    slack = (high - low) * (0 if whole else OVERSHOOT)
-    slack = slack if is_bytes else 255 * (high - low)
+    slack = 0 if whole else 255 * (high - low)
     outside = (array < low - slack) | (array > high + slack)
     if outside.any():
         raise outside_error(array, outside, scale, where)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.own_scales import noisy_ends, own_ends
 from tenfold.errors import TenfoldError
 
 FRACTION_NOTE = "the pixels are fractions 0-1 and were multiplied by 255"
@@ -14,6 +15,10 @@ FLOAT_NOTE = "the pixels are floats within 0-255 and were rounded"
 BY_PIXEL_NOTE = (
     "each pixel has a scale of its own, as StandardScaler gives: its lowest and highest value in "
     "the set became 0 and 255"
+)
+BY_IMAGE_NOTE = (
+    "each image has a scale of its own, as Normalizer or per-image standardisation gives: its "
+    "lowest and highest value became 0 and 255"
 )
 WAY_OUT = "scale them to 0-255 or 0-1 first"
 
@@ -23,9 +28,10 @@ MAX_OTHER_SCALE = 32
 OVERSHOOT = 0.1
 _DEEP_SCALES = (1023, 4095, 65535)  # of 10, 12 and 16 bits
 _MIN_BACKGROUND = 0.25  # of all pixels have the background's value; MNIST's 81 %
+Bounds = tuple[float, float] | None  # of the pixels of a set
 _SAMPLE = 1000
 _RANK = 4  # an image's ink is its 4th highest value: a few stray pixels do not count
-_MIN_BY_PIXEL = 100  # images, below which a pixel's lowest value need not be background
+_MIN_IMAGES = 10  # below which a common highest value is chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +41,24 @@ class PixelScale:
     Args:
         background: the value of the background; one number, or [784] where each pixel has its own.
         ink: the value of full ink, likewise; below the background where ink is dark.
+        by_image: background and ink are shares of each image's own range: 0 is its lowest value and
+            1 its highest.
     """
 
     background: float | NDArray[np.float64] = 0.0
     ink: float | NDArray[np.float64] = 255.0
+    by_image: bool = False
 
     @property
     def is_bytes(self) -> bool:
         """Whether it is that of `Dataset`: 0-255."""
-        return np.isscalar(self.ink) and (self.background, self.ink) == (0, 255)
+        ends = (self.background, self.ink)
+        return np.isscalar(self.ink) and not self.by_image and ends == (0, 255)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether each pixel, or each image, has a scale of its own."""
+        return self.by_image or isinstance(self.ink, np.ndarray)
 
     def to_uint8(self, array: NDArray[Any]) -> NDArray[np.uint8]:
         """Convert pixels [n, ...] of any dtype to uint8, ink 255 on 0; values beyond are clipped.
@@ -59,7 +74,10 @@ class PixelScale:
         span = np.reshape(self.ink, shape) - background
         factor = np.divide(255.0, span, out=np.zeros(span.shape), where=span != 0)
         for first in range(0, len(array), 4096):
-            batch = (array[first : first + 4096].astype(np.float64) - background) * factor
+            batch = array[first : first + 4096].astype(np.float64)
+            if self.by_image:
+                batch = _within_own_range(batch, float(np.max(self.background)))
+            batch = (batch - background) * factor
             out[first : first + 4096] = np.rint(batch.clip(0, 255))
         return out
 
@@ -67,27 +85,34 @@ class PixelScale:
         """Return the scale that converts as this one does, and then the other its result."""
         span = (self.ink - self.background) / 255
         return PixelScale(
-            self.background + span * other.background, self.background + span * other.ink
+            self.background + span * other.background,
+            self.background + span * other.ink,
+            self.by_image,
         )
 
     def to_json(self) -> str:
         """Return it as JSON, from which `from_json` makes the same."""
         ends = (self.background, self.ink)
-        return json.dumps([end.tolist() if isinstance(end, np.ndarray) else end for end in ends])
+        values = [end.tolist() if isinstance(end, np.ndarray) else end for end in ends]
+        return json.dumps([*values, "by image"] if self.by_image else values)
 
     @classmethod
     def from_json(cls, text: str) -> "PixelScale":
         """Read it. Raises ValueError where it is damaged."""
-        ends = [np.asarray(end, np.float64) for end in json.loads(text)]
+        values = json.loads(text)
+        by_image = isinstance(values, list) and values[2:] == ["by image"]
+        ends = [np.asarray(end, np.float64) for end in (values[:2] if by_image else values)]
         if len(ends) != 2 or not all(
             e.shape in ((), (784,)) and np.isfinite(e).all() for e in ends
         ):
             raise ValueError("no scale of pixels")
         background, ink = (float(end) if end.ndim == 0 else end for end in ends)
-        return cls(background, ink)
+        return cls(background, ink, by_image)
 
     def describe(self) -> str:
         """Say in a sentence how pixels of this scale are converted; "" for whole 0-255."""
+        if self.by_image:
+            return BY_IMAGE_NOTE
         if isinstance(self.background, np.ndarray):
             return BY_PIXEL_NOTE
         if self.background == 0:
@@ -102,17 +127,25 @@ class PixelScale:
 
 
 def find_scale(array: NDArray[Any], where: str) -> PixelScale:
-    """Find the scale of a set's pixels from the set as a whole.
+    """Find the scale of a set's pixels from the set as a whole; see `find_bounded_scale`."""
+    return find_bounded_scale(array, where)[0]
+
+
+def find_bounded_scale(array: NDArray[Any], where: str) -> tuple[PixelScale, Bounds]:
+    """Find the scale of a set's pixels from the set as a whole, and where all of them must lie.
 
     Recognised are 0-255; 0-1; any other range from 0 whose highest values recur from image to
     image, as 0-16, 0/1 or 16 bits; and ranges with negative values in which the most frequent
-    value, the background, is an end of the range, as -1 to 1. Pixels that a scaler of
-    scikit-learn's scaled one by one get a scale each. Single values beyond the scale of all the
+    value, the background, is an end of the range, as -1 to 1, exactly or but for noise. Pixels or
+    images that were scaled one by one get a scale each. Single values beyond the scale of all the
     others are faults.
 
     Args:
         array: [n, ...] of n >= 1 images, integers or finite floats.
         where: the source, and which array of it, for errors.
+
+    Returns:
+        The scale; and the lowest and highest value of a pixel that is no fault, None where any is.
 
     Raises:
         TenfoldError: where there is no such scale, or a value lies outside of it; the message
@@ -121,15 +154,15 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
     low, high = float(array.min()), float(array.max())
     whole = are_whole(array)  # such do not overshoot by resampling
     if whole and low >= 0 and MAX_OTHER_SCALE < high <= 255:
-        return PixelScale()
+        return PixelScale(), (0.0, 255.0)
     sample = _sample(array)
-    if not whole and (by_pixel := _scale_by_pixel(array, sample)) is not None:
-        return by_pixel
+    if (not whole or low < 0) and (own := own_ends(array, sample)) is not None:
+        return PixelScale(*own), None
     rank = min(_RANK, sample.shape[1]) - 1
     dark = float(np.median(np.partition(sample, rank, axis=1)[:, rank]))
     brightest = np.partition(sample, -rank - 1, axis=1)[:, -rank - 1]
     bright = float(np.median(brightest))
-    top = _top(bright if bright > 0 else high, high, whole)
+    top = _top(bright if bright > 0 else high, high, whole, len(array))
     small = (brightest > 0.02) & (brightest <= 1 + OVERSHOOT)
     if top > MAX_OTHER_SCALE and small.mean() > 0.01:
         raise TenfoldError(
@@ -141,7 +174,7 @@ def find_scale(array: NDArray[Any], where: str) -> PixelScale:
         outside = (array < -slack) | (array > top + slack)
         if outside.any():
             raise outside_error(array, outside, PixelScale(0.0, top), where)
-        return PixelScale(0.0, top)
+        return PixelScale(0.0, top), (-slack, top + slack)
     return _two_sided(array, sample, (low, high), (dark, bright), where)
 
 
@@ -205,11 +238,14 @@ def _count_below(sample: NDArray[np.float64], bound: float) -> float:
     return float((sample < bound).mean())
 
 
-def _top(bright: float, high: float, whole: bool) -> float:
+def _top(bright: float, high: float, whole: bool, count: int) -> float:
     """Choose the value of full ink on a background of 0, from what is typical and the highest."""
+    recurs = high <= (1 + OVERSHOOT) * bright + whole
+    weakest = 0.5 if count >= _MIN_IMAGES else MAX_OTHER_SCALE / 255
+    if bright < weakest:
+        return high if recurs else bright
     if bright <= 1 + OVERSHOOT:
         return 1.0
-    recurs = high <= (1 + OVERSHOOT) * bright + whole
     if bright <= MAX_OTHER_SCALE:
         return 16.0 if bright > 8 and high <= 16 else high if recurs else bright
     if bright <= (1 + OVERSHOOT) * 255:
@@ -224,44 +260,44 @@ def _two_sided(
     ends: tuple[float, float],
     typical: tuple[float, float],
     where: str,
-) -> PixelScale:
+) -> tuple[PixelScale, Bounds]:
     """Find the scale of a set with negative values."""
     span = typical[1] - typical[0]
-    outside = (array < typical[0] - span / 2) | (array > typical[1] + span / 2)
+    wide = (typical[0] - span / 2, typical[1] + span / 2)
+    outside = (array < wide[0]) | (array > wide[1])
     values, counts = np.unique(sample, return_counts=True)
     background = float(values[counts.argmax()])
     at_low = background <= typical[0] + 0.05 * span
     certain = counts.max() >= _MIN_BACKGROUND * sample.size
     certain &= at_low or background >= typical[1] - 0.05 * span
+    if not certain and (ends_of := noisy_ends(sample)) is not None:
+        noisy = PixelScale(*ends_of)
+        low, high = sorted(map(float, (noisy.background, noisy.ink)))
+        outside = (array < 2 * low - high) | (array > 2 * high - low)
+        if outside.any():
+            raise outside_error(array, outside, noisy, where)
+        return noisy, (2 * low - high, 2 * high - low)
     if outside.any() and outside.mean() < 0.01 and (certain or typical[0] >= 0):
-        scale = PixelScale(*map(float, typical if at_low else typical[::-1]))
+        ink_end = typical[1] if at_low else typical[0]
+        scale = PixelScale(float(typical[0] if at_low else typical[1]), float(ink_end))
         raise outside_error(array, outside, scale, where)
+    bounds = None if outside.any() else wide
     if max(abs(ends[0] + 1), abs(ends[1] - 1)) <= 0.05:  # torchvision's Normalize(0.5, 0.5)
-        return PixelScale(-1.0, 1.0) if at_low or not certain else PixelScale(1.0, -1.0)
+        usual = PixelScale(-1.0, 1.0) if at_low or not certain else PixelScale(1.0, -1.0)
+        return usual, bounds
     if not certain:
         raise TenfoldError(
             f"{where}: the pixels lie in {ends[0]:g} to {ends[1]:g}, and no value is common enough "
             f"to be the background; {WAY_OUT}"
         )
-    return PixelScale(background, ends[1] if at_low else ends[0])
+    return PixelScale(background, ends[1] if at_low else ends[0]), bounds
 
 
-def _scale_by_pixel(array: NDArray[Any], sample: NDArray[np.float64]) -> PixelScale | None:
-    """Return the scale of pixels that were scaled one by one, as by StandardScaler; else None.
-
-    Then pixels have backgrounds of their own, each recurring in a tenth of the images and more, or
-    among those with ink in a fifth of the images the highest values differ threefold.
-    """
-    if len(array) < _MIN_BY_PIXEL:
-        return None
-    values, counts = np.unique(sample, return_counts=True)
-    background, tolerance = values[counts.argmax()], 1e-6 * np.ptp(sample)
-    lowest, highest = sample.min(axis=0), sample.max(axis=0)
-    differs = (background - lowest > tolerance) & (highest - background > tolerance)
-    own_background = differs & ((sample == lowest).mean(axis=0) >= 0.1)
-    ink = np.abs(sample - background)
-    tops = ink.max(axis=0)[(ink > tolerance).mean(axis=0) >= 0.2]
-    if own_background.mean() < 0.05 and (not tops.size or tops.max() <= 3 * tops.min()):
-        return None
-    flat = array.reshape(len(array), -1)
-    return PixelScale(flat.min(axis=0).astype(np.float64), flat.max(axis=0).astype(np.float64))
+def _within_own_range(batch: NDArray[np.float64], blank: float) -> NDArray[np.float64]:
+    """Bring each image's lowest value to 0 and its highest to 1; a blank image to `blank`."""
+    axes = tuple(range(1, batch.ndim))
+    low = batch.min(axis=axes, keepdims=True)
+    span = batch.max(axis=axes, keepdims=True) - low
+    shares = np.full(batch.shape, blank)
+    np.divide(batch - low, span, out=shares, where=span > 0)
+    return shares

@@ -22,7 +22,13 @@ from tenfold.data.formats.named_arrays import find_parts, read_part, role_of
 from tenfold.data.formats.npz import NpzArrays
 from tenfold.data.image_decoding import DecodeImage
 from tenfold.data.image_sets import ImageFiles
-from tenfold.data.label_files import labels_beside, read_labels, read_named_labels
+from tenfold.data.label_files import (
+    NO_LABELS_NOTE,
+    find_tables,
+    labels_beside,
+    read_labels,
+    read_named_labels,
+)
 from tenfold.data.names import name_parts
 from tenfold.data.pairing import PARTS, are_shards, choose_set, missing_shard, training_first
 from tenfold.data.pixels import named_labels
@@ -143,7 +149,7 @@ def _array_parts(
         dataset = replace(dataset, notes=(*notes, *dataset.notes))
         dataset = _with_labels(dataset, tree, name or array_part.images[0], source)
         if dataset.labels is None and name in (None, array_part.images[0]):
-            said = (*dataset.notes, "no file of labels was found beside the images")
+            said = (*dataset.notes, NO_LABELS_NOTE)
             return replace(dataset, notes=said)
         return dataset
 
@@ -200,6 +206,7 @@ def _tree_parts(tree: Tree, source: SourceName, decode: DecodeImage, stack: Exit
     add_all(arrays, array_files, recognise)
     has_images = any(role_of(name, info) == "images" for name, info in arrays.infos.items())
     tables = {f: names for f, names in found.items() if not _is_of_arrays(f)}
+    tables = _without_lists(tables, tree, source)
     if has_images and not tables:
         return _array_parts(arrays, tree, source)
     if len(tables) + has_images > 1:
@@ -215,6 +222,18 @@ def _tree_parts(tree: Tree, source: SourceName, decode: DecodeImage, stack: Exit
     if format.read_files is not None:
         return ImageFiles(tree, format, names, source, decode, read_label_array).parts()
     return _table_parts(tree, names, source, decode)
+
+
+def _without_lists(
+    found: dict[Format, list[str]], tree: Tree, source: SourceName
+) -> dict[Format, list[str]]:
+    """Leave out tables that list image files, with one-hot labels or many columns."""
+    images = next((names for format, names in found.items() if format.read_files), None)
+    if images is None or len(found) < 2:
+        return found
+    lists = find_tables(tree, images, read_label_array, source.options)
+    rest = {f: [name for name in names if name not in lists] for f, names in found.items()}
+    return {format: names for format, names in rest.items() if names}
 
 
 def _is_of_arrays(format: Format) -> bool:

@@ -14,12 +14,19 @@ from tenfold.data.dataset import AnySource, Dataset, concatenate
 from tenfold.data.formats.format import HEAD_BYTES
 from tenfold.data.formats.npz import is_npz
 from tenfold.data.image_decoding import DecodeImage, decode_image
+from tenfold.data.negatives import split_negatives
 from tenfold.data.numbering import renumbered
 from tenfold.data.objects import from_object
 from tenfold.data.orientation import transposed, transposed_evidence
 from tenfold.data.polarity import normalised
 from tenfold.data.sets import read_file, read_npz, read_tree
-from tenfold.data.source_name import STDIN, SourceName, join_sources, split_sources
+from tenfold.data.source_name import (
+    STDIN,
+    SourceName,
+    is_corrections,
+    join_sources,
+    split_sources,
+)
 from tenfold.data.tar import is_tar, open_tar
 from tenfold.data.tree import Archive, EmptyTree, Folder, Tree
 from tenfold.data.unknown_files import describe, unknown_error
@@ -30,7 +37,8 @@ def load(source: AnySource, decode: DecodeImage = decode_image) -> Dataset:
     """Load images from any source; the format is detected from the file's contents.
 
     Args:
-        source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`), or the path of
+        source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`); `corrections`, or
+            `corrections:MODEL`, the answers that were corrected; or the path of
 
             - a CSV, with or without header and labels, an ARFF, or a table with other separators;
             - IDX, `.npy`, `.npz`, MATLAB, HDF5, LIBSVM or Parquet; labels are found in the file
@@ -53,7 +61,8 @@ def load(source: AnySource, decode: DecodeImage = decode_image) -> Dataset:
             file, and the row, column, member or image.
     """
     if not isinstance(source, str | os.PathLike):
-        return from_object(source)
+        found = from_object(source)
+        return found if found is source else split_negatives(found)
     names = split_sources(str(source))
     if len(names) > 1:
         return _joined([_load_one(name, decode) for name in names], str(source))
@@ -73,11 +82,16 @@ def _joined(datasets: list[Dataset], source: str) -> Dataset:
 def _load_one(source: str, decode: DecodeImage) -> Dataset:
     if source in BUNDLED:
         return bundled(source)
+    if is_corrections(source):
+        from tenfold.data.corrections.dataset import load_corrections  # SQLite: 10 ms
+
+        return load_corrections(source)
     name = SourceName.parse(source)
     dataset = _read(name, decode)
     found = normalised(dataset.images)
     if found.notes:
         dataset = replace(dataset, images=found.images, notes=(*dataset.notes, *found.notes))
+    dataset = split_negatives(dataset)
     dataset = renumbered(dataset, from_matlab=name.path.suffix.lower() == ".mat")
     if name.options.transposed:
         return transposed(dataset)

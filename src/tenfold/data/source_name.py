@@ -19,6 +19,9 @@ LABELS, LABEL_COLUMN, ID_COLUMN = "labels", "label-column", "id-column"
 _VALUES = (LABELS, LABEL_COLUMN, ID_COLUMN)
 _FLAGS = (TRANSPOSED, SKIP_BROKEN)
 STDIN = "-"
+CORRECTIONS = "corrections"  # `corrections:MODEL` are those of one model
+# What has a name of Tenfold's own, whatever files there are.
+NAMED = BUNDLED | {CORRECTIONS: "the answers that you corrected on the page of tenfold serve"}
 _AND = " + "
 
 
@@ -94,7 +97,7 @@ class SourceName:
 
     @classmethod
     def parse(cls, name: str) -> Self:
-        """Take the name of a source that is not bundled apart.
+        """Take the name of a source that is not Tenfold's own apart.
 
         Raises:
             TenfoldError: where no file or folder has that name.
@@ -106,9 +109,19 @@ class SourceName:
         for position, letter in enumerate(name):
             if letter == ":" and _exists(name[:position]):
                 return cls(Path(name[:position]), *_split(name[position + 1 :]))
-        near = get_close_matches(name.lower(), BUNDLED, 1, cutoff=0.7)
+        near = get_close_matches(name.lower(), NAMED, 1, cutoff=0.7)
         hint = f"; did you mean {near[0]!r}?" if near else f". {_allowed()}"
         raise TenfoldError(f"{name!r} is neither a file nor a bundled set{hint}")
+
+
+def is_named(source: str) -> bool:
+    """Whether a source has a name of Tenfold's own: a bundled set, or the kept corrections."""
+    return source in BUNDLED or is_corrections(source)
+
+
+def is_corrections(source: str) -> bool:
+    """Whether a source is `corrections`, or `corrections:MODEL`, those of one model."""
+    return source.partition(":")[0] == CORRECTIONS
 
 
 def split_sources(name: str, folder: str = "") -> list[str]:
@@ -137,30 +150,30 @@ def join_sources(names: Iterable[str]) -> str:
 def with_options(source: str, options: ReadOptions) -> str:
     """Add options to the name of a source; what it says already stays.
 
-    Of several sources each gets them, but for bundled ones, which need none.
+    Of several sources each gets them, but for Tenfold's own, which need none.
 
     Raises:
-        TenfoldError: where the source is bundled, or no file or folder has that name; where the
-            labels of several sources are one file.
+        TenfoldError: where the source is Tenfold's own, or no file or folder has that name; where
+            the labels of several sources are one file.
     """
     source = os.path.expanduser(source)
     if options == AS_IT_IS:
         return source
+    if options.labels is not None:
+        options = replace(options, labels=os.path.expanduser(options.labels))
     sources = split_sources(source)
-    own = [one for one in sources if one not in BUNDLED]
+    own = [one for one in sources if not is_named(one)]
     if len(sources) > 1 and own:
         if options.labels is not None:
             raise TenfoldError(
                 f"one file of labels for several sources; name each one's own, as "
                 f"{own[0]}:{LABELS}={options.labels}"
             )
-        return join_sources(
-            one if one in BUNDLED else with_options(one, options) for one in sources
-        )
+        return join_sources(one if is_named(one) else with_options(one, options) for one in sources)
     if not own:
         raise TenfoldError(
-            f"{source!r} is bundled, with its labels, and takes no options of reading; name a file "
-            f"or folder. Received: {str(options).lstrip(':')}"
+            f"{source!r} is bundled or kept by Tenfold, with its labels, and takes no options of "
+            f"reading; name a file or folder. Received: {str(options).lstrip(':')}"
         )
     found = SourceName.parse(source)
     return str(replace(found, options=found.options | options))
@@ -177,7 +190,7 @@ def files_of(source: object) -> list[str]:
         return []
     found = []
     for one in split_sources(str(source)):
-        if one in BUNDLED or _is_stdin(one) or not _is_there(one, ""):
+        if is_named(one) or _is_stdin(one) or not _is_there(one, ""):
             continue
         name = SourceName.parse(one)
         found += [str(name.path), *filter(None, [name.options.labels])]
@@ -195,7 +208,7 @@ def reads_stdin(source: str) -> bool:
 
 
 def _moved(source: str, folder: str) -> str:
-    if source in BUNDLED or _is_stdin(source):
+    if is_named(source) or _is_stdin(source):
         return source
     name = os.path.join(folder, source)
     try:
@@ -209,7 +222,7 @@ def _moved(source: str, folder: str) -> str:
 
 
 def _is_there(name: str, folder: str) -> bool:
-    if name in BUNDLED or _is_stdin(name):
+    if is_named(name) or _is_stdin(name):
         return True
     try:
         SourceName.parse(os.path.join(folder, name))
@@ -240,8 +253,9 @@ def _split(words: str) -> tuple[str | None, ReadOptions]:
             values[last] += f":{word}"  # as in `labels=set.npz:y`
         else:
             within.append(word)
+    labels = values.get(LABELS)
     return ":".join(within) or None, ReadOptions(
-        values.get(LABELS),
+        None if labels is None else os.path.expanduser(labels),
         values.get(LABEL_COLUMN),
         values.get(ID_COLUMN),
         SKIP_BROKEN in flags,
@@ -256,5 +270,5 @@ def _exists(path: str) -> bool:
 def _allowed() -> str:
     return (
         "Give the path of a CSV, IDX, npz or Parquet file, of a folder or archive of class "
-        f"folders, - for stdin, or one of {', '.join(BUNDLED)}"
+        f"folders, - for stdin, or one of {', '.join(NAMED)}"
     )

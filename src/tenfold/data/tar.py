@@ -2,7 +2,7 @@
 
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
@@ -94,12 +94,36 @@ def _find_members(file: IO[bytes], source: str) -> dict[str, tuple[int, int]]:
                         raise TenfoldError(
                             f"{source}: has more than {_MAX_MEMBERS:,} files and is rejected"
                         )
+            file.seek(archive.offset)
+            check_end(archive.offset, iter(lambda: file.read(_CHUNK), b""))
     except (tarfile.TarError, ValueError, OverflowError, OSError, EOFError) as error:
         reason = " ".join(str(error).split())[:100]
         raise TenfoldError(
             f"{source}: the tar is damaged or truncated ({reason}); download or copy it again"
         ) from error
     return places
+
+
+def check_end(offset: int, rest: Iterable[bytes]) -> None:
+    """Check that a tar ends where tarfile stopped: it takes a damaged header for the end.
+
+    What follows such a header would be lost silently, and so would be what a tar lacks that was
+    cut off between two members.
+
+    Args:
+        offset: where the block begins that tarfile stopped at.
+        rest: all bytes from there on.
+
+    Raises:
+        tarfile.ReadError: where these are not the zeros that a tar ends in.
+    """
+    count = 0
+    for chunk in rest:
+        count += len(chunk)
+        if chunk.count(0) != len(chunk):
+            raise tarfile.ReadError(f"no header and no end at byte {offset:,}")
+    if count < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError(f"no end at byte {offset:,}")
 
 
 class _Window:

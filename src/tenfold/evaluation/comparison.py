@@ -27,14 +27,14 @@ class Difference:
         row: its row in the source, from 0.
         label: the name of its class, or None where that is unknown.
         predictions: the classes that A and B predict.
-        confidence: the probability of each prediction, 0-1.
+        confidence: the probability of each prediction, 0-1; None where the model has none.
     """
 
     index: int
     row: int
     label: str | None
     predictions: tuple[str, str]
-    confidence: tuple[float, float]
+    confidence: tuple[float | None, float | None]
 
     @property
     def correct(self) -> str:
@@ -45,7 +45,8 @@ class Difference:
     def lines(self) -> tuple[str, ...]:
         """Give its row, its label and both predictions, a line of text each."""
         predicted = (
-            f"{name} predicts {prediction} ({percent(confidence, 1)})"
+            f"{name} predicts {prediction}"
+            + ("" if confidence is None else f" ({percent(confidence, 1)})")
             for name, prediction, confidence in zip(
                 "AB", self.predictions, self.confidence, strict=True
             )
@@ -68,12 +69,14 @@ class Comparison:
         rows: int64 [n], each image's row in its source, from 0.
         images: uint8 [n, 28, 28], or None where the source is gone.
         labels: int64 [n], or None where they are unknown.
-        probabilities: A's and B's, float32 [n, classes] each.
+        probabilities: A's and B's, float32 [n, classes] each; None where a model has none.
         classes: the name of each class.
         recipes: what differs between their recipes, and how those do over seeds where A and B are
             groups of runs; the models compared are then the first of each group.
-        leaked: how many of the images each was trained on; of a group, the most of any run.
+        leaked: how many of the images each was trained on; of a group, the most of any run; None
+            where that is unknown.
         notes: what was noticed and decided on reading the images, a sentence each.
+        labels_only: the predicted classes, int64 [n], of a model without probabilities.
     """
 
     names: tuple[str, str]
@@ -81,11 +84,12 @@ class Comparison:
     rows: NDArray[np.int64]
     images: Images | None
     labels: Labels | None
-    probabilities: tuple[NDArray[np.float32], NDArray[np.float32]]
+    probabilities: tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]
     classes: tuple[str, ...]
     recipes: RecipeComparison
-    leaked: tuple[int, int] = (0, 0)
+    leaked: tuple[int | None, int | None] = (0, 0)
     notes: tuple[str, ...] = ()
+    labels_only: tuple[Labels | None, Labels | None] = (None, None)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,7 +97,9 @@ class Comparison:
     @cached_property
     def predictions(self) -> tuple[Labels, Labels]:
         """The predicted class of A and of B, int64 [n] each."""
-        a, b = (part.argmax(axis=1).astype(np.int64) for part in self.probabilities)
+        a, b = (
+            _predicted(*pair) for pair in zip(self.probabilities, self.labels_only, strict=True)
+        )
         return a, b
 
     @cached_property
@@ -106,18 +112,29 @@ class Comparison:
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
-        """The images with different predictions, by the sum of both confidences, highest first."""
+        """The images with different predictions, by the sum of both confidences, highest first.
+
+        Where a model has no probabilities the other's decide.
+        """
         a, b = self.predictions
-        confidence = tuple(part.max(axis=1).astype(np.float64) for part in self.probabilities)
+        confidence = [
+            None if part is None else part.max(axis=1).astype(np.float64)
+            for part in self.probabilities
+        ]
+        total = sum((part for part in confidence if part is not None), np.zeros(len(self)))
+        first, second = confidence
         differing = np.flatnonzero(a != b)
-        order = np.argsort(-(confidence[0] + confidence[1])[differing], kind="stable")
+        order = np.argsort(-total[differing], kind="stable")
         return tuple(
             Difference(
                 index=int(index),
                 row=int(self.rows[index]),
                 label=None if self.labels is None else self.classes[self.labels[index]],
                 predictions=(self.classes[a[index]], self.classes[b[index]]),
-                confidence=(float(confidence[0][index]), float(confidence[1][index])),
+                confidence=(
+                    None if first is None else float(first[index]),
+                    None if second is None else float(second[index]),
+                ),
             )
             for index in differing[order]
         )
@@ -188,7 +205,7 @@ class Comparison:
         lines = [f"{letter}: {title}" for letter, title in zip("AB", recipes.titles, strict=True)]
         if recipes.differences:
             lines += ["", *_aligned(recipes.differences_table, WIDTH), ""]
-        else:
+        elif recipes.known:
             lines += ["the recipes are the same"]
         lines += _wrapped(f"on {len(self):,} {self.compared_on}")
         lines += [line for note in self.notes for line in _wrapped(f"note: {note}")]
@@ -234,6 +251,14 @@ class Comparison:
         from tenfold.evaluation.result_html import comparison_html
 
         return comparison_html(self, MAX_LISTED)
+
+
+def _predicted(probabilities: NDArray[np.float32] | None, labels: Labels | None) -> Labels:
+    if probabilities is not None:
+        predicted: Labels = probabilities.argmax(axis=1).astype(np.int64)
+        return predicted
+    assert labels is not None, "a model has probabilities, or labels alone"
+    return labels
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,5 +1,6 @@
-"""Predictions as a table, one row per image."""
+"""Predictions as a table, one row per image, and the errors among them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,9 +9,12 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import Labels
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.scores import cross_entropy
+from tenfold.evaluation.top_errors import top_errors
 
 if TYPE_CHECKING:
     import polars as pl
+
+SCORED_SPLITS = ("test", "out_of_fold", "validation")  # in the order of what a score is worth
 
 
 def prediction_table(
@@ -55,6 +59,44 @@ def prediction_table(
         for index, column in enumerate(probabilities.T)
     ]
     return pl.DataFrame([*columns, _or_nulls("loss", losses, len(ids), pl.Float32)])
+
+
+def error_table(predictions: "pl.DataFrame", classes: Sequence[str]) -> "pl.DataFrame":
+    """List the wrong predictions of the test images, or else out of fold, or for validation.
+
+    Args:
+        predictions: as `prediction_table` makes them, of several splits.
+        classes: the name of each class.
+
+    Returns:
+        The columns `id` (Int64), `split`, `label`, `prediction` (String, the last two names of
+        classes), `label_probability`, `prediction_probability` and `gap` (Float64), the largest
+        gap first; no row where nothing was scored.
+    """
+    import polars as pl
+
+    labelled = predictions.filter(pl.col("label").is_not_null())
+    scored = labelled.clear()
+    for split in SCORED_SPLITS:
+        if len(scored) == 0:
+            scored = labelled.filter(pl.col("split") == split)
+    columns = [f"p{index}" for index in range(len(classes))]
+    labels = scored["label"].to_numpy().astype(np.int64)
+    probabilities = np.asarray(scored.select(columns).to_numpy(), np.float32)
+    errors = top_errors(labels, probabilities, len(scored))
+    rows = scored[[error.index for error in errors]]
+    return pl.DataFrame(
+        [
+            rows["id"],
+            rows["split"],
+            pl.Series("label", [classes[error.label] for error in errors], pl.String),
+            pl.Series("prediction", [classes[error.prediction] for error in errors], pl.String),
+            *(
+                pl.Series(name, [getattr(error, name) for error in errors], pl.Float64)
+                for name in ("label_probability", "prediction_probability", "gap")
+            ),
+        ]
+    )
 
 
 def _or_nulls(

@@ -24,11 +24,12 @@ class RecipeComparison:
 
     Args:
         names: the runs or groups of runs, as the user named them.
-        seeds: of each run.
+        seeds: of each run; none where a side is no run of Tenfold's.
         differences: in what the recipes differ.
         accuracies: of each run, 0-1; empty where the images have no labels.
         histories: the learning curves of each run, a row an epoch; empty where only a model file
             is known.
+        others: what a side is, where it is no run or model of Tenfold's: "predictions"; else "".
     """
 
     names: tuple[str, str]
@@ -36,12 +37,20 @@ class RecipeComparison:
     differences: tuple[RecipeDifference, ...] = ()
     accuracies: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
     histories: "tuple[tuple[pl.DataFrame, ...], tuple[pl.DataFrame, ...]]" = ((), ())
+    others: tuple[str, str] = ("", "")
 
     @property
     def titles(self) -> tuple[str, str]:
-        """Each side's name, and its seeds in words."""
-        first, second = map(_in_words, self.seeds)
+        """Each side's name, and its seeds in words, or what else it is."""
+        first, second = (
+            other or _in_words(seeds) for other, seeds in zip(self.others, self.seeds, strict=True)
+        )
         return f"{self.names[0]} ({first})", f"{self.names[1]} ({second})"
+
+    @property
+    def known(self) -> bool:
+        """Whether both sides have a recipe."""
+        return not any(self.others)
 
     @property
     def has_groups(self) -> bool:
@@ -51,7 +60,7 @@ class RecipeComparison:
     @property
     def same(self) -> bool:
         """Whether both are one recipe, whatever the seed and the machine."""
-        return same_recipe(self.differences)
+        return self.known and same_recipe(self.differences)
 
     @cached_property
     def means(self) -> tuple[Mean, Mean] | None:
@@ -146,6 +155,7 @@ class RecipeComparison:
         return {
             "names": list(self.names),
             "seeds": [list(side) for side in self.seeds],
+            "others": list(self.others),
             "differences": [asdict(one) for one in self.differences],
             "same": self.same,
             "accuracies": [list(side) for side in self.accuracies],
@@ -158,6 +168,11 @@ class RecipeComparison:
 
     def _untested(self) -> str:
         """Say why the accuracies tell nothing about the recipes."""
+        if not self.known:
+            return (
+                "One pair of models says nothing about how they were trained: the same training "
+                "with another seed errs on other images."
+            )
         alone = [name for name, side in zip("AB", self.seeds, strict=True) if len(side) == 1]
         if len(alone) == 1:
             return (

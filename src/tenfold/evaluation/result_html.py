@@ -13,10 +13,11 @@ from tenfold.evaluation.scores import percent
 if TYPE_CHECKING:
     from tenfold.data.dataset import Images
     from tenfold.evaluation.comparison import Comparison, Difference
-    from tenfold.evaluation.scores import Scores
+    from tenfold.evaluation.ensemble_evaluation import EnsembleEvaluation
+    from tenfold.evaluation.scores import LabelScores
 
 
-def scores_html(scores: "Scores") -> str:
+def scores_html(scores: "LabelScores") -> str:
     """Show accuracy, the most frequent confusions and a table of the classes."""
     head = "".join(f"<th>{name}</th>" for name in ("class", "images", "precision", "recall", "F1"))
     rows = "".join(
@@ -59,6 +60,13 @@ def comparison_html(comparison: "Comparison", listed: int) -> str:
         f"<p><strong>{escape(comparison.verdict)}</strong>. {escape(comparison.reason)}</p>"
         f"{warnings}<p>{names}</p>{''.join(tables)}{''.join(groups)}"
     )
+
+
+def ensemble_html(ensemble: "EnsembleEvaluation") -> str:
+    """Show the scores of an ensemble, its members and what they have in common."""
+    lines = [*ensemble.findings, *ensemble.notes]
+    notes = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return f"<p><strong>{escape(str(ensemble))}</strong></p>{_table(ensemble.member_table)}{notes}"
 
 
 def _group(title: str, differences: Sequence["Difference"], images: "Images", listed: int) -> str:

@@ -35,28 +35,25 @@ class Confusion:
     count: int
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Scores of a set of predictions; shown as HTML in Jupyter.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LabelScores:
+    """Scores of predictions that are labels alone; shown as HTML in Jupyter.
 
-    `accuracy`, `interval` (Wilson, 95 %) and `brier` are shares, not per cent; `loss` is the mean
-    cross entropy in nats. `confusion` is int64 [classes, classes] with the true classes as rows.
-    `confused` counts the errors of each ordered pair of classes, `confused_either_way` those of
-    both directions together (`true` < `predicted` there); both most frequent first.
+    `accuracy` and `interval` (Wilson, 95 %) are shares, not per cent. `confusion` is int64
+    [classes, classes] with the true classes as rows. `confused` counts the errors of each ordered
+    pair of classes, `confused_either_way` those of both directions together (`true` < `predicted`
+    there); both most frequent first.
     """
 
     n: int
     correct: int
     accuracy: float
     interval: tuple[float, float]
-    loss: float
-    brier: float
     classes: tuple[str, ...]
     per_class: tuple[ClassScore, ...]
     confusion: NDArray[np.int64]
     confused: tuple[Confusion, ...]
     confused_either_way: tuple[Confusion, ...]
-    calibration: Calibration
 
     @property
     def errors(self) -> int:
@@ -71,17 +68,11 @@ class Scores:
             "errors": self.errors,
             "accuracy": self.accuracy,
             "interval": list(self.interval),
-            "loss": self.loss,
-            "brier": self.brier,
             "classes": list(self.classes),
             "per_class": [asdict(row) for row in self.per_class],
             "confusion": self.confusion.tolist(),
             "confused": [self._named(pair) for pair in self.confused],
             "confused_either_way": [self._named(pair) for pair in self.confused_either_way],
-            "calibration": {
-                "error": self.calibration.error,
-                "bins": [asdict(group) for group in self.calibration.bins],
-            },
         }
 
     def _named(self, pair: Confusion) -> dict[str, Any]:
@@ -92,12 +83,55 @@ class Scores:
         return describe(self.accuracy, self.interval, self.n)
 
     def __repr__(self) -> str:
-        return f"Scores({self})"
+        return f"{type(self).__name__}({self})"
 
     def _repr_html_(self) -> str:
         from tenfold.evaluation.result_html import scores_html
 
         return scores_html(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Scores(LabelScores):
+    """Scores of predictions with probabilities; shown as HTML in Jupyter.
+
+    `loss` is the mean cross entropy in nats, `brier` the mean squared error of the probabilities.
+    """
+
+    loss: float
+    brier: float
+    calibration: Calibration
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain numbers, strings, lists and dicts, ready for JSON."""
+        return {
+            **super().to_dict(),
+            "loss": self.loss,
+            "brier": self.brier,
+            "calibration": {
+                "error": self.calibration.error,
+                "bins": [asdict(group) for group in self.calibration.bins],
+            },
+        }
+
+
+def score_labels(labels: Labels, predictions: Labels, classes: Sequence[str]) -> LabelScores:
+    """Score predictions that are labels alone.
+
+    Args:
+        labels: int64 [n], indices into `classes`.
+        predictions: int64 [n], likewise.
+        classes: the name of each class.
+
+    Raises:
+        TenfoldError: where the numbers differ, or there are no labels.
+    """
+    if labels.shape != predictions.shape:
+        raise TenfoldError(
+            f"predictions must be [{len(labels)}], one a label. Received: {list(predictions.shape)}"
+        )
+    _check_labels(labels, classes)
+    return LabelScores(**_of_labels(labels, predictions, classes))
 
 
 def score(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[str]) -> Scores:
@@ -113,25 +147,31 @@ def score(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence[
             finite.
     """
     _check(labels, probabilities, classes)
-    predictions = probabilities.argmax(axis=1)
+    truth = np.eye(len(classes), dtype=np.float32)[labels]
+    return Scores(
+        **_of_labels(labels, probabilities.argmax(axis=1).astype(np.int64), classes),
+        loss=float(cross_entropy(labels, probabilities).mean(dtype=np.float64)),
+        brier=float(((probabilities - truth) ** 2).sum(axis=1).mean(dtype=np.float64)),
+        calibration=calibrate(labels, probabilities),
+    )
+
+
+def _of_labels(labels: Labels, predictions: Labels, classes: Sequence[str]) -> dict[str, Any]:
+    """Give the values of `LabelScores`."""
     counts = np.bincount(labels * len(classes) + predictions, minlength=len(classes) ** 2)
     confusion = counts.reshape(len(classes), len(classes)).astype(np.int64)
     correct, n = int(np.trace(confusion)), len(labels)
-    truth = np.eye(len(classes), dtype=np.float32)[labels]
-    return Scores(
-        n=n,
-        correct=correct,
-        accuracy=correct / n,
-        interval=wilson(correct, n),
-        loss=float(cross_entropy(labels, probabilities).mean(dtype=np.float64)),
-        brier=float(((probabilities - truth) ** 2).sum(axis=1).mean(dtype=np.float64)),
-        classes=tuple(classes),
-        per_class=_per_class(confusion, classes),
-        confusion=confusion,
-        confused=_pairs(confusion),
-        confused_either_way=_pairs(np.triu(confusion + confusion.T)),
-        calibration=calibrate(labels, probabilities),
-    )
+    return {
+        "n": n,
+        "correct": correct,
+        "accuracy": correct / n,
+        "interval": wilson(correct, n),
+        "classes": tuple(classes),
+        "per_class": _per_class(confusion, classes),
+        "confusion": confusion,
+        "confused": _pairs(confusion),
+        "confused_either_way": _pairs(np.triu(confusion + confusion.T)),
+    }
 
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
@@ -189,16 +229,20 @@ def _check(labels: Labels, probabilities: NDArray[np.float32], classes: Sequence
             f"probabilities must be [{expected[0]}, {expected[1]}], a row per label and a "
             f"column per class. Received: {list(probabilities.shape)}"
         )
+    _check_labels(labels, classes)
+    if not np.isfinite(probabilities).all():
+        row = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
+        raise TenfoldError(
+            f"probabilities must be finite. Received in row {row}: {probabilities[row]}"
+        )
+
+
+def _check_labels(labels: Labels, classes: Sequence[str]) -> None:
     if not len(labels):
         raise TenfoldError("there are no labelled images to score")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise TenfoldError(
             f"labels must be indices 0-{len(classes) - 1}. Received: {labels.min()}-{labels.max()}"
-        )
-    if not np.isfinite(probabilities).all():
-        row = int(np.flatnonzero(~np.isfinite(probabilities).all(axis=1))[0])
-        raise TenfoldError(
-            f"probabilities must be finite. Received in row {row}: {probabilities[row]}"
         )
 
 

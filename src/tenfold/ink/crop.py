@@ -15,6 +15,8 @@ Boxes = NDArray[np.float32]  # [n, 4]: left, top, right and bottom, in pixels
 MARGIN = 0.12  # of a box's longer side: a box may be too small by that much
 MAX_SIDE = 160  # pixels of a cut-out: normalising needs no more
 INKED = 0.45  # of the darkest ink
+INNER = 0.7  # of a part's area is in a box that it is a part of
+OWN_PIECE = 0.8  # of a piece of ink: a part with so much of it is a piece of its own
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,33 @@ def ink_contrasts(luminance: Luminance, boxes: Boxes) -> NDArray[np.float32]:
         paper, ink = np.percentile(crop, (80, 5) if dark else (20, 95))
         found.append(abs(paper - ink) / max(paper, ink, 1.0))
     return np.array(found, np.float32)
+
+
+def are_joined(luminance: Luminance, parts: Boxes, boxes: Boxes) -> NDArray[np.bool_]:
+    """Return which parts lie in one of the boxes and are of one piece with its other ink, bool [n].
+
+    Args:
+        luminance: float32 [h, w] in 0-255.
+        parts: of what may be a stroke's end.
+        boxes: of characters.
+    """
+    joined = np.zeros(len(parts), np.bool_)
+    dark = is_ink_dark(luminance, boxes) if len(boxes) else True
+    for index, part in enumerate(parts):
+        sides = np.minimum(boxes[:, 2:], part[2:]) - np.maximum(boxes[:, :2], part[:2])
+        shared = np.prod(np.maximum(sides, 0), axis=1)
+        for box in boxes[shared >= INNER * np.prod(part[2:] - part[:2])]:
+            left, top, right, bottom = _around(box, luminance.shape, MARGIN)
+            mask = (_strength(luminance[top:bottom, left:right], dark) >= INKED).astype(np.uint8)
+            count, labels = cv2.connectedComponents(mask, connectivity=8)
+            x0, y0 = np.maximum(np.floor(part[:2]) - (left, top), 0).astype(int)
+            x1, y1 = (np.ceil(part[2:]) - (left, top)).astype(int)
+            areas = np.bincount(labels.ravel(), minlength=count)
+            inner = np.bincount(labels[y0:y1, x0:x1].ravel(), minlength=count)
+            inner[0] = 0
+            piece = int(inner.argmax())
+            joined[index] |= bool(piece) and inner[piece] < OWN_PIECE * areas[piece]
+    return joined
 
 
 def crop_characters(
@@ -96,10 +125,7 @@ def _crop(
     small = downscale(crop, MAX_SIDE)
     scale = max(small.shape) / max(crop.shape)
     places = (boxes - np.array([left, top, left, top], np.float32)) * np.float32(scale)
-    grey = small if dark else 255 - small
-    paper = float(np.percentile(grey, 75))
-    deepest = float(np.percentile(grey, 2))
-    strength = np.clip((paper - grey) / max(paper - deepest, 1.0), 0, 1).astype(np.float32)
+    strength = _strength(small, dark)
     own = _own(strength.shape, places, index)
     strength *= own
     strength *= _kept(strength, places[index])
@@ -107,6 +133,15 @@ def _crop(
         strength = rotated(strength, angle)
     normalised = normalise(strength, pen)
     return Cropped(normalised.image, normalised.notes)
+
+
+def _strength(grey: Luminance, dark: bool) -> NDArray[np.float32]:
+    """Return how dark the ink of a crop is, of its darkest, 0-1; of light ink, how light."""
+    grey = grey if dark else 255 - grey
+    paper = float(np.percentile(grey, 75))
+    deepest = float(np.percentile(grey, 2))
+    strength = np.clip((paper - grey) / max(paper - deepest, 1.0), 0, 1)
+    return np.asarray(strength, np.float32)
 
 
 def _own(shape: tuple[int, ...], places: Boxes, index: int) -> NDArray[np.bool_]:

@@ -5,19 +5,23 @@ import binascii
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tenfold.data.drift import DriftReference
 from tenfold.data.escape import check_names
 from tenfold.data.matching import PixelStatistics
 from tenfold.data.scale import PixelScale
 from tenfold.errors import TenfoldError
-from tenfold.run.recipe import Recipe
+from tenfold.run.records import CascadeRecord
+
+if TYPE_CHECKING:
+    from tenfold.run.recipe import Recipe
 
 FORMAT = "1"
 HASH_BYTES = 5  # of 8: among 60,000 images a false match happens once in 18 million
@@ -37,6 +41,24 @@ class Confidence:
     threshold: float = 0.5
 
 
+class Adaptation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model was adapted from, and on what.
+
+    Args:
+        model: the name of the model that it was adapted from.
+        fingerprint: sha256 of what that one was trained on.
+        source: the images that it was adapted on, as the user named them.
+        images: how many of them show a class.
+        negatives: how many show none.
+    """
+
+    model: str
+    fingerprint: str
+    source: str
+    images: int
+    negatives: int
+
+
 @dataclass(frozen=True, eq=False)
 class Description:
     """The metadata of a model file, checked.
@@ -50,6 +72,9 @@ class Description:
         training_hashes: uint64 [n], the lowest bytes of each training image's hash.
         pixels: what the training images look like; None in files that do not say.
         scale: of the pixels that became the training images.
+        adaptations: from the model that was trained on, each one that led to this.
+        drift: what others are compared with; None in files that do not say.
+        cascade: its first stage; None where it has none.
     """
 
     classes: tuple[str, ...]
@@ -60,6 +85,9 @@ class Description:
     training_hashes: NDArray[np.uint64]
     pixels: PixelStatistics | None
     scale: PixelScale
+    adaptations: tuple[Adaptation, ...] = ()
+    drift: DriftReference | None = None
+    cascade: CascadeRecord | None = None
 
 
 class _Labels(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,7 +96,7 @@ class _Labels(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def write_metadata(
-    recipe: Recipe,
+    recipe: "Recipe",
     classes: tuple[str, ...],
     fingerprint: str,
     hashes: NDArray[np.uint64],
@@ -76,6 +104,9 @@ def write_metadata(
     pixels: PixelStatistics,
     labels: NDArray[Any] | None = None,
     scale: PixelScale | None = None,
+    adaptations: Sequence[Adaptation] = (),
+    drift: DriftReference | None = None,
+    cascade: CascadeRecord | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a model file: classes, recipe, training data, temperature, threshold.
 
@@ -88,6 +119,9 @@ def write_metadata(
         pixels: what the training images look like.
         labels: [classes], the class labels with their own dtype, where they are not the names.
         scale: of the pixels that became the training images, where others come on it too.
+        adaptations: what the model was adapted from, the first model first.
+        drift: what others are compared with.
+        cascade: the first stage, where there is one.
     """
     entries = {
         "tenfold.format": FORMAT,
@@ -104,6 +138,12 @@ def write_metadata(
         entries["tenfold.labels"] = msgspec.json.encode(values).decode()
     if scale is not None:
         entries["tenfold.scale"] = scale.to_json()
+    if adaptations:
+        entries["tenfold.adaptations"] = msgspec.json.encode(adaptations).decode()
+    if drift is not None:
+        entries["tenfold.drift"] = drift.to_json()
+    if cascade is not None:
+        entries["tenfold.cascade"] = msgspec.json.encode(cascade).decode()
     return entries | {"tenfold.digest": _digest(entries)}
 
 
@@ -124,6 +164,7 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             raise ValueError("it is not what was written")
         classes = _classes(given["tenfold.classes"])
         pixels, scale = given.get("tenfold.pixels"), given.get("tenfold.scale")
+        drift = given.get("tenfold.drift")
         if not re.fullmatch("[0-9a-f]{64}", given["tenfold.fingerprint"]):
             raise ValueError("the fingerprint is no sha256")
         return Description(
@@ -137,6 +178,13 @@ def read_metadata(entries: Mapping[str, str], name: str) -> Description:
             training_hashes=_hashes(given["tenfold.training_hashes"]),
             pixels=PixelStatistics.from_json(pixels) if pixels is not None else None,
             scale=PixelScale.from_json(scale) if scale is not None else PixelScale(),
+            adaptations=msgspec.json.decode(
+                given.get("tenfold.adaptations", "[]"), type=tuple[Adaptation, ...]
+            ),
+            drift=DriftReference.from_json(drift) if drift is not None else None,
+            cascade=msgspec.json.decode(
+                given.get("tenfold.cascade", "null"), type=CascadeRecord | None
+            ),
         )
     except (KeyError, ValueError, TypeError, OverflowError, RecursionError, TenfoldError) as error:
         raise TenfoldError(

@@ -1,10 +1,12 @@
-"""Refuse model files that do more than the networks of Tenfold, before a runtime opens them.
+"""Refuse model files that do more than a network must, before a runtime opens them.
 
 The bytes are walked as protocol buffers, and nothing in them is followed: the package that reads
 ONNX is not needed to run a model, and a runtime that is told to open a file has opened it.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from tenfold.errors import TenfoldError
 
@@ -12,95 +14,183 @@ from tenfold.errors import TenfoldError
 # within them, and those that make tensors of any size. All others of ONNX may be used.
 UNBOUNDED = frozenset({"ConstantOfShape", "If", "Loop", "Range", "Scan", "SequenceMap"})
 DOMAINS = (b"", b"ai.onnx")
+CLASSICAL = b"ai.onnx.ml"  # the operators of scikit-learn's models; Tenfold's own have none
+
+OTHERS = "and Tenfold runs no model that has; export it without"
+OURS = (
+    "which no network of Tenfold has; name a run folder, or the model.onnx in it (others are "
+    "evaluated and compared: tenfold.ForeignModel in Python)"
+)
 
 # Numbers of fields in onnx.proto: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
-MODEL_GRAPH, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 20, 25
-GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE = 1, 5, 15
+MODEL_GRAPH, MODEL_METADATA, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 14, 20, 25
+ENTRY_KEY, ENTRY_VALUE = 1, 2
+GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_SPARSE = 1, 5, 11, 12, 15
 NODE_OPERATOR, NODE_ATTRIBUTE, NODE_DOMAIN = 4, 5, 7
 ATTRIBUTE_TENSOR, ATTRIBUTE_TENSORS = 5, 10
 ATTRIBUTE_GRAPHS = (6, 11, 22, 23)  # graphs and sparse tensors
 TENSOR_EXTERNAL, TENSOR_LOCATION = 13, 14
+VALUE_NAME, VALUE_TYPE = 1, 2
+TYPE_TENSOR, TENSOR_TYPE_ELEMENT, TENSOR_TYPE_SHAPE = 1, 1, 2
+SHAPE_DIMENSION, DIMENSION_SIZE = 1, 1
+ELEMENTS = {1: "float", 2: "uint8", 7: "int64", 9: "bool", 10: "float16", 11: "double"}
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 Field = tuple[int, int | bytes]
 
 
-def check_onnx(content: bytes, name: str) -> None:
-    """Check that a model is whole and is made of nothing but operators of Tenfold's networks.
+def check_onnx(content: bytes, name: str, *, foreign: bool = False) -> None:
+    """Check that a model is whole and is made of nothing but operators of bounded work.
 
     Args:
         content: the bytes of the file.
         name: the file, for errors.
+        foreign: it need not be one of Tenfold's: the operators of scikit-learn's models are allowed
+            as well.
 
     Raises:
         TenfoldError: where it is cut or no ONNX model, refers to another file, or has subgraphs,
-            functions, or operators that Tenfold does not write.
+            functions, or operators of others.
     """
     try:
-        graphs = [value for number, value in _model_fields(content, name) if number == MODEL_GRAPH]
-        for graph in graphs:
-            _check_graph(_bytes(graph), name)
+        _Check(name, foreign).model(content)
     except (ValueError, IndexError):
-        graphs = []
-    if not graphs:
         raise TenfoldError(
             f"{name}: is not a complete ONNX model; is it truncated, or another kind of file?"
-        )
+        ) from None
 
 
-def _model_fields(content: bytes, name: str) -> Iterator[Field]:
-    for number, value in _fields(content):
-        if number in (MODEL_TRAINING, MODEL_FUNCTIONS):
-            raise _refused(name, "functions of its own")
-        yield number, value
+def onnx_metadata(content: bytes) -> dict[str, str]:
+    """Read the metadata of a model without a runtime; none where the bytes are no model."""
+    found: dict[str, str] = {}
+    try:
+        for number, value in _fields(content):
+            if number == MODEL_METADATA:
+                entry = {key: _bytes(text).decode() for key, text in _fields(_bytes(value))}
+                found[entry.get(ENTRY_KEY, "")] = entry.get(ENTRY_VALUE, "")
+    except (ValueError, IndexError):
+        return {}
+    return found
 
 
-def _check_graph(graph: bytes, name: str) -> None:
-    for number, value in _fields(graph):
-        if number == GRAPH_NODE:
-            _check_node(_bytes(value), name)
-        elif number == GRAPH_INITIALIZER:
-            _check_tensor(_bytes(value), name)
-        elif number == GRAPH_SPARSE:
-            raise _refused(name, "sparse constants")
+class Tensor(NamedTuple):
+    """What a model takes or gives.
+
+    Args:
+        name: its own.
+        dtype: in ONNX's words, as "uint8", "float" or "int64"; "" where it is no tensor.
+        shape: its sides, None where one may be of any size.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
 
 
-def _check_node(node: bytes, name: str) -> None:
-    operator, domain = b"", b""
-    for number, value in _fields(node):
-        if number == NODE_OPERATOR:
-            operator = _bytes(value)
-        elif number == NODE_DOMAIN:
-            domain = _bytes(value)
-        elif number == NODE_ATTRIBUTE:
-            _check_attribute(_bytes(value), name)
-    full_name = b".".join(part for part in (domain, operator) if part).decode("ascii", "replace")
-    if domain not in DOMAINS or operator.decode("ascii", "replace") in UNBOUNDED:
-        raise _refused(name, f"the operator {full_name[:60]!r}")
+def onnx_signature(content: bytes) -> tuple[Tensor, ...]:
+    """Read what a model that `check_onnx` has passed takes and gives, as it says itself.
+
+    Returns:
+        Its inputs, then its outputs.
+    """
+    found: dict[int, list[Tensor]] = {GRAPH_INPUT: [], GRAPH_OUTPUT: []}
+    try:
+        for number, graph in _fields(content):
+            for part, value in _fields(_bytes(graph)) if number == MODEL_GRAPH else ():
+                if part in found:
+                    found[part].append(_tensor(_bytes(value)))
+    except (ValueError, IndexError):
+        return ()
+    return (*found[GRAPH_INPUT], *found[GRAPH_OUTPUT])
 
 
-def _check_attribute(attribute: bytes, name: str) -> None:
-    for number, value in _fields(attribute):
-        if number in ATTRIBUTE_GRAPHS:
-            raise _refused(name, "a graph within a graph")
-        if number in (ATTRIBUTE_TENSOR, ATTRIBUTE_TENSORS):
-            _check_tensor(_bytes(value), name)
-
-
-def _check_tensor(tensor: bytes, name: str) -> None:
-    for number, value in _fields(tensor):
-        if number == TENSOR_EXTERNAL or (number == TENSOR_LOCATION and value):
-            raise TenfoldError(
-                f"{name}: takes weights from another file, which is not opened; Tenfold's models "
-                "hold everything in one file"
-            )
-
-
-def _refused(name: str, what: str) -> TenfoldError:
-    return TenfoldError(
-        f"{name}: has {what}, which no network of Tenfold has; name a run folder, or the "
-        "model.onnx in it"
+def _tensor(value: bytes) -> Tensor:
+    parts = dict(_fields(value))
+    kind = dict(_fields(_bytes(parts.get(VALUE_TYPE, b""))))
+    tensor = dict(_fields(_bytes(kind.get(TYPE_TENSOR, b""))))
+    element = tensor.get(TENSOR_TYPE_ELEMENT, 0)
+    sides = [
+        dict(_fields(_bytes(side)))
+        for number, side in _fields(_bytes(tensor.get(TENSOR_TYPE_SHAPE, b"")))
+        if number == SHAPE_DIMENSION
+    ]
+    sizes = [side.get(DIMENSION_SIZE) for side in sides]
+    return Tensor(
+        _bytes(parts.get(VALUE_NAME, b"")).decode(),
+        ELEMENTS.get(element, f"type {element}") if isinstance(element, int) and element else "",
+        tuple(size if isinstance(size, int) else None for size in sizes),
     )
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Walks the messages of one model.
+
+    Args:
+        name: the file, for errors.
+        foreign: as `check_onnx` has it.
+    """
+
+    name: str
+    foreign: bool
+
+    def model(self, content: bytes) -> None:
+        graphs = 0
+        for number, value in _fields(content):
+            if number in (MODEL_TRAINING, MODEL_FUNCTIONS):
+                raise self._refused("functions of its own")
+            if number == MODEL_GRAPH:
+                graphs += 1
+                self._graph(_bytes(value))
+        if not graphs:
+            raise ValueError("no graph")
+
+    def _graph(self, graph: bytes) -> None:
+        for number, value in _fields(graph):
+            if number == GRAPH_NODE:
+                self._node(_bytes(value))
+            elif number == GRAPH_INITIALIZER:
+                self._tensor(_bytes(value))
+            elif number == GRAPH_SPARSE:
+                raise self._refused("sparse constants")
+
+    def _node(self, node: bytes) -> None:
+        operator, domain = b"", b""
+        for number, value in _fields(node):
+            if number == NODE_OPERATOR:
+                operator = _bytes(value)
+            elif number == NODE_DOMAIN:
+                domain = _bytes(value)
+            elif number == NODE_ATTRIBUTE:
+                self._attribute(_bytes(value))
+        parts = [part for part in (domain, operator) if part]
+        full_name = b".".join(parts).decode("ascii", "replace")
+        allowed = (*DOMAINS, CLASSICAL) if self.foreign else DOMAINS
+        if domain not in allowed or operator.decode("ascii", "replace") in UNBOUNDED:
+            raise self._refused(f"the operator {full_name[:60]!r}")
+
+    def _attribute(self, attribute: bytes) -> None:
+        for number, value in _fields(attribute):
+            if number in ATTRIBUTE_GRAPHS:
+                raise self._refused("a graph within a graph")
+            if number in (ATTRIBUTE_TENSOR, ATTRIBUTE_TENSORS):
+                self._tensor(_bytes(value))
+
+    def _tensor(self, tensor: bytes) -> None:
+        for number, value in _fields(tensor):
+            if number == TENSOR_EXTERNAL or (number == TENSOR_LOCATION and value):
+                advice = (
+                    "save everything in one file, as torch.onnx.export does with "
+                    "external_data=False"
+                    if self.foreign
+                    else "Tenfold's models hold everything in one file"
+                )
+                raise TenfoldError(
+                    f"{self.name}: takes weights from another file, which is not opened; {advice}"
+                )
+
+    def _refused(self, what: str) -> TenfoldError:
+        return TenfoldError(f"{self.name}: has {what}, {OTHERS if self.foreign else OURS}")
 
 
 def _bytes(value: int | bytes) -> bytes:

@@ -260,7 +260,7 @@ class Reader:
 
     def _digit(self, found: FoundDigit, predictions: Predictions, index: int) -> Digit:
         probabilities = predictions.probabilities[index]
-        accepted = bool(predictions.accepted[index]) and not found.is_point
+        accepted = bool(predictions.accepted[index])
         if found.evidence is not None and self.model.classes == DIGIT_NAMES:
             probabilities = combine(found.evidence, probabilities, accepted)
             accepted = float(probabilities.max()) >= MIN_COMBINED
@@ -271,7 +271,7 @@ class Reader:
         return Digit(
             best.label,
             best.probability,
-            accepted and best.probability >= self.min_confidence,
+            accepted and not found.is_point and best.probability >= self.min_confidence,
             tuple(others),
             tuple(probabilities.tolist()),
             found.box,

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tenfold.errors import TenfoldError
-from tenfold.ink.image import decode
+from tenfold.ink.image import decode, read_bounded
 from tenfold.ink.registration import MIN_MATCHES, Reference
 from tenfold.suggestions import nearest
 
@@ -97,46 +97,78 @@ class Template:
         file = Path(os.path.expanduser(path))
         try:
             content = file.read_bytes()
-            table = tomllib.loads(content.decode())
         except OSError as error:
             raise TenfoldError(f"{file}: cannot be read: {error.strerror or error}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise TenfoldError(f"{file}: is not valid TOML: {error}") from None
-        written = _convert(table, _File, str(file))
+        written = _parse(content, str(file))
+        empty_form, where = None, ""
+        if written.reference is not None:
+            reference = file.parent / os.path.expanduser(written.reference)
+            empty_form, where = read_bounded(reference), str(reference)
+        return cls._make(written, content, str(file), empty_form, where)
+
+    @classmethod
+    def parse(cls, content: bytes, name: str = "template", reference: bytes | None = None) -> Self:
+        """Make a template of the content of a TOML file; no other file is opened.
+
+        Args:
+            content: as `load` reads it.
+            name: the name used in messages.
+            reference: the bytes of the image that its key `reference` names.
+
+        Raises:
+            TenfoldError: as `load`, or where there is a reference and no key for it, or a key
+                and none.
+        """
+        written = _parse(content, name)
+        if (written.reference is None) != (reference is None):
+            raise TenfoldError(
+                f"{name}: names a reference, which has to be sent with it"
+                if reference is None
+                else f"{name}: names no reference; add the key `reference` to it"
+            )
+        return cls._make(written, content, name, reference, f"the reference of {name}")
+
+    @classmethod
+    def _make(
+        cls, written: _File, content: bytes, name: str, drawn: bytes | None, where: str
+    ) -> Self:
         if not written.fields:
-            raise TenfoldError(f"{file}: has no fields; add [fields.NAME] with its region")
-        reference, drawn = _load_reference(written, file)
+            raise TenfoldError(f"{name}: has no fields; add [fields.NAME] with its region")
+        reference = None if drawn is None else _open_reference(drawn, where, name)
         fields = tuple(
-            _read_field(name, value, written.size, str(file))
-            for name, value in written.fields.items()
+            _read_field(field, value, written.size, name) for field, value in written.fields.items()
         )
-        _check_names([one.name for one in fields], str(file))
+        _check_names([one.name for one in fields], name)
         aspect = written.size[1] / written.size[0] if written.size else None
         if reference is not None:
             height, width = reference.luminance.shape
             if aspect is not None and abs(math.log(aspect * width / height)) > MAX_STRETCH:
                 raise TenfoldError(
-                    f"{file}: size and reference have different proportions; give the size of the "
+                    f"{name}: size and reference have different proportions; give the size of the "
                     f"reference. Received: {written.size[0]:g} x {written.size[1]:g}, "  # type: ignore[index]
                     f"{width} x {height} pixels"
                 )
             aspect = height / width
-        digest = hashlib.sha256(content + drawn).hexdigest()[:8]
-        return cls(fields, aspect, reference, str(file), digest)
+        digest = hashlib.sha256(content + (drawn or b"")).hexdigest()[:8]
+        return cls(fields, aspect, reference, name, digest)
 
 
-def _load_reference(written: _File, file: Path) -> tuple[Reference | None, bytes]:
-    """Return the empty form, and the bytes of its file."""
-    if written.reference is None:
-        return None, b""
-    path = file.parent / os.path.expanduser(written.reference)
-    reference = Reference(decode(path).luminance)
+def _parse(content: bytes, name: str) -> _File:
+    try:
+        table = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TenfoldError(f"{name}: is not valid TOML: {error}") from None
+    return _convert(table, _File, name)
+
+
+def _open_reference(content: bytes, where: str, name: str) -> Reference:
+    reference = Reference(decode(content, where).luminance)
     if reference.n_features < MIN_FEATURES:
         raise TenfoldError(
-            f"{path}: has too little print to be found on a page; scan it larger, or leave "
-            f"reference out of {file}"
+            f"{where}: has too little print to be found on a page; scan it larger, or leave "
+            f"reference out of {name}"
         )
-    return reference, path.read_bytes()
+    return reference
 
 
 def _read_field(name: str, value: Any, size: tuple[float, float] | None, where: str) -> Field:

@@ -8,15 +8,18 @@ from tenfold.evaluation.scores import describe
 from tenfold.report.formatting import duration, plural, with_si_prefix
 from tenfold.report.report_data import ReportData
 from tenfold.run.recipe import Recipe
-from tenfold.run.records import Environment, Metrics
+from tenfold.run.records import CascadeRecord, Environment, Metrics
 
-USE = """\
+INTERFACE = """\
 The model is one ONNX file for any ONNX runtime. Its input is `image`, uint8 [n, 28, 28], ink 255 on
 a background of 0; it scales the pixels itself. Its outputs are
 
 - `probabilities` float32 [n, {classes}];
 - `label` int64 [n], an index into the classes {names};
-- `accepted` bool [n], false where the prediction is rejected as too unsure.
+- `accepted` bool [n], false where the prediction is rejected as too unsure."""
+
+USE = """\
+{interface}
 
 ```python
 import numpy as np
@@ -50,33 +53,51 @@ def write_card(report_data: ReportData) -> Path:
         TenfoldError: where the file cannot be written.
     """
     run, environment = report_data.run, report_data.environment
-    metrics, recipe, classes = report_data.metrics, report_data.recipe, environment.classes
+    use = USE.format(
+        interface=interface(environment.classes),
+        run=markdown_code(f"tenfold predict {run.path} images.csv"),
+    )
     name = run.path.resolve().name
+    text = card_text(name, environment, report_data.metrics, report_data.recipe, use)
+    with atomic_write(run.card_file) as file:
+        file.write(text.encode())
+    return run.card_file
+
+
+def card_text(
+    name: str, environment: Environment, metrics: Metrics, recipe: Recipe, use: str
+) -> str:
+    """Put a model card together.
+
+    Args:
+        name: its title.
+        environment, metrics, recipe: of the run.
+        use: Markdown that says how to use the model.
+    """
     fence = "`" * max(3, longest_run(recipe.to_toml()) + 1)
     sections = {
         f"# {markdown(name)}": _overview(environment, metrics, recipe),
         "## Scores": _scores(metrics),
-        "## Use": USE.format(
-            classes=len(classes),
-            names=", ".join(map(markdown, classes)),
-            run=markdown_code(f"tenfold predict {run.path} images.csv"),
-        ),
+        "## Use": use,
         "## Limits": LIMITS.format(
             source=markdown_code(environment.source), threshold=_threshold(recipe)
         ),
         "## Recipe": f"{fence}toml\n{recipe.to_toml().strip()}\n{fence}",
     }
     text = "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items())
-    with atomic_write(run.card_file) as file:
-        file.write(f"{text}\n".encode())
-    return run.card_file
+    return f"{text}\n"
+
+
+def interface(classes: tuple[str, ...]) -> str:
+    """Say what goes into the model file and what comes out, in Markdown."""
+    return INTERFACE.format(classes=len(classes), names=", ".join(map(markdown, classes)))
 
 
 def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str:
     training, model, machine = metrics.training, metrics.model, environment.machine
     version = environment.versions.get("tenfold", "")
     description = recipe.description
-    described = description and f" ({description[0].lower()}{description[1:]})"
+    described = description and markdown(f"({description[0].lower()}{description[1:]})")
     device = ""
     if environment.device not in ("cpu", machine.cpu):
         device = f", device {markdown(environment.device)}"
@@ -88,7 +109,8 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
     return (
         f"{kind} that classifies 28 x 28 grey images into "
         f"{plural(len(environment.classes), 'class', 'classes')}, trained by Tenfold {version} "
-        f"with the recipe {markdown_code(recipe.name)}{markdown(described)}.\n\n"
+        f"with the recipe {markdown_code(recipe.name)} {described}".rstrip()
+        + ".\n\n"
         f"- Data: {training.images:,} of the {environment.images:,} images of "
         f"{markdown_code(environment.source)} (sha256 {markdown_code(environment.fingerprint)}).\n"
         f"- Training: {duration(training.seconds)}, {plural(training.epochs, 'epoch')}, "
@@ -96,8 +118,12 @@ def _overview(environment: Environment, metrics: Metrics, recipe: Recipe) -> str
         f"{plural(machine.cores, 'core')}{device}{stopped}.\n"
         f"- Size: {with_si_prefix(model.parameters)} parameters, "
         f"{with_si_prefix(model.multiply_adds)} multiply-adds per image, "
-        f"{with_si_prefix(model.bytes)}B."
+        f"{with_si_prefix(model.bytes)}B." + _cascade(model.cascade)
     )
+
+
+def _cascade(cascade: CascadeRecord | None) -> str:
+    return f"\n- C{str(cascade)[1:]}." if cascade else ""
 
 
 def _threshold(recipe: Recipe) -> str:
@@ -107,7 +133,7 @@ def _threshold(recipe: Recipe) -> str:
             "the probability in the file's `tenfold.accept_threshold`, chosen to reject "
             f"{share} of the validation set"
         )
-    return "a probability of one half; it does not detect non-digits"
+    return "a probability of one half; it does not detect images of none of the classes"
 
 
 def _scores(metrics: Metrics) -> str:

@@ -3,24 +3,39 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tenfold.data.dataset import SIDE, Images
+from tenfold.evaluation.occlusion import Maps
 from tenfold.evaluation.robustness import Robustness
 from tenfold.evaluation.scores import percent
 from tenfold.evaluation.top_errors import TopError
+from tenfold.report.occlusion import occlusion_picture
 from tenfold.report.raster import coloured, tiled
-from tenfold.report.theme import FIRST, GRID, INK, SECOND, bare, new_figure, style
+from tenfold.report.theme import (
+    FAINT,
+    FIRST,
+    GRID,
+    INK,
+    LIGHT,
+    SECOND,
+    Chart,
+    bare,
+    new_figure,
+    style,
+)
 
 SIGNED_COLOURS = "PuOr"
 MAP_COLOURS = "cividis"
 MAX_MAPS = 32
 MAP_COLUMNS = 8
+OCCLUSION_LEGEND = (
+    "Beside each image: orange is what the prediction rests on, blue is what speaks for the label."
+)
 
 
 @style()
-def example(image: NDArray[np.uint8], label: str) -> Figure:
+def example(image: NDArray[np.uint8], label: str) -> Chart:
     """Draw one image, uint8 [28, 28], as a grid of pixels."""
     figure = new_figure(440, 470)
     axes = figure.subplots()
@@ -37,7 +52,7 @@ def example(image: NDArray[np.uint8], label: str) -> Figure:
 
 
 @style()
-def augmented(images: Images) -> Figure:
+def augmented(images: Images) -> Chart:
     """Draw images and their augmented versions.
 
     Args:
@@ -54,34 +69,44 @@ def augmented(images: Images) -> Figure:
 
 
 @style()
-def error_grid(images: Images, errors: Sequence[TopError], classes: Sequence[str]) -> Figure:
+def error_grid(
+    images: Images, errors: Sequence[TopError], classes: Sequence[str], maps: Maps | None = None
+) -> Chart:
     """Draw errors with the predicted class, the label and the probability of each.
 
     Args:
         images: uint8 [len(errors), 28, 28].
         errors: as `top_errors` ranks them; may be none.
         classes: the name of each class.
+        maps: float32 [m, 28, 28], the occlusion maps of the first m errors, drawn beside them;
+            None for none.
     """
     columns = min(3, max(1, len(errors)))
     rows = max(1, -(-len(errors) // columns))
-    figure = new_figure(240 * columns, 280 * rows)
+    pairs = () if maps is None else zip(images, maps, strict=False)
+    beside = [occlusion_picture(image, values, LIGHT) for image, values in pairs]
+    width, height = (360, 240) if beside else (240, 280)
+    figure = new_figure(width * columns, height * rows + 40 * bool(beside))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         bare(axes)
     if not errors:
         grid[0].text(0.5, 0.5, "no errors", ha="center", va="center")
-    for axes, image, error in zip(grid, images, errors, strict=False):
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    for place, (axes, image, error) in enumerate(zip(grid, images, errors, strict=False)):
+        tiles = [np.repeat(255 - image[..., None], 3, axis=2), *beside[place : place + 1]]
+        axes.imshow(tiled(np.stack(tiles), columns=2, gap=2), interpolation="nearest")
         predicted = f"predicted {classes[error.prediction]} "
         predicted += f"({percent(error.prediction_probability, 1)})"
         label = f"label {classes[error.label]} ({percent(error.label_probability, 1)})"
         axes.set_title(predicted, color=SECOND, pad=4)
         axes.text(0.0, -0.03, label, color=FIRST, va="top", transform=axes.transAxes)
+    if beside:
+        figure.supxlabel(OCCLUSION_LEGEND, x=0.01, ha="left", fontsize=8.6, color=FAINT)
     return figure
 
 
 @style()
-def first_filters(filters: NDArray[np.float32]) -> Figure:
+def first_filters(filters: NDArray[np.float32]) -> Chart:
     """Draw the filters of the first layer, float32 [filters, h, w]; purple is above 0."""
     figure = new_figure(440, 60 + 50 * -(-len(filters) // MAP_COLUMNS))
     axes = bare(figure.subplots())
@@ -91,7 +116,7 @@ def first_filters(filters: NDArray[np.float32]) -> Figure:
 
 
 @style()
-def feature_maps(stages: Sequence[tuple[str, NDArray[np.float32]]]) -> Figure:
+def feature_maps(stages: Sequence[tuple[str, NDArray[np.float32]]]) -> Chart:
     """Draw the feature maps of one image: a name and float32 [channels, h, w] for each stage."""
     columns = min(2, max(1, len(stages)))
     rows = max(1, -(-len(stages) // columns))
@@ -106,7 +131,7 @@ def feature_maps(stages: Sequence[tuple[str, NDArray[np.float32]]]) -> Figure:
 
 
 @style()
-def robustness(result: Robustness) -> Figure:
+def robustness(result: Robustness) -> Chart:
     """Draw one example of every corruption and severity, with the accuracy beneath."""
     columns, gap = max(len(corruption.trials) for corruption in result.corruptions), 16
     figure = new_figure(150 + 110 * columns, 60 + 130 * len(result.corruptions))

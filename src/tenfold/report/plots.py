@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedLocator,
     FuncFormatter,
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from tenfold.evaluation.calibration import Calibration
 from tenfold.evaluation.scores import wilson
-from tenfold.report.theme import FAINT, FIRST, GRID, INK, SECOND, new_figure, style
+from tenfold.report.theme import FAINT, FIRST, GRID, INK, SECOND, Chart, new_figure, style
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +28,7 @@ MAX_ANNOTATED = 20  # a confusion matrix of more classes has no room for numbers
 
 
 @style()
-def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> Figure:
+def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]) -> Chart:
     """Draw the number of images of each class, a panel per dataset.
 
     Args:
@@ -64,7 +63,7 @@ def class_counts(counts: Mapping[str, NDArray[np.int64]], classes: Sequence[str]
 @style()
 def learning_curves(
     history: "pl.DataFrame", panels: Sequence[str] = PANELS, loss_floor: float = 0.0
-) -> Figure:
+) -> Chart:
     """Draw loss and accuracy over the epochs, and the learning rate beneath.
 
     Both scales are logarithmic, accuracy in its errors, to resolve the end of training.
@@ -91,7 +90,7 @@ def learning_curves(
 @style()
 def compared_curves(
     histories: "tuple[Sequence[pl.DataFrame], Sequence[pl.DataFrame]]", column: str
-) -> Figure:
+) -> Chart:
     """Draw a column of the learning curves of two recipes, A and B, a line for each of their runs.
 
     Args:
@@ -103,7 +102,7 @@ def compared_curves(
     drawn = []
     for name, side, colour, dash in zip("AB", histories, (FIRST, SECOND), ("-", "--"), strict=True):
         for number, history in enumerate(side):
-            heights = _heights(history[column].cast(float).to_numpy(), "accuracy" in column)
+            heights = heights_of(history[column].cast(float).to_numpy(), "accuracy" in column)
             drawn.append(heights)
             axes.plot(
                 history["epoch"],
@@ -115,7 +114,7 @@ def compared_curves(
                 marker="." if len(history) == 1 else None,
             )
     part, measure = ("validation", column[4:]) if "_" in column else ("training", column)
-    _set_log_scale(axes, np.concatenate(drawn), measure == "accuracy")
+    set_log_scale(axes, np.concatenate(drawn), measure == "accuracy")
     axes.set_title(f"{part} {measure}", pad=6)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
@@ -126,7 +125,7 @@ def compared_curves(
 @style()
 def confusion_matrix(
     confusion: NDArray[np.int64], classes: Sequence[str], normalised: bool = False
-) -> Figure:
+) -> Chart:
     """Draw a confusion matrix, rows the true classes; errors are shaded by their count.
 
     Args:
@@ -164,7 +163,7 @@ def confusion_matrix(
 
 
 @style()
-def reliability_diagram(calibration: Calibration) -> Figure:
+def reliability_diagram(calibration: Calibration) -> Chart:
     """Draw accuracy against confidence for each bin, with 95 % intervals."""
     figure = new_figure(PANEL_WIDTH, 400)
     axes = figure.subplots()
@@ -210,7 +209,7 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -
         values = history[column].cast(float).to_numpy()
         if column == "loss":
             values = np.maximum(values - loss_floor, 1e-6)
-        heights = _heights(values, panel == "accuracy")
+        heights = heights_of(values, panel == "accuracy")
         drawn.append(heights)
         size = 4.5 if len(history) <= 40 else 0
         axes.plot(
@@ -222,10 +221,10 @@ def _curve(axes: Axes, history: "pl.DataFrame", panel: str, loss_floor: float) -
             marker=marker,
             markersize=size,
         )
-    _set_log_scale(axes, np.concatenate(drawn), panel == "accuracy")
+    set_log_scale(axes, np.concatenate(drawn), panel == "accuracy")
 
 
-def _heights(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float64]:
+def heights_of(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float64]:
     """Give what is drawn on a logarithmic scale: of an accuracy its errors.
 
     An accuracy of 1 has no place there: 0.01 % of errors stands in for it.
@@ -233,7 +232,7 @@ def _heights(values: NDArray[np.float64], is_accuracy: bool) -> NDArray[np.float
     return np.maximum(1 - values, 1e-4) if is_accuracy else values
 
 
-def _set_log_scale(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
+def set_log_scale(axes: Axes, heights: NDArray[np.float64], as_accuracy: bool) -> None:
     """Put ticks at 1, 2 and 5 times a power of ten only, fewer where they would be many."""
     axes.set_yscale("log")
     valid = heights[np.isfinite(heights) & (heights > 0)]

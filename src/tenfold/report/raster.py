@@ -1,6 +1,5 @@
 """Pixel arrays as PNGs inside a page."""
 
-import base64
 import io
 
 import matplotlib
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tenfold.data.dataset import SIDE, Images
+from tenfold.data.display import png_data_uri
 
 SPRITE_COLUMNS = 50
 
@@ -22,14 +22,9 @@ def png(pixels: Pixels) -> bytes:
     return file.getvalue()
 
 
-def data_uri(content: bytes) -> str:
-    """Encode a PNG as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(content).decode()
-
-
 def png_uri(pixels: Pixels) -> str:
     """Encode pixels, as `png` takes them, as a data URI."""
-    return data_uri(png(pixels))
+    return png_data_uri(png(pixels))
 
 
 def tiled(tiles: Pixels, columns: int, gap: int = 1) -> Pixels:

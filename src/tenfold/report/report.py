@@ -1,5 +1,6 @@
 """Write the report of a run: one self-contained HTML file, and every plot as PNG."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,17 @@ from matplotlib.figure import Figure
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import SIDE, Images
-from tenfold.data.display import listed
+from tenfold.data.display import listed, png_data_uri
 from tenfold.evaluation.label_issues import find_label_issues
 from tenfold.evaluation.robustness import robustness
 from tenfold.evaluation.scores import percent
 from tenfold.report import explanations, image_grids, plots, raster, sections
 from tenfold.report.formatting import percent_range
+from tenfold.report.occlusion import error_maps, occlusion_picture
 from tenfold.report.render import render
 from tenfold.report.report_data import ReportData, ScoredSplit
-from tenfold.report.theme import to_png, to_svg
+from tenfold.report.theme import DARK, LIGHT, to_png, to_svg
 from tenfold.run.folder import RunFolder
-from tenfold.run.layers import Conv
 from tenfold.run.network_summary import NetworkSummary
 from tenfold.run.recipe import loss_floor
 
@@ -51,6 +52,8 @@ def write_report(
     """
     run = report_data.run
     scored, out_of_fold = report_data.scored, report_data.out_of_fold
+    environment = report_data.environment
+    in_memory = "source" in environment.request.in_memory
     context: Context = {
         "name": run.path.resolve().name,
         "report_data": report_data,
@@ -60,7 +63,8 @@ def write_report(
         "facts": sections.run_facts(report_data),
         "remarks": sections.remarks(report_data),
         "leaked": report_data.metrics.leaked,
-        "environment": report_data.environment,
+        "environment": environment,
+        "source": "SOURCE" if in_memory else shlex.quote(environment.source),
         "recipe_text": report_data.recipe.to_toml(),
         "side": SIDE,
         "columns": raster.SPRITE_COLUMNS,
@@ -91,9 +95,7 @@ def _svg(figure: Figure, name: str, label: str) -> Markup:
 def _data(report_data: ReportData) -> Context:
     """Class balance, and an example image."""
     run, train, classes = report_data.run, report_data.train, report_data.train.classes
-    counts = {"training source": train.class_counts}
-    if report_data.test:
-        counts["test"] = sections.class_counts(report_data.test)
+    counts = sections.counts_by_set(report_data)
     _save_png(run, "class_counts", plots.class_counts(counts, classes))
     label = classes[int(train.require_labels()[0])]
     _save_png(run, "example", image_grids.example(train.images[0], label))
@@ -123,7 +125,7 @@ def _augmentation(run: RunFolder, augmented: Images | None) -> Context:
         rows = [raster.png_uri(raster.tiled(row, len(row), gap=2)) for row in augmented]
         return {"augmented": rows, "augmented_plot": None}
     file = run.plots / "augmented.png"
-    plot = raster.data_uri(file.read_bytes()) if file.exists() else None
+    plot = png_data_uri(file.read_bytes()) if file.exists() else None
     return {"augmented": None, "augmented_plot": plot}
 
 
@@ -156,7 +158,8 @@ def _predictions(report_data: ReportData, scored: ScoredSplit, errors: int) -> C
     images = scored.images[[error.index for error in top]]
     for name, normalised in (("confusion_matrix", False), ("confusion_matrix_normalised", True)):
         _save_png(run, name, plots.confusion_matrix(scores.confusion, classes, normalised))
-    _save_png(run, "top_errors", image_grids.error_grid(images, top, classes))
+    maps = error_maps(report_data, scored, top, save=True)
+    _save_png(run, "top_errors", image_grids.error_grid(images, top, classes, maps))
     calibration = plots.reliability_diagram(scores.calibration)
     _save_png(run, "calibration", calibration)
     rows, reasons, strips, summary = sections.error_rows(scored, gallery.errors), [], [], []
@@ -175,6 +178,10 @@ def _predictions(report_data: ReportData, scored: ScoredSplit, errors: int) -> C
         "top_errors": [
             (raster.png_uri(image), row, reason, strip)
             for image, row, reason, strip in zip(images, rows, reasons, strips, strict=False)
+        ],
+        "occlusion": [
+            [raster.png_uri(occlusion_picture(*one, scheme)) for scheme in (LIGHT, DARK)]
+            for one in zip(images, maps, strict=False)
         ],
         "reason_summary": summary,
         "error_rows": list(zip(rows, reasons, strict=True)),
@@ -243,9 +250,9 @@ def _network(report_data: ReportData) -> Context:
     from tenfold.model.internals import feature_maps, first_filters
 
     run = report_data.run
-    if not any(isinstance(layer, Conv) for layer in report_data.recipe.network):
-        return {"filters": None, "filter_count": 0, "stages": []}
     filters = first_filters(report_data.model)
+    if filters is None:
+        return {"filters": None, "filter_count": 0, "stages": []}
     stages = feature_maps(report_data.model, report_data.train.images[0])
     _save_png(run, "first_filters", image_grids.first_filters(filters))
     if stages:

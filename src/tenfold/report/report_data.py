@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tenfold.data.dataset import Dataset, Images, Labels
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.scores import Scores, score
+from tenfold.evaluation.top_errors import TopError, top_errors
 from tenfold.model.file import Model
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe
@@ -50,6 +51,10 @@ class ScoredSplit:
     def scores(self) -> Scores:
         """The scores of the predictions."""
         return score(self.labels, self.probabilities, self.classes)
+
+    def top_errors(self, count: int) -> list[TopError]:
+        """Rank the errors, at most so many."""
+        return top_errors(self.labels, self.probabilities, count)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenfold.data.orientation import shows_digits
-from tenfold.evaluation.scores import Confusion, Scores, percent
-from tenfold.evaluation.top_errors import TopError, top_errors
+from tenfold.evaluation.scores import Confusion, LabelScores, Scores, percent
+from tenfold.evaluation.top_errors import TopError
 from tenfold.report.formatting import (
     duration,
     most_confused,
@@ -65,7 +65,7 @@ def headline_cards(report_data: ReportData) -> list[Card]:
     if report_data.scored:
         scores = report_data.scored.scores
         name = "error" if scores.errors == 1 else "errors"
-        cards.append(Card(f"{scores.errors:,}", name, _error_rate(scores)))
+        cards.append(Card(f"{scores.errors:,}", name, error_rate(scores)))
     second = report_data.out_of_fold or report_data.validation
     if report_data.test and second:
         scores = second.scores
@@ -83,10 +83,14 @@ def headline_cards(report_data: ReportData) -> list[Card]:
             f"{with_si_prefix(model.multiply_adds)} multiply-adds, {with_si_prefix(model.bytes)}B",
         ),
     ]
+    if model.cascade is not None:
+        note = f"{with_si_prefix(model.cascade.mean_multiply_adds)} multiply-adds an image"
+        cards.append(Card(f"{model.cascade.share:.0%}", "answered by the first stage", note))
     return cards
 
 
-def _error_rate(scores: Scores) -> str:
+def error_rate(scores: LabelScores) -> str:
+    """Say how many images one error comes to."""
     if 2 * scores.errors > scores.n:
         return f"of {scores.n:,}"
     return f"1 in {scores.n / scores.errors:,.0f} images" if scores.errors else "none"
@@ -159,12 +163,16 @@ def remarks(report_data: ReportData) -> list[str]:
     return sentences
 
 
-def class_counts(scored: ScoredSplit) -> NDArray[np.int64]:
-    """Count the images of each class, int64 [classes]."""
-    return np.bincount(scored.labels, minlength=len(scored.classes)).astype(np.int64)
+def counts_by_set(report_data: ReportData) -> dict[str, NDArray[np.int64]]:
+    """Count the images of each class, int64 [classes], in the training source and the test set."""
+    counts = {"training source": report_data.train.class_counts}
+    if test := report_data.test:
+        found = np.bincount(test.labels, minlength=len(test.classes))
+        counts["test"] = found.astype(np.int64)
+    return counts
 
 
-def confusion_cells(scores: Scores) -> list[list[ConfusionCell]]:
+def confusion_cells(scores: LabelScores) -> list[list[ConfusionCell]]:
     """Give the confusion matrix, a row for each true class."""
     shares = row_percentages(scores.confusion)
     errors = scores.confusion - np.diag(np.diag(scores.confusion))
@@ -212,7 +220,7 @@ def calibration_sentence(scores: Scores) -> str:
     )
 
 
-def top_pairs(scores: Scores, pairs: tuple[Confusion, ...]) -> list[tuple[str, str, int]]:
+def top_pairs(scores: LabelScores, pairs: tuple[Confusion, ...]) -> list[tuple[str, str, int]]:
     """Name the classes of the five most frequent of these pairs."""
     names = scores.classes
     return [(names[pair.true], names[pair.predicted], pair.count) for pair in pairs[:5]]
@@ -237,7 +245,7 @@ def choose_images(scored: ScoredSplit) -> Gallery:
     A cell's errors are in order of falling confidence, its correct predictions of rising: those
     that tell most about the model come first.
     """
-    errors = top_errors(scored.labels, scored.probabilities, MAX_ERRORS)
+    errors = scored.top_errors(MAX_ERRORS)
     sprites = {error.index: place for place, error in enumerate(errors)}
     confidence = scored.probabilities.max(axis=1)
     cell_numbers = scored.labels * len(scored.classes) + scored.predictions

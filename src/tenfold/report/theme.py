@@ -4,11 +4,18 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
 
 from matplotlib import style as matplotlib_style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from tenfold.data.atomic import atomic_write, check_destination
+from tenfold.errors import TenfoldError
 
 INK, FAINT, GRID, PAPER = "#1c2024", "#646c76", "#e2e5e9", "#ffffff"
 # Okabe and Ito's blue and vermilion: safe for the colour-blind.
@@ -22,8 +29,30 @@ VARIABLES = {
     FIRST: "var(--first)",
     SECOND: "var(--second)",
 }
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Colours of a page, as red, green and blue within 0-255, for pictures made of pixels."""
+
+    paper: Colour
+    faint_ink: Colour
+    first: Colour
+    second: Colour
+
+
+# As `report.css` has them; paper is that of images, whose background is white or black.
+LIGHT = Scheme((255, 255, 255), (200, 204, 209), (0, 114, 178), (213, 94, 0))
+DARK = Scheme((0, 0, 0), (86, 92, 100), (86, 180, 233), (240, 150, 60))
 DPI = 100
 PNG_DPI = 160
+# What a figure can be saved as, and how: nothing in the file says when it was made.
+WRITERS: dict[str, dict[str, Any]] = {
+    ".png": {"dpi": PNG_DPI, "metadata": {"Software": None}},
+    ".svg": {"metadata": {"Date": None}},
+    ".pdf": {"metadata": {"CreationDate": None}},
+}
 STYLE = {
     "figure.facecolor": PAPER,
     "figure.dpi": DPI,
@@ -57,7 +86,27 @@ STYLE = {
 
 
 class Chart(Figure):
-    """A figure with a PNG representation in Jupyter, whether or not pyplot is set up there."""
+    """A matplotlib figure that shows itself in Jupyter, whether or not pyplot is set up there."""
+
+    def save(self, path: str | PathLike[str], overwrite: bool = False) -> None:
+        """Write the figure as PNG, SVG or PDF, whole or not at all.
+
+        Args:
+            path: where it goes; its ending says which of them: .png, .svg or .pdf.
+            overwrite: replace an existing file.
+
+        Raises:
+            TenfoldError: where the ending is another, or the file exists already or cannot be
+                written.
+        """
+        ending = Path(path).suffix.lower()
+        if ending not in WRITERS:
+            raise TenfoldError(
+                f"{path}: a figure is written as {', '.join(WRITERS)}; name a file that ends so"
+            )
+        check_destination(Path(path), overwrite)
+        with style(), atomic_write(Path(path)) as file:
+            self.savefig(file, format=ending[1:], **WRITERS[ending])
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         width, height = (int(side * DPI) for side in self.get_size_inches())
@@ -71,7 +120,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(width: int, height: int) -> Figure:
+def new_figure(width: int, height: int) -> Chart:
     """Make an empty figure of a size in pixels, without pyplot and its global state."""
     figure = Chart(figsize=(width / DPI, height / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
@@ -88,7 +137,7 @@ def to_png(figure: Figure) -> bytes:
     """Render a figure as a PNG on white, sharp enough for high-density screens and print."""
     file = io.BytesIO()
     with style():
-        figure.savefig(file, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        figure.savefig(file, format="png", **WRITERS[".png"])
     return file.getvalue()
 
 

@@ -4,7 +4,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from tenfold.run.layers import NotNegative, Share, doc
+from tenfold.run.layers import Arguments, NotNegative, ObjectName, Share, doc
+
+
+class OwnAugmentation(Struct, frozen=True, forbid_unknown_fields=True):
+    """An augmentation of your own, after all others.
+
+    A class, which is made once and then called with a batch of images and a generator, or a
+    function that is called with these.
+    """
+
+    module: Annotated[ObjectName, doc("where it is, as `my_augmentation:Ink`")]
+    arguments: Annotated[Arguments, doc("what it is called with: all other keys")] = {}
 
 
 class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +68,9 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True):
     jpeg: Annotated[
         Share, doc("JPEG-like quantisation step of each block's DCT, as a fraction of full ink")
     ] = 0.0
+    own: Annotated[OwnAugmentation | None, doc("an augmentation of your own, after all others")] = (
+        None
+    )
 
 
 class Negatives(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 from tenfold.data.dataset import Dataset
@@ -25,7 +24,12 @@ PACKAGES = ("tenfold", "torch", "numpy", "onnx", "onnxruntime", "polars")
 
 
 def describe(
-    train_set: Dataset, test_set: Dataset | None, device: str, leaked: int, request: RunRequest
+    train_set: Dataset,
+    test_set: Dataset | None,
+    device: str,
+    leaked: int,
+    request: RunRequest,
+    code: dict[str, str] | None = None,
 ) -> Environment:
     """Describe what a run is made of and on.
 
@@ -35,6 +39,7 @@ def describe(
         device: the processor's or the GPU's name.
         leaked: how many test images are in the training set.
         request: what else was asked of the run.
+        code: the sha256 of each file of code that the recipe names (see `run/own_code.py`).
     """
     return Environment(
         started=now(),
@@ -50,6 +55,7 @@ def describe(
         test_fingerprint=test_set.fingerprint if test_set else None,
         leaked=leaked,
         request=request,
+        code=code or {},
     )
 
 
@@ -98,6 +104,8 @@ def machine() -> Machine:
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide a run's figures."""
+    from importlib import metadata  # 15 ms, which predicting does without
+
     installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

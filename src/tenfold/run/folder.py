@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,12 +13,13 @@ from tenfold.data import ownership
 from tenfold.data.atomic import WRITTEN, atomic_write, expanded, remove_temporary_files
 from tenfold.errors import TenfoldError
 from tenfold.run import tables
-from tenfold.run.recipe import Recipe, load_recipe
 from tenfold.run.record_files import check_format, made_by, read_record, write_record
 from tenfold.run.records import Environment, EpochRecord, Metrics
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tenfold.run.recipe import Recipe
 
 FILES = frozenset(
     {
@@ -38,9 +38,13 @@ FILES = frozenset(
         "submission.csv",
         "tensorboard",
         "label_issues.csv",
+        "occlusion.parquet",
+        "trial.json",
     }
 )
 GROUP_FILE = "group.json"  # what makes a folder one of several runs, see `run/group.py`
+# what makes a folder that of a sweep, and a run one of its trials, see `run/sweep_folder.py`
+SWEEP_FILE, TRIAL_FILE = "sweep.json", "trial.json"
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ class RunFolder:
     `predictions.parquet` (a row a picture that was answered), `checkpoint.safetensors`,
     `model.onnx`, `plots/`, `report.html`, `README.md` and, where asked for, `submission.csv` and
     `tensorboard/`. A run in folds keeps a checkpoint, a history and a model for each, in
-    `folds/1/` and so on, and `label_issues.csv`; one of several members in `members/1/` and so on.
-    `.written` has the hash of each file that was ever written.
+    `folds/1/` and so on, and `label_issues.csv`; a report leaves `occlusion.parquet` (a row an
+    error that it draws a map of); one of several members in `members/1/` and so on.
+    `.written` has the hash of each file that was ever written. A trial of a sweep has `trial.json`.
     """
 
     path: Path
@@ -174,13 +179,13 @@ class RunFolder:
         self._folder("")
         return self
 
-    def network_folder(self, recipe: Recipe, number: int) -> "RunFolder":
+    def network_folder(self, recipe: "Recipe", number: int) -> "RunFolder":
         """The files of the network `number`, from 1; of a run with one network, the run's own."""
         if recipe.networks == 1:
             return self
         return self.subrun(f"{'folds' if recipe.folds else 'members'}/{number}")
 
-    def checkpoint_folders(self, recipe: Recipe) -> "list[tuple[RunFolder, int]]":
+    def checkpoint_folders(self, recipe: "Recipe") -> "list[tuple[RunFolder, int]]":
         """List the folders that hold a checkpoint, and how many networks each is of.
 
         Networks that are trained at once have one checkpoint, in the folder of their first.
@@ -192,8 +197,11 @@ class RunFolder:
         ]
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, busy: str = "is training this run") -> Iterator[None]:
         """Keep other processes from training this run; a process that is killed lets it go.
+
+        Args:
+            busy: what another process does that has it.
 
         Raises:
             TenfoldError: where another process trains it.
@@ -209,7 +217,7 @@ class RunFolder:
         except BlockingIOError:
             os.close(descriptor)
             raise TenfoldError(
-                f"{self.path}: another process is training this run; wait for it, or stop it first"
+                f"{self.path}: another process {busy}; wait for it, or stop it first"
             ) from None
         except OSError:  # a file system without locks
             pass
@@ -224,11 +232,15 @@ class RunFolder:
         for folder in (self.path, self.path / "plots", *parts):
             remove_temporary_files(folder)
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> "Recipe":
         """Read the resolved recipe."""
+        from tenfold.run.recipe import load_recipe  # 10 ms, which opening a model does without
+
         try:
             return load_recipe(self.recipe_file)
         except TenfoldError as error:
+            from importlib import metadata
+
             installed, maker = metadata.version("tenfold"), made_by(self.environment_file)
             if maker in (None, installed):
                 raise
@@ -236,7 +248,7 @@ class RunFolder:
                 f"{error} (the run was made by Tenfold {maker}; this is {installed})"
             ) from None
 
-    def write_recipe(self, recipe: Recipe) -> None:
+    def write_recipe(self, recipe: "Recipe") -> None:
         """Write the resolved recipe."""
         with atomic_write(self.recipe_file) as file:
             file.write(recipe.to_toml().encode())
@@ -272,6 +284,15 @@ class RunFolder:
     def write_predictions(self, table: "pl.DataFrame") -> None:
         """Write the predictions, a row an image."""
         tables.write_parquet(self.path / "predictions.parquet", table)
+
+    def occlusion(self) -> "pl.DataFrame | None":
+        """Read the occlusion maps that a report left, a row an error; None where there are none."""
+        file = self.path / "occlusion.parquet"
+        return tables.read_occlusion(file) if file.is_file() else None
+
+    def write_occlusion(self, table: "pl.DataFrame") -> None:
+        """Write the occlusion maps, a row an error."""
+        tables.write_parquet(self.path / "occlusion.parquet", table)
 
     def label_issues(self) -> "pl.DataFrame":
         """Read the labels that are likely wrong, the most likely first."""
@@ -310,6 +331,11 @@ class RunFolder:
         return file
 
 
+def new_name(*words: str) -> str:
+    """Make the name of a folder of words, as `quick-mnist`."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(words)).strip("-").lower()
+
+
 def new_folder(*words: str) -> Path:
     """Make a folder in `runs/` under a name that is not taken yet, as `runs/quick-mnist-1`.
 
@@ -319,8 +345,7 @@ def new_folder(*words: str) -> Path:
     Raises:
         TenfoldError: where it cannot be made.
     """
-    stem = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(words)).strip("-").lower()
-    number = 1
+    stem, number = new_name(*words), 1
     while True:
         path = Path("runs") / f"{stem}-{number}"
         try:

@@ -1,7 +1,7 @@
 """The layers of a recipe's network: what each takes, and how they may follow one another."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -13,6 +13,9 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+# A Python object of somebody's own, and what it is called with: see `run/recipe_parts.py`.
+ObjectName = Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*$", max_length=200)]
+Arguments = dict[str, Any]
 
 
 def doc(text: str) -> Meta:
@@ -24,6 +27,7 @@ class Layer(Struct, frozen=True, forbid_unknown_fields=True, tag_field="layer"):
     """A layer of the network; the first takes images [n, 1, 28, 28] in 0-1."""
 
     takes: ClassVar[Literal["maps", "vectors", "any"]] = "any"  # [n, c, h, w], or [n, c] once flat
+    flattens: ClassVar[bool] = False  # makes vectors of maps
 
     def fault(self, before: "Sequence[Layer]") -> str | None:
         """Say why it cannot stand behind the layers `before`; None where it can."""
@@ -112,6 +116,70 @@ class MaxPool(Layer, frozen=True, tag="max_pool"):
     pool_size: Annotated[Count, doc("height, width and stride of the window")] = 2
 
 
+class AvgPool(Layer, frozen=True, tag="avg_pool"):
+    """Average pooling over windows that do not overlap."""
+
+    takes: ClassVar = "maps"
+
+    pool_size: Annotated[Count, doc("height, width and stride of the window")] = 2
+
+
+class GlobalAvgPool(Layer, frozen=True, tag="global_avg_pool"):
+    """Global average pooling: the mean of each channel, as one vector."""
+
+    takes: ClassVar = "maps"
+    flattens: ClassVar = True
+
+
+class GlobalMaxPool(Layer, frozen=True, tag="global_max_pool"):
+    """Global max pooling: the maximum of each channel, as one vector."""
+
+    takes: ClassVar = "maps"
+    flattens: ClassVar = True
+
+
+class SqueezeExcite(Layer, frozen=True, tag="squeeze_excite"):
+    """Squeeze-and-excitation: weigh each channel by a small network that sees all their means."""
+
+    takes: ClassVar = "maps"
+
+    reduction: Annotated[Count, doc("channels per hidden unit of the small network")] = 4
+
+
+class Residual(Layer, frozen=True, tag="residual"):
+    """Residual block: two convolutions with batch norms, added to what comes in; ReLU after both.
+
+    Where size or number of channels change, what comes in goes through a convolution of 1 x 1 and a
+    batch norm.
+    """
+
+    takes: ClassVar = "maps"
+
+    filters: Annotated[Count, doc("number of output channels")]
+    kernel_size: Annotated[Count, doc("height and width of both kernels; odd")] = 3
+    stride: Annotated[Count, doc("stride of the first convolution, in both directions")] = 1
+    momentum: Annotated[
+        float, Meta(gt=0, le=1), doc("weight of the newest batch in the batch norms' statistics")
+    ] = 0.1
+    squeeze_excite: Annotated[
+        int,
+        Meta(ge=0, le=1_000_000),
+        doc("reduction of a squeeze-and-excitation on what is added; 0: none"),
+    ] = 0
+    layer_scale: Annotated[
+        NotNegative,
+        doc("initial value of a learned factor on each channel of what is added; 0: none"),
+    ] = 0.0
+
+    def fault(self, before: Sequence[Layer]) -> str | None:
+        """Say why it cannot stand behind the layers `before`; None where it can."""
+        return (
+            None
+            if self.kernel_size % 2
+            else f"needs an odd kernel_size. Received: {self.kernel_size}"
+        )
+
+
 class Dropout(Layer, frozen=True, tag="dropout"):
     """Dropout: zero values at random during training."""
 
@@ -122,6 +190,7 @@ class Flatten(Layer, frozen=True, tag="flatten"):
     """Flatten channels, rows and columns into one vector."""
 
     takes: ClassVar = "maps"
+    flattens: ClassVar = True
 
 
 class Dense(Layer, frozen=True, tag="dense"):
@@ -140,8 +209,31 @@ class Output(Layer, frozen=True, tag="output"):
     scale: Annotated[Positive, doc("factor on the logits before the softmax")] = 1.0
 
 
+class Module(Layer, frozen=True, tag="module"):
+    """A layer of your own: a class or function that makes a torch `nn.Module`."""
+
+    module: Annotated[ObjectName, doc("where it is, as `my_net:Block`")]
+    arguments: Annotated[Arguments, doc("what it is called with: all other keys")] = {}
+
+
 AnyLayer = (
-    Crop | Conv | Whiten | BatchNorm | Relu | Gelu | MaxPool | Dropout | Flatten | Dense | Output
+    Crop
+    | Conv
+    | Whiten
+    | BatchNorm
+    | Relu
+    | Gelu
+    | MaxPool
+    | AvgPool
+    | Residual
+    | SqueezeExcite
+    | Dropout
+    | GlobalAvgPool
+    | GlobalMaxPool
+    | Flatten
+    | Dense
+    | Output
+    | Module
 )
 
 
@@ -156,18 +248,26 @@ def check_network(where: str, layers: tuple[AnyLayer, ...]) -> None:
         TenfoldError: names the first layer at fault, counted from 1.
     """
     outputs = [index for index, layer in enumerate(layers) if isinstance(layer, Output)]
-    if outputs != [len(layers) - 1]:
-        raise TenfoldError(f"recipe {where}: the network must end in its one 'output' layer")
-    flat = False
+    last = len(layers) - 1
+    ends_in_own = bool(layers) and not outputs and isinstance(layers[-1], Module)
+    if outputs != [last] and not ends_in_own:
+        raise TenfoldError(
+            f"recipe {where}: the network must end in its one 'output' layer, or in a 'module' "
+            "that gives the logits"
+        )
+    shape: Literal["maps", "vectors", "any"] = "maps"
     for number, layer in enumerate(layers, 1):
         what = f"recipe {where}: layer {number} ({type(layer).__struct_config__.tag})"
-        if flat and layer.takes == "maps":
-            raise TenfoldError(f"{what} comes after 'flatten'")
-        if not flat and layer.takes == "vectors":
-            raise TenfoldError(f"{what} needs 'flatten' before it")
+        if shape == "vectors" and layer.takes == "maps":
+            raise TenfoldError(f"{what} comes after 'flatten' or a global pool")
+        if shape == "maps" and layer.takes == "vectors":
+            raise TenfoldError(f"{what} needs 'flatten' or a global pool before it")
         if fault := layer.fault(layers[: number - 1]):
             raise TenfoldError(f"{what}: {fault}")
-        flat = flat or isinstance(layer, Flatten)
+        if isinstance(layer, Module):
+            shape = "any"  # what it makes is known once it is built
+        elif layer.flattens:
+            shape = "vectors"
 
 
 def _even(kernel_size: int) -> str | None:

@@ -4,6 +4,11 @@ import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
+
+from tenfold.run.records import CascadeRecord
+
+WIDTH = 80
 LAYER_WIDTH = 41  # columns of a layer and its settings, so that a table has no more than 80
 
 
@@ -47,10 +52,14 @@ class NetworkSummary:
     Args:
         layers: first to last.
         networks: how many such networks the recipe trains; the figures are of one.
+        first_stage: the small network of a cascade; None where the recipe has none.
+        cascade: what it answers, where it is trained.
     """
 
     layers: tuple[LayerSummary, ...]
     networks: int = 1
+    first_stage: "NetworkSummary | None" = None
+    cascade: CascadeRecord | None = None
 
     @property
     def parameters(self) -> int:
@@ -79,7 +88,9 @@ class NetworkSummary:
     def to_dict(self) -> dict[str, Any]:
         """Return layers and totals as plain values, ready for JSON."""
         totals = ("parameters", "trainable", "multiply_adds")
-        return asdict(self) | {name: getattr(self, name) for name in totals}
+        small = self.first_stage.to_dict() if self.first_stage else None
+        values = asdict(self) | {"first_stage": small, "cascade": msgspec.to_builtins(self.cascade)}
+        return values | {name: getattr(self, name) for name in totals}
 
     def __str__(self) -> str:
         rows = [("", "layer", "output", "params", "mult-adds")]
@@ -96,4 +107,9 @@ class NetworkSummary:
             for number, layer, *cells in rows
         ]
         several = [f"{self.networks} such networks are trained"] if self.networks > 1 else []
+        if self.first_stage:
+            what = str(
+                self.cascade or "cascade: a first stage answers the images that it is sure of"
+            )
+            several += ["", *textwrap.wrap(what, WIDTH), str(self.first_stage)]
         return "\n".join([*map(str.rstrip, lines), self.totals, *several])

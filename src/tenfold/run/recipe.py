@@ -14,81 +14,26 @@ from msgspec import Meta, Struct
 from tenfold.data.atomic import atomic_write, check_destination, expanded
 from tenfold.errors import TenfoldError
 from tenfold.run.augmentation import Augmentation, Negatives
+from tenfold.run.cascade import Cascade
 from tenfold.run.layers import (
     MAX_THREADS,
     AnyLayer,
     Count,
     NotNegative,
-    Positive,
     Share,
     check_network,
     doc,
 )
-from tenfold.run.recipe_errors import explain
+from tenfold.run.optimisers import AnyOptimiser
+from tenfold.run.recipe_errors import explain, not_finite
+from tenfold.run.recipe_parts import gather, not_plain, spread, spread_part
 from tenfold.run.recipes import recipe_names as recipe_names
 from tenfold.run.recipes import recipe_text
+from tenfold.run.schedules import AnySchedule, Constant
 from tenfold.suggestions import nearest
-
-
-class RMSprop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="rmsprop"):
-    """RMSprop as Keras 3 computes it, with epsilon inside the root."""
-
-    learning_rate: Annotated[Positive, doc("learning rate")] = 0.001
-    rho: Annotated[Share, doc("decay of the running mean of squared gradients")] = 0.9
-    epsilon: Annotated[Positive, doc("added for numerical stability")] = 1e-7
-
-
-class SGD(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="sgd"):
-    """Stochastic gradient descent with momentum."""
-
-    learning_rate: Annotated[Positive, doc("learning rate")] = 0.01
-    momentum: Annotated[Share, doc("momentum")] = 0.0
-    nesterov: Annotated[bool, doc("use Nesterov momentum")] = False
-    weight_decay: Annotated[NotNegative, doc("weight decay (L2)")] = 0.0
-
-
-class AdamW(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="adamw"):
-    """Adam with decoupled weight decay."""
-
-    learning_rate: Annotated[Positive, doc("learning rate")] = 0.001
-    beta1: Annotated[Share, doc("decay of the running mean of gradients")] = 0.9
-    beta2: Annotated[Share, doc("decay of the running mean of squared gradients")] = 0.999
-    weight_decay: Annotated[NotNegative, doc("decoupled weight decay")] = 0.0
-
-
-class Muon(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="muon"):
-    """Muon (orthogonalised momentum) on all filters but the first layer's; AdamW on the rest."""
-
-    learning_rate: Annotated[Positive, doc("learning rate of the filters that Muon updates")] = 0.02
-    momentum: Annotated[Share, doc("momentum")] = 0.9
-    newton_schulz_steps: Annotated[Count, doc("iterations of the orthogonalisation")] = 3
-    adamw_learning_rate: Annotated[Positive, doc("learning rate of all other parameters")] = 0.003
-    weight_decay: Annotated[NotNegative, doc("decoupled weight decay of both optimisers")] = 0.0
-
-
-class Constant(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="constant"):
-    """Constant learning rate."""
-
-
-class Plateau(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="plateau"):
-    """Multiply the learning rate by `factor` when validation accuracy stops improving."""
-
-    patience: Annotated[Count, doc("epochs without improvement before the rate is reduced")] = 3
-    factor: Annotated[Share, doc("factor on the learning rate")] = 0.5
-    min_learning_rate: Annotated[NotNegative, doc("lower bound of the learning rate")] = 0.0
-    min_delta: Annotated[NotNegative, doc("smallest rise of accuracy that counts")] = 1e-4
-
-
-class Linear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="linear"):
-    """Linear warm-up from zero, then linear decay to zero."""
-
-    warmup: Annotated[Share, doc("fraction of all steps spent in the warm-up")] = 0.1
-
 
 NAME = re.compile(r"^name *=.*$", re.MULTILINE)
 MAX_NETWORKS = 1000  # each is trained, and each is in the model file
-AnyOptimiser = RMSprop | SGD | AdamW | Muon
-AnySchedule = Constant | Plateau | Linear
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -125,12 +70,26 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         doc("members trained in one step; 0: all on a GPU, one on a CPU"),
     ] = 0
     label_smoothing: Annotated[Share, doc("label smoothing of the cross-entropy")] = 0.0
+    class_weight: Annotated[
+        Literal["balanced"] | dict[str, NotNegative],
+        doc(
+            "weight of each class in the loss, by its name, 1 where it has none; balanced: all "
+            "classes weigh the same, however many images they have"
+        ),
+    ] = msgspec.field(default_factory=dict)
     initialisation: Annotated[
         Literal["glorot", "he", "dirac"],
         doc(
             "initial weights: Glorot uniform, He normal, or He normal with identity filters (dirac)"
         ),
     ] = "glorot"
+    ema_decay: Annotated[
+        Share,
+        doc(
+            "decay per step of an exponential moving average of the weights, which is what is "
+            "validated, exported and scored; 0: none"
+        ),
+    ] = 0.0
     test_time_shift: Annotated[
         int,
         Meta(ge=0, le=4),
@@ -163,10 +122,11 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = 0.0
     negatives: Annotated[Negatives, doc("non-digits, to learn to reject")] = Negatives()
+    cascade: Annotated[Cascade, doc("a very small network that answers the sure images")] = (
+        Cascade()
+    )
     optimiser: Annotated[AnyOptimiser, doc("the optimiser, by its `name`")]
-    schedule: Annotated[
-        Constant | Plateau | Linear, doc("the learning-rate schedule, by its `name`")
-    ] = Constant()
+    schedule: Annotated[AnySchedule, doc("the learning-rate schedule, by its `name`")] = Constant()
 
     @property
     def networks(self) -> int:
@@ -178,9 +138,17 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """How many networks of a resolved recipe are trained at once."""
         return self.parallel_members if self.members > 1 else 1
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as plain values, as its file has them."""
+        table = spread(msgspec.to_builtins(self))
+        augmentation = {
+            key: value for key, value in table["augmentation"].items() if value is not None
+        }
+        return table | {"augmentation": augmentation}
+
     def to_toml(self) -> str:
         """Write the recipe as TOML that `load_recipe` reads back to an equal recipe."""
-        table = msgspec.to_builtins(self)
+        table = self.to_dict()
         layers = table.pop("network")
         head = {key: value for key, value in table.items() if not isinstance(value, dict)}
         tables = {key: value for key, value in table.items() if isinstance(value, dict)}
@@ -261,10 +229,10 @@ def non_defaults(struct: Struct) -> dict[str, Any]:
         values[str(config.tag_field)] = config.tag
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if value == field.default:
+        if value == field.default or (field.default_factory is dict and not value):
             continue
         values[field.name] = non_defaults(value) if isinstance(value, Struct) else value
-    return values
+    return spread_part(values)
 
 
 def loss_floor(recipe: Recipe, classes: int) -> float:
@@ -280,16 +248,21 @@ def loss_floor(recipe: Recipe, classes: int) -> float:
 
 
 def _convert(table: dict[str, Any], where: str) -> Recipe:
+    table = gather(table)
     try:
         recipe = msgspec.convert(table, Recipe)
     except msgspec.ValidationError as error:
         raise TenfoldError(f"recipe {where}: {explain(error, table, Recipe)}") from None
+    if fault := not_finite(table):
+        raise TenfoldError(f"recipe {where}: {fault}")
     _check(where, recipe)
     return recipe
 
 
 def _check(where: str, recipe: Recipe) -> None:
     """Raise TenfoldError where values do not go together."""
+    if fault := not_plain(recipe):
+        raise TenfoldError(f"recipe {where}: {fault}")
     check_network(where, recipe.network)
     if recipe.folds and recipe.members > 1:
         raise TenfoldError(
@@ -338,7 +311,8 @@ def _set(table: dict[str, Any], setting: str) -> None:
     if isinstance(place, list):
         place[_layer_index(place, key, setting)] = value
         return
-    if parents and key == ("layer" if parents[0] == "network" else "name"):
+    kind = {1: "name", 2: "layer" if parents[:1] == ["network"] else None}.get(len(parents))
+    if key == kind:
         place.clear()  # another layer, optimiser or schedule starts from its own defaults
     place[key] = value
 
@@ -353,6 +327,18 @@ def _layer_index(layers: list[Any], number: str, setting: str) -> int:
     return int(number) - 1
 
 
-def _inline(layer: dict[str, Any]) -> str:
-    pairs = (f"{key} = {tomli_w.dumps({'v': value})[4:].strip()}" for key, value in layer.items())
-    return "{ " + ", ".join(pairs) + " }"
+def _inline(table: dict[str, Any]) -> str:
+    """Write a table on one line."""
+    return "{ " + ", ".join(f"{_key(key)} = {_value(value)}" for key, value in table.items()) + " }"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return _inline(value) if value else "{}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return tomli_w.dumps({"v": value})[4:].strip()
+
+
+def _key(key: str) -> str:
+    return tomli_w.dumps({key: 0}).rpartition("=")[0].strip()

@@ -5,8 +5,6 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
-import msgspec
-
 from tenfold.run.recipe import Recipe
 
 Value = str | float
@@ -62,28 +60,38 @@ def flat_recipe(recipe: Recipe) -> dict[str, Value]:
 
 def flat_values(recipe: Recipe) -> dict[str, Value]:
     """Lay out flat all of a recipe but the network."""
+    whole = recipe.to_dict()
+    del whole["network"]
+    return _flat(whole)
+
+
+def _flat(table: dict[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
-    for name, value in msgspec.to_builtins(recipe).items():
+    for name, value in table.items():
         if isinstance(value, dict):
-            found |= {f"{name}.{key}": inner for key, inner in value.items()}
-        elif name != "network":
-            found[name] = value
+            found |= {f"{name}.{key}": inner for key, inner in _flat(value).items()}
+        else:
+            found[name] = str(value) if isinstance(value, list) else value
     return found
 
 
 def _layers(recipe: Recipe) -> list[Layer]:
-    layers: Any = msgspec.to_builtins(recipe.network)
-    return list(layers)
+    return [_flat(layer) for layer in recipe.to_dict()["network"]]
 
 
 def _in_words(layer: Layer) -> str:
-    values = [f"{name}={value}" for name, value in layer.items() if name != "layer"]
-    return " ".join([str(layer["layer"]), *values])
+    return " ".join(
+        str(value) if name in ("layer", "module") else f"{name}={value}"
+        for name, value in layer.items()
+    )
 
 
 def _layer_differences(first: list[Layer], second: list[Layer]) -> list[RecipeDifference]:
     """Compare two networks, in which a layer keeps its number (the first network's, if it can)."""
-    kinds = [layer["layer"] for layer in first], [layer["layer"] for layer in second]
+    kinds = (
+        [(layer["layer"], layer.get("module")) for layer in first],
+        [(layer["layer"], layer.get("module")) for layer in second],
+    )
     found = []
     for kind, low, high, other_low, other_high in SequenceMatcher(
         None, *kinds, autojunk=False
@@ -94,9 +102,11 @@ def _layer_differences(first: list[Layer], second: list[Layer]) -> list[RecipeDi
             number = (one or other)[0]
             if kind == "equal":
                 found += [
-                    RecipeDifference(f"network.{number}.{name}", one[1][name], other[1][name])
-                    for name in one[1]
-                    if one[1][name] != other[1][name]
+                    RecipeDifference(
+                        f"network.{number}.{name}", one[1].get(name), other[1].get(name)
+                    )
+                    for name in one[1] | other[1]  # own code may be called with other arguments
+                    if one[1].get(name) != other[1].get(name)
                 ]
             else:
                 words = (_in_words(pair[1]) if pair else None for pair in (one, other))
@@ -107,4 +117,6 @@ def _layer_differences(first: list[Layer], second: list[Layer]) -> list[RecipeDi
 def _shown(value: Value | None) -> str:
     if value is None:
         return "-"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,8 @@
 """What is wrong with a recipe's values, in one line: what was received, and what is valid."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from reprlib import repr as shortened
 from typing import Any
 
@@ -38,6 +39,26 @@ def explain(
     if field["kind"] == "unknown":
         return _unknown_key(tables, values, place, field["key"])
     return _missing_key(tables, values, place, field["key"])
+
+
+def not_finite(values: Any) -> str | None:
+    """Say which of a recipe's numbers is infinite or NaN, in one line; None where none is."""
+    found = next(_places_not_finite(values, []), None)
+    if found is None:
+        return None
+    place, value = found
+    return f"{'.'.join(place)} must be a finite number. Received: {value}"
+
+
+def _places_not_finite(values: Any, place: list[str]) -> Iterator[tuple[list[str], float]]:
+    if isinstance(values, float) and not math.isfinite(values):
+        yield place, values
+    elif isinstance(values, Mapping):
+        for key, value in values.items():
+            yield from _places_not_finite(value, [*place, str(key)])
+    elif isinstance(values, list | tuple):
+        for index, value in enumerate(values):
+            yield from _places_not_finite(value, [*place, str(index + 1)])
 
 
 def _unknown_key(
@@ -98,7 +119,9 @@ def _table_at(
     tables: list[RecipeTable], values: Mapping[str, Any], place: list[str]
 ) -> RecipeTable:
     """Find the table that describes what stands at a place, or the first of its section."""
-    section = [table for table in tables if table.name == (place[0] if place else "")]
+    inner = ".".join(part for part in place if not part.isdecimal())
+    name = inner if any(table.name == inner for table in tables) else ".".join(place[:1])
+    section = [table for table in tables if table.name == name]
     value = _value_at(values, place)
     kind = (value.get("name") or value.get("layer")) if isinstance(value, Mapping) else None
     return next((table for table in section if table.kind == kind), section[0])

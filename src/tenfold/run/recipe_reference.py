@@ -38,7 +38,7 @@ class RecipeKey:
     @property
     def valid(self) -> str:
         """Which values are valid: `int, >= 1`, or `one of same, valid`."""
-        if self.type == "str" and self.range:
+        if self.type == "str" and '"' in self.range:
             return f"one of {self.range}".replace('"', "")
         return f"{self.type}, {self.range}" if self.range else self.type
 
@@ -88,10 +88,15 @@ def recipe_tables(recipe: type[msgspec.Struct]) -> list[RecipeTable]:
     """
     top = inspect.type_info(recipe)
     assert isinstance(top, inspect.StructType)
-    tables = [_table("", top)]
-    for field in top.fields:
-        tables += [_table(field.name, struct) for struct in _structs(field.type)]
-    return tables
+    return [_table("", top), *_tables_within("", top)]
+
+
+def _tables_within(name: str, table: inspect.StructType) -> Iterator[RecipeTable]:
+    for field in table.fields:
+        inner = f"{name}.{field.name}".lstrip(".")
+        for struct in _structs(field.type):
+            yield _table(inner, struct)
+            yield from _tables_within(inner, struct)
 
 
 def _table(name: str, struct: inspect.StructType) -> RecipeTable:
@@ -104,7 +109,8 @@ def _table(name: str, struct: inspect.StructType) -> RecipeTable:
 def _key(table: str, kind: str, field: inspect.Field) -> RecipeKey:
     bare, schema = _unwrapped(field.type)
     key = f"{table}.{field.name}" if table else field.name
-    default = "" if field.default is msgspec.NODEFAULT else _toml(field.default)
+    made = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    default = "" if made is msgspec.NODEFAULT else _toml(made)
     return RecipeKey(key, kind, _type(bare), _range(bare), default, schema["description"])
 
 
@@ -127,13 +133,30 @@ def _structs(type_: inspect.Type) -> list[inspect.StructType]:
 def _type(type_: inspect.Type) -> str:
     if isinstance(type_, inspect.VarTupleType):
         return "list of tables"
-    if _structs(type_):
+    if _structs(type_) or _dict(type_):
         return "table"
-    names = {inspect.IntType: "int", inspect.FloatType: "float", inspect.BoolType: "bool"}
+    names = {
+        inspect.IntType: "int",
+        inspect.FloatType: "float",
+        inspect.BoolType: "bool",
+        inspect.DictType: "table",
+    }
     return names.get(type(type_), "str")
 
 
+def _dict(type_: inspect.Type) -> inspect.DictType | None:
+    """Find the table of any keys that a key may hold beside a word."""
+    kinds = type_.types if isinstance(type_, inspect.UnionType) else (type_,)
+    return next((kind for kind in kinds if isinstance(kind, inspect.DictType)), None)
+
+
 def _range(type_: inspect.Type) -> str:
+    if isinstance(type_, inspect.StrType) and type_.pattern:
+        return "MODULE:NAME"
+    if isinstance(type_, inspect.UnionType) and (table := _dict(type_)):
+        words = (_range(kind) for kind in type_.types if isinstance(kind, inspect.LiteralType))
+        value, _ = _unwrapped(table.value_type)
+        return f"each {_type(value)}, {_range(value)}; or {', '.join(words)}"
     if isinstance(type_, inspect.LiteralType):
         return ", ".join(_toml(value) for value in type_.values)
     limits = {name: getattr(type_, name, None) for name in LIMITS}
@@ -144,6 +167,8 @@ def _range(type_: inspect.Type) -> str:
 
 def _toml(value: object) -> str:
     """Write a default as TOML has it; a table by its name, `{}` where it has only defaults."""
+    if value is None:
+        return "none"
     if isinstance(value, msgspec.Struct):
         tag = value.__struct_config__.tag
         return f'{{ name = "{tag}" }}' if tag else "{}"

@@ -9,11 +9,11 @@ import msgspec
 from tenfold.data.atomic import atomic_write
 from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
-from tenfold.run.records import FORMAT, Environment, Group, Metrics
+from tenfold.run.records import FORMAT
 
 MAX_RECORD = 2**26  # bytes: the confusion of 1,000 classes has 5 MB
 
-Record = TypeVar("Record", Environment, Group, Metrics)
+Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 def read_record(file: Path, record: type[Record]) -> Record:
@@ -32,7 +32,7 @@ def read_record(file: Path, record: type[Record]) -> Record:
         ) from None
 
 
-def write_record(file: Path, record: Environment | Group | Metrics) -> None:
+def write_record(file: Path, record: msgspec.Struct) -> None:
     """Write a record, whole or not at all. Raises ValueError where a number is NaN."""
     # not msgspec's own encoder: it writes NaN as null
     text = json.dumps(msgspec.to_builtins(record), indent=1, allow_nan=False)

@@ -98,6 +98,8 @@ class Environment(Struct, frozen=True, kw_only=True):
         test_fingerprint: its sha256, or None.
         leaked: how many test images are in the training set.
         request: what else was asked of the run.
+        code: the sha256 of the file of each Python object that the recipe names; "" where it has
+            none.
         resumed: each time that it was resumed.
         finished: UTC, or None while it is not.
         format: of the run folder.
@@ -116,6 +118,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     test_fingerprint: Sha256 | None
     leaked: Number
     request: RunRequest
+    code: dict[str, str] = {}
     resumed: tuple[Resumption, ...] = ()
     finished: str | None = None
     format: int = FORMAT
@@ -191,12 +194,51 @@ class TrainingRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     profile: Profile | None = None
 
 
+class CascadeRecord(Struct, frozen=True):
+    """What a cascade's first stage answers, and at what cost.
+
+    Args:
+        threshold: it answers an image where its largest logit is at least so far above the second
+            largest.
+        temperature: divides its logits before the softmax.
+        share: the fraction that it answers, 0-1, of validation images, or else of training images.
+        images: how many training images the threshold was chosen on.
+        errors: how many of those it answers wrongly where the whole network is right.
+        multiply_adds: what one image costs in the first stage.
+        whole_multiply_adds: what one image costs in the whole network, in one view.
+    """
+
+    threshold: float
+    temperature: float
+    share: float
+    images: int
+    errors: int
+    multiply_adds: int
+    whole_multiply_adds: int
+
+    @property
+    def mean_multiply_adds(self) -> int:
+        """What one of those images costs on average, in one view."""
+        return self.multiply_adds + round((1 - self.share) * self.whole_multiply_adds)
+
+    def __str__(self) -> str:
+        return (
+            f"cascade: a first stage of {self.multiply_adds:,} multiply-adds answers "
+            f"{self.share:.1%} of the images, the whole network of "
+            f"{self.whole_multiply_adds:,} the others: {self.mean_multiply_adds:,} per image"
+        )
+
+
 class ModelRecord(Struct, frozen=True):
-    """The size of the model file: parameters, multiply-adds an image, bytes."""
+    """The size of the model file: parameters, multiply-adds an image, bytes; of a cascade both.
+
+    Parameters and multiply-adds are those of the whole network, in one view.
+    """
 
     parameters: int
     multiply_adds: int
     bytes: int
+    cascade: CascadeRecord | None = None
 
 
 class ClassScores(Struct, frozen=True):
@@ -319,6 +361,11 @@ class Metrics(Struct, frozen=True, kw_only=True):
     unlabelled: int = 0
     members: MemberScores | None = None
     label_issues: LabelIssuesRecord | None = None
+
+    @property
+    def scored(self) -> SplitScores | None:
+        """The scores of the test images, or else out of fold, or for validation; None of none."""
+        return self.test or self.out_of_fold or self.validation
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, as `metrics.json` has it."""

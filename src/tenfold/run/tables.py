@@ -1,4 +1,4 @@
-"""The tables of a run: `history.csv`, `predictions.parquet` and `label_issues.csv`."""
+"""The tables of a run: history, predictions, label issues and occlusion maps."""
 
 import io
 import re
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tenfold.data.atomic import atomic_write
+from tenfold.data.dataset import PIXELS
 from tenfold.data.files import read_file
 from tenfold.errors import TenfoldError
 from tenfold.run.records import EpochRecord
@@ -52,14 +53,7 @@ def read_predictions(file: Path) -> "pl.DataFrame":
         TenfoldError: where the file is cut or damaged, a column is missing or of another type, or
             a value is out of its range.
     """
-    import polars as pl
-
-    content = read_file(file, "the predictions")
-    try:
-        table = pl.read_parquet(content)
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _damaged(file, error) from None
-    _with_columns(file, table, PREDICTION_COLUMNS)
+    table = _with_columns(file, _read_parquet(file), PREDICTION_COLUMNS)
     _check_predictions(file, table)
     return table
 
@@ -109,6 +103,53 @@ def read_label_issues(file: Path) -> "pl.DataFrame":
 
     texts = {"given": pl.String, "likely": pl.String}  # class names, also where they are digits
     return _read_csv(file, texts)
+
+
+def read_occlusion(file: Path) -> "pl.DataFrame":
+    """Read the occlusion maps, a row an error.
+
+    Raises:
+        TenfoldError: where the file is cut or damaged, or a column is missing, of another type or
+            not of finite numbers.
+    """
+    import polars as pl
+
+    schema = occlusion_schema()
+    table = _with_columns(file, _read_parquet(file), schema)
+    for name, kind in schema.items():
+        if table[name].dtype != kind or table[name].null_count():
+            raise _out_of_form(file, f"column {name!r} is not {kind} in each row")
+    values = table["map"].explode()
+    if values.null_count() or not values.cast(pl.Float64).is_finite().all():
+        raise _out_of_form(file, "column 'map' is not of finite numbers")
+    return table
+
+
+def occlusion_schema() -> "dict[str, pl.DataType]":
+    """The columns of `occlusion.parquet`.
+
+    `id`, `split`, `label` and `prediction` as in `predictions.parquet`; `model`, the sha256 of the
+    model file that was asked; `map`, the 28 x 28 values row by row.
+    """
+    import polars as pl
+
+    return {
+        "id": pl.Int64(),
+        "split": pl.String(),
+        "label": pl.Int64(),
+        "prediction": pl.Int64(),
+        "model": pl.String(),
+        "map": pl.Array(pl.Float32, PIXELS),
+    }
+
+
+def _read_parquet(file: Path) -> "pl.DataFrame":
+    import polars as pl
+
+    try:
+        return pl.read_parquet(read_file(file, "the table"))
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _damaged(file, error) from None
 
 
 def _read_csv(file: Path, types: "Mapping[str, type[pl.DataType]]") -> "pl.DataFrame":

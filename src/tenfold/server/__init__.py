@@ -1,1 +1,1 @@
-"""The local web page to draw on, and its server."""
+"""The server: the Open Inference Protocol, reading over HTTP, and the local web page."""

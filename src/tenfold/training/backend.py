@@ -9,7 +9,9 @@ import torch
 
 from tenfold.errors import TenfoldError
 from tenfold.run import environment
-from tenfold.run.recipe import Plateau, Recipe, change
+from tenfold.run.own_code import code_names
+from tenfold.run.recipe import Recipe, change
+from tenfold.run.schedules import Plateau
 from tenfold.training.layers import unstackable
 
 
@@ -90,6 +92,8 @@ def _parallel_members(recipe: Recipe, device: str) -> int:
         reason = "the recipe has negatives"
     elif layer := unstackable(recipe.network):
         reason = f"{layer} cannot be stacked"
+    elif own := code_names(recipe):
+        reason = f"{own[0]} takes one network at a time"
     if recipe.parallel_members > 1 and reason:
         raise TenfoldError(
             f"recipe {recipe.name}: members cannot be trained at once: {reason}; give --set "

@@ -10,6 +10,7 @@ import torch
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
+from tenfold.run.cascade import first_stage_recipe
 from tenfold.run.folder import RunFolder
 from tenfold.run.recipe import Recipe, change
 from tenfold.run.records import EpochRecord
@@ -31,6 +32,7 @@ class Fitted:
 
     Args:
         networks: trained, one a member, on the CPU.
+        first_stage: the small network of a cascade, on the CPU; None where the recipe has none.
         history: a record an epoch; of several members their mean.
         steps: optimiser steps taken.
         samples_seen: training images seen by each network, repetitions counted.
@@ -41,6 +43,7 @@ class Fitted:
     """
 
     networks: list[Network]
+    first_stage: Network | None
     history: list[EpochRecord]
     steps: int
     samples_seen: int
@@ -83,9 +86,10 @@ def fit(
     with torch.random.fork_rng(devices=[]):
         trainer = Trainer(recipe, train_set, val_set, checkpoint, members, timer, number)
         trainer.train(callbacks)
-    progress = trainer.progress
+    progress, first_stage = trainer.progress, trainer.first_stage
     return Fitted(
         networks=[network.cpu() for network in trainer.trained_networks()],
+        first_stage=first_stage.network.cpu() if first_stage else None,
         history=progress.history,
         steps=progress.step,
         samples_seen=progress.step * trainer.step.batch_size,
@@ -97,17 +101,29 @@ def fit(
 
 
 def check_fit(
-    recipe: Recipe, train_set: Dataset, val_set: Dataset | None = None, members: int = 1
+    recipe: Recipe,
+    train_set: Dataset,
+    val_set: Dataset | None = None,
+    members: int = 1,
+    exported: bool = True,
 ) -> None:
     """Raise TenfoldError where a layer does not fit or cannot be exported, or a set is missing.
 
     An untrained network is exported and compared, so that nothing is trained in vain.
+
+    Args:
+        recipe: a resolved recipe.
+        train_set, val_set, members: as `fit` takes them.
+        exported: whether to export; for one seed of several that is enough.
     """
     with torch.random.fork_rng(devices=[]):
         trainer = Trainer(recipe, train_set, val_set, members=members)
+    if not exported:
+        return
     few = train_set.subset(np.arange(min(len(train_set), EXPORTED_IMAGES)))
     uncalibrated = change(recipe, reject_fraction=0)
-    export_onnx(trainer.networks[:1], uncalibrated, few, None, few.images)
+    first_stage = trainer.first_stage.network if trainer.first_stage else None
+    export_onnx(trainer.networks[:1], uncalibrated, few, None, few.images, first_stage=first_stage)
 
 
 def load_networks(run: RunFolder) -> list[Network]:
@@ -125,13 +141,29 @@ def load_networks(run: RunFolder) -> list[Network]:
         checkpoint = state.load(folder.existing("checkpoint.safetensors"))
         networks = [build(recipe, classes) for _ in range(count)]
         if count == 1:
-            checkpoint.restore_network(networks[0])
+            checkpoint.restore_result(networks[0])
         else:
             ensemble = GroupedEnsemble(networks)
-            checkpoint.restore_network(ensemble)
+            checkpoint.restore_result(ensemble)
             ensemble.copy_to(networks)
         loaded += networks
     return loaded
+
+
+def load_first_stage(run: RunFolder) -> Network | None:
+    """Load the small network of a run's cascade from its checkpoint; None where it has none.
+
+    Raises:
+        TenfoldError: where the checkpoint is absent or damaged.
+    """
+    recipe = run.recipe()
+    if not recipe.cascade.filters:
+        return None
+    folder, _ = run.checkpoint_folders(recipe)[0]
+    checkpoint = state.load(folder.existing("checkpoint.safetensors"))
+    network = build(first_stage_recipe(recipe), len(run.environment().classes))
+    checkpoint.restore_first_stage(network)
+    return network
 
 
 def steps_within(recipe: Recipe, train_set: Dataset, seconds: float, members: int = 1) -> int:

@@ -58,6 +58,44 @@ def predict_probabilities(
     return average_shifted_views(networks, images, first, shift, temperature)
 
 
+def predict_combinations(
+    networks: Sequence[Network],
+    images: Images,
+    combinations: Sequence[Sequence[int]],
+    shift: int = 0,
+) -> Probabilities:
+    """Return what `predict_probabilities` does for several ensembles of the same networks.
+
+    Each network predicts each image once, and the shifted views of those alone of which an
+    ensemble is unsure: all ensembles without one of m members cost as much as one of them.
+
+    Args:
+        networks: trained networks; at least one.
+        images: uint8 [n, 28, 28].
+        combinations: the indices of the networks of each ensemble.
+        shift: as `predict_probabilities` takes it.
+
+    Returns:
+        float32 [combinations, n, classes].
+    """
+    first = np.stack([predict_single_view([network], images) for network in networks])
+    means = np.stack([first[list(members)].mean(axis=0) for members in combinations])
+    unsure = means.max(axis=2) < TTA_THRESHOLD
+    rows = np.flatnonzero(unsure.any(axis=0))
+    if shift and len(rows):
+        views = shifted_views(images[rows], shift)
+        averaged = np.stack(
+            [
+                np.mean([own[rows], *(predict_single_view([net], view) for view in views)], axis=0)
+                for net, own in zip(networks, first, strict=True)
+            ]
+        )
+        for mean, is_unsure, members in zip(means, unsure, combinations, strict=True):
+            mine = is_unsure[rows]
+            mean[rows[mine]] = averaged[list(members)][:, mine].mean(axis=0)
+    return means
+
+
 def predict_single_view(
     networks: Sequence[Network], images: Images, temperature: float = 1.0
 ) -> Probabilities:
@@ -82,13 +120,16 @@ def average_shifted_views(
     probabilities = first.copy()
     unsure = first.max(axis=1) < TTA_THRESHOLD
     if shift and unsure.any():
-        padded = np.pad(images[unsure], ((0, 0), (shift, shift), (shift, shift)))
-        views = [
-            padded[:, top : top + SIDE, left : left + SIDE] for top, left in view_corners(shift)
-        ]
+        views = shifted_views(images[unsure], shift)
         shifted = [predict_single_view(networks, view, temperature) for view in views]
         probabilities[unsure] = np.mean([first[unsure], *shifted], axis=0)
     return probabilities
+
+
+def shifted_views(images: Images, shift: int) -> list[Images]:
+    """Return images [n, 28, 28], shifted four ways by so many pixels."""
+    padded = np.pad(images, ((0, 0), (shift, shift), (shift, shift)))
+    return [padded[:, top : top + SIDE, left : left + SIDE] for top, left in view_corners(shift)]
 
 
 def view_corners(shift: int) -> list[tuple[int, int]]:

@@ -11,26 +11,31 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from tenfold.data.dataset import SIDE, Dataset, Images
+from tenfold.data.drift import DriftReference, drift_reference
 from tenfold.data.matching import pixel_statistics
-from tenfold.data.scale import PixelScale
+from tenfold.data.scale import PixelScale, sample_rows
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model, Predictions
-from tenfold.model.metadata import Confidence, write_metadata
+from tenfold.model.metadata import Adaptation, Confidence, write_metadata
 from tenfold.run.layers import AnyLayer
+from tenfold.run.own_code import code_names, errors_of
 from tenfold.run.recipe import Recipe
-from tenfold.run.records import Parity
+from tenfold.run.records import CascadeRecord, Parity
+from tenfold.training.cascade import answer_sure, fit_cascade
 from tenfold.training.confidence import fit_confidence
 from tenfold.training.inference import (
     TTA_THRESHOLD,
     Probabilities,
     average_shifted_views,
+    predict_probabilities,
     predict_single_view,
-    view_corners,
 )
 from tenfold.training.layers import layer_type
 from tenfold.training.layers.convolution import fold_batch_norm
 from tenfold.training.network import Network
+from tenfold.training.onnx_cascade import FIRST_STAGE_SCOPE, add_cascade
 from tenfold.training.onnx_graph import Graph, Scope
+from tenfold.training.onnx_views import add_test_time_augmentation
 
 OPSET = 20  # the first with Gelu
 IR_VERSION = 10
@@ -38,6 +43,8 @@ IR_VERSION = 10
 TOLERANCE = 1e-3
 # Images to compare on: what is wrong with a graph shows on any, and 28,000 take 1.9 s.
 COMPARED = 1000
+# Validation images whose confidence others are compared with: they take 0.1 s.
+MEASURED = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +72,8 @@ def export_onnx(
     labels: NDArray[Any] | None = None,
     hashes: NDArray[np.uint64] | None = None,
     scale: PixelScale | None = None,
+    adaptations: Sequence[Adaptation] = (),
+    first_stage: Network | None = None,
 ) -> ExportedModel:
     """Turn networks into one ONNX file, and refuse it where it does not predict as they do.
 
@@ -72,6 +81,9 @@ def export_onnx(
     them), the temperature, the softmax, the mean of the networks' probabilities, and test-time
     augmentation where the recipe has it. It is the mean that decides whether an image is unsure;
     one that is, is predicted again by every network.
+
+    With a first stage the file is a cascade: the small network answers the images that it is sure
+    of, and only the others reach the networks and their test-time augmentation.
 
     Args:
         networks: trained networks; at least one.
@@ -83,6 +95,8 @@ def export_onnx(
         hashes: uint64 [n], of all images that any network was trained on, where those are not
             `train_set`'s alone.
         scale: of the pixels that became `train_set`, where others are to be converted alike.
+        adaptations: what the networks were adapted from, where they were.
+        first_stage: the small network of a cascade, trained with the first of the networks.
 
     Raises:
         TenfoldError: where the file's predictions are not the networks'.
@@ -90,8 +104,14 @@ def export_onnx(
     confidence = fit_confidence(networks, recipe, val_set)
     # On the CPU: a GPU multiplies float32 in fewer bits, and the file must predict as float32 does.
     networks = [network.eval().cpu() for network in networks]
+    cascade = None
+    if first_stage is not None:
+        first_stage = first_stage.eval().cpu()
+        cascade = fit_cascade(first_stage, networks, recipe, confidence, train_set, val_set)
     classes = len(train_set.classes)
-    model = _model(_graph(networks, recipe, confidence, classes), classes)
+    with errors_of(code_names(recipe)):
+        graph = _graph(networks, recipe, confidence, classes, first_stage, cascade)
+    model = _model(graph, classes)
     hashes = train_set.hashes if hashes is None else hashes
     description = write_metadata(
         recipe,
@@ -102,29 +122,69 @@ def export_onnx(
         pixel_statistics(train_set.images),
         labels,
         scale,
+        adaptations,
+        _drift_reference(networks, recipe, confidence, train_set, val_set),
+        cascade,
     )
     helper.set_model_props(model, description)
     onnx.checker.check_model(model)
     content = model.SerializeToString()
     some = slice(None, None, -(-len(sample) // COMPARED) or 1)
-    expected = _expected(networks, recipe, sample[some], confidence.temperature)
+    first, expected = _expected(networks, recipe, sample[some], confidence.temperature)
+    excused = np.abs(first.max(axis=1) - TTA_THRESHOLD) < TOLERANCE
+    if first_stage is not None and cascade is not None:
+        expected, near = answer_sure(first_stage, cascade, sample[some], expected)
+        excused |= near
     predictions = Model(content, recipe.threads).predict(sample)
-    parity = _compare(*expected, predictions.probabilities[some])
+    parity = _compare(expected, predictions.probabilities[some], excused)
     return ExportedModel(content, parity, predictions)
 
 
+def _drift_reference(
+    networks: Sequence[Network],
+    recipe: Recipe,
+    confidence: Confidence,
+    train_set: Dataset,
+    val_set: Dataset | None,
+) -> DriftReference:
+    if val_set is None or not len(val_set):
+        return drift_reference(train_set.images)
+    images = val_set.images[sample_rows(len(val_set), MEASURED)]
+    probabilities = predict_probabilities(
+        networks, images, recipe.test_time_shift, confidence.temperature
+    )
+    return drift_reference(train_set.images, probabilities.max(axis=1), confidence.threshold)
+
+
 def _graph(
-    networks: Sequence[Network], recipe: Recipe, confidence: Confidence, classes: int
+    networks: Sequence[Network],
+    recipe: Recipe,
+    confidence: Confidence,
+    classes: int,
+    first_stage: Network | None,
+    cascade: CascadeRecord | None,
 ) -> Graph:
     graph = Graph()
     if confidence.temperature != 1:
         graph.constant("temperature", np.float32(confidence.temperature))
-    images = _scaled_images(graph)
-    probabilities = _mean(graph, networks, images, "first", "probabilities_first")
-    if recipe.test_time_shift:
-        probabilities = _add_test_time_augmentation(
-            graph, networks, images, probabilities, recipe.test_time_shift, classes
+
+    def whole(images: str) -> str:
+        probabilities = _mean(graph, networks, images, "first", "probabilities_first")
+        if not recipe.test_time_shift:
+            return probabilities
+        return add_test_time_augmentation(
+            graph, images, probabilities, recipe.test_time_shift, classes, again
         )
+
+    def again(images: str) -> str:
+        return _mean(graph, networks, images, "again", "probabilities_views")
+
+    images = _scaled_images(graph)
+    if first_stage is None or cascade is None:
+        probabilities = whole(images)
+    else:
+        logits = _logits(graph, first_stage, images, FIRST_STAGE_SCOPE)
+        probabilities = add_cascade(graph, images, logits, cascade, classes, whole)
     graph.add("Identity", [probabilities], "probabilities")
     graph.add("ArgMax", ["probabilities"], "label", axis=1, keepdims=0)
     graph.add("ReduceMax", ["probabilities", graph.integers(1)], "confidence", keepdims=0)
@@ -175,14 +235,19 @@ def _mean(graph: Graph, networks: Sequence[Network], value: str, prefix: str, ou
 
 
 def _member(graph: Graph, network: Network, value: str, scope: Scope, output: str) -> str:
-    """Add every layer; each output is named after its layer, for whoever looks inside."""
+    """Add a network; each output is named after its layer, for whoever looks inside."""
+    value = _logits(graph, network, value, scope)
+    if "temperature" in graph.constants:  # absent where it is 1
+        value = graph.add("Div", [value, "temperature"], f"{output}_tempered")
+    return graph.add("Softmax", [value], output, axis=1)
+
+
+def _logits(graph: Graph, network: Network, value: str, scope: Scope) -> str:
     member = scope.weights
     for index, layer, module in _folded(network):
         own = Scope(f"{member}{index}", f"{member}{scope.node}_{index}")
         value = layer_type(layer).export(graph, module, value, own)
-    if "temperature" in graph.constants:  # absent where it is 1
-        value = graph.add("Div", [value, "temperature"], f"{output}_tempered")
-    return graph.add("Softmax", [value], output, axis=1)
+    return value
 
 
 def _folded(network: Network) -> list[tuple[int, AnyLayer, nn.Module]]:
@@ -201,55 +266,6 @@ def _folded(network: Network) -> list[tuple[int, AnyLayer, nn.Module]]:
     return folded
 
 
-def _add_test_time_augmentation(
-    graph: Graph, networks: Sequence[Network], images: str, first: str, shift: int, classes: int
-) -> str:
-    """Predict unsure images again, shifted four ways, and take the mean of five views.
-
-    Few images are unsure, so this costs a few per cent of what five views of all would.
-
-    A blank image behind the others, whose confidence counts as 0, is always unsure, and one view of
-    it is predicted: no tensor is ever empty. Where all images were sure, an empty batch ended
-    OpenCV's process (SIGFPE) and was an error in OpenVINO, in onnx's reference evaluator and in
-    onnxruntime before 1.32.
-    """
-    blank = graph.constant("blank_image", np.zeros((1, 1, SIDE, SIDE), np.float32))
-    images = graph.add("Concat", [images, blank], "images_and_blank", axis=0)
-    nothing = graph.constant("blank_probabilities", np.zeros((1, classes), np.float32))
-    first = graph.add("Concat", [first, nothing], "probabilities_and_blank", axis=0)
-    best = graph.add("ReduceMax", [first, graph.integers(1)], "first_confidence", keepdims=0)
-    threshold = graph.constant("unsure", np.float32(TTA_THRESHOLD))
-    unsure = graph.add("Less", [best, threshold], "is_unsure")
-    places = graph.add("NonZero", [unsure], "unsure_row")
-    column = graph.add("Transpose", [places], "unsure_places", perm=[1, 0])
-    chosen = graph.add("GatherND", [images, column], "unsure_images")
-    margins = graph.integers(0, 0, shift, shift, 0, 0, shift, shift)
-    padded = graph.add("Pad", [chosen, margins], "padded")
-    views = []
-    for number, (top, left) in enumerate(view_corners(shift)):
-        window = [graph.integers(top, left), graph.integers(top + SIDE, left + SIDE)]
-        views.append(graph.add("Slice", [padded, *window, graph.integers(2, 3)], f"view_{number}"))
-    # an image's views are neighbours, so that those of the blank one come last
-    side_by_side = graph.add("Concat", views, "views_side_by_side", axis=1)
-    rows = graph.add("Reshape", [side_by_side, graph.integers(-1, 1, SIDE, SIDE)], "view_rows")
-    stacked = graph.drop_last(rows, len(views) - 1, "views")
-    shifted = _mean(graph, networks, stacked, "again", "probabilities_views")
-    missing = np.zeros((len(views) - 1, classes), np.float32)
-    padding = graph.constant("blank_views", missing)
-    whole = graph.add("Concat", [shifted, padding], "probabilities_view_rows", axis=0)
-    across = graph.integers(-1, len(views) * classes)
-    by_image = graph.add("Reshape", [whole, across], "probabilities_by_image")
-    all_views = [
-        graph.add("GatherND", [first, column], "probabilities_unsure"),
-        *graph.split(by_image, len(views)),
-    ]
-    total = graph.add("Sum", all_views, "probabilities_sum")
-    count = graph.constant("view_count", np.float32(len(all_views)))
-    mean = graph.add("Div", [total, count], "probabilities_mean")
-    again = graph.add("ScatterND", [first, column, mean], "probabilities_again")
-    return graph.drop_last(again, 1, "probabilities_of_images")
-
-
 def _expected(
     networks: Sequence[Network], recipe: Recipe, sample: Images, temperature: float
 ) -> tuple[Probabilities, Probabilities]:
@@ -264,12 +280,13 @@ def _expected(
     return first, average_shifted_views(networks, sample, first, shift, temperature)
 
 
-def _compare(first: Probabilities, expected: Probabilities, exported: Probabilities) -> Parity:
+def _compare(
+    expected: Probabilities, exported: Probabilities, excused: NDArray[np.bool_]
+) -> Parity:
+    """Compare; an image about as unsure as is looked at again may be by one and not the other."""
     gap = np.abs(expected - exported).max(axis=1)
     same = expected.argmax(axis=1) == exported.argmax(axis=1)
     parity = Parity(len(expected), float(gap.max(initial=0)), int(same.sum()))
-    # An image whose confidence is TTA_THRESHOLD may be augmented by one and not by the other.
-    excused = np.abs(first.max(axis=1) - TTA_THRESHOLD) < TOLERANCE
     if not (excused | (gap <= TOLERANCE)).all():
         raise TenfoldError(
             f"ONNX output differs from PyTorch by up to {parity.largest_difference:.2g} on "

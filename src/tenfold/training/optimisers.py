@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, assert_never
+from typing import Any, ClassVar, assert_never
 
 import torch
 from torch import Tensor, nn
 
-from tenfold.run import recipe as recipes
+from tenfold.errors import TenfoldError
+from tenfold.run import optimisers as specs
+
+OptimiserState = tuple[dict[str, Tensor], Any]  # tensors by name, and plain values for JSON
 
 
 @dataclass
@@ -46,11 +49,37 @@ class Optimiser:
         for weight in self.weights:
             weight.grad = None
 
+    def to_state(self) -> OptimiserState:
+        """Return what is kept from step to step, for a checkpoint."""
+        tensors = {
+            f"{weight}.{name}": value
+            for name, values in self.state.items()
+            for weight, value in enumerate(values)
+        }
+        return tensors, None
+
+    def load_state(self, state: OptimiserState) -> None:
+        """Take up what `to_state` returned.
+
+        Raises:
+            KeyError: where something is missing, or is not of this optimiser: names it.
+        """
+        tensors, _ = state
+        for key, value in self.to_state()[0].items():
+            saved = tensors.get(key)
+            if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
+                raise KeyError(key)
+            value.copy_(saved)
+
     @torch.no_grad()
     def step(self) -> None:
-        """Take one step along the gradients that lie on the weights."""
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        self._step(gradients)
+        """Take one step along the gradients that lie on the weights; one without has zero."""
+        self._step(
+            [
+                torch.zeros_like(weight) if weight.grad is None else weight.grad
+                for weight in self.weights
+            ]
+        )
 
     def _step(self, gradients: list[Tensor]) -> None:
         raise NotImplementedError
@@ -99,11 +128,13 @@ class SGD(Optimiser):
 
 
 @dataclass
-class AdamW(Optimiser):
-    """Adam with decoupled weight decay, as torch computes it."""
+class Adam(Optimiser):
+    """Adam, as torch computes it: with decoupled weight decay (AdamW), or with L2."""
 
     betas: tuple[float, float]
     weight_decay: float
+    epsilon: float = 1e-8
+    decoupled: bool = True
     STATE_NAMES = ("exp_avg", "exp_avg_sq")
 
     def __post_init__(self) -> None:
@@ -113,7 +144,8 @@ class AdamW(Optimiser):
     def _step(self, gradients: list[Tensor]) -> None:
         steps = self.state["step"]
         torch._foreach_add_(steps, 1)
-        torch._fused_adamw_(
+        fused = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
+        fused(
             self.weights,
             gradients,
             self.state["exp_avg"],
@@ -124,7 +156,7 @@ class AdamW(Optimiser):
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=self.weight_decay,
-            eps=1e-8,
+            eps=self.epsilon,
             amsgrad=False,
             maximize=False,
         )
@@ -228,7 +260,7 @@ def orthogonalise(matrices: Tensor, steps: int) -> Tensor:
 
 def make_optimisers(
     network: nn.Module,
-    config: recipes.AnyOptimiser,
+    config: specs.AnyOptimiser,
     members: int = 1,
     dtype: torch.dtype | None = None,
 ) -> list[Optimiser]:
@@ -239,33 +271,38 @@ def make_optimisers(
         config: the table.
         members: how many networks it is, stacked.
         dtype: what Muon's matrices are made orthogonal in; None for that of the weights.
+
+    Raises:
+        TenfoldError: where nothing is to learn, or an optimiser of somebody's own cannot be made.
     """
     weights: list[Tensor] = [one for one in network.parameters() if one.requires_grad]
+    if not weights:
+        raise TenfoldError("the network has no weights that can be trained")
     rate = config.learning_rate
     match config:
-        case recipes.RMSprop():
+        case specs.RMSprop():
             return [KerasRMSprop(weights, rate, config.rho, config.epsilon)]
-        case recipes.SGD():
+        case specs.SGD():
             return [SGD(weights, rate, config.momentum, config.nesterov, config.weight_decay)]
-        case recipes.AdamW():
-            return [AdamW(weights, rate, (config.beta1, config.beta2), config.weight_decay)]
-        case recipes.Muon():
+        case specs.Adam():
+            betas = config.beta1, config.beta2
+            return [Adam(weights, rate, betas, config.weight_decay, config.epsilon, False)]
+        case specs.AdamW():
+            return [Adam(weights, rate, (config.beta1, config.beta2), config.weight_decay)]
+        case specs.Muon():
             filters = [weight for weight in weights if weight.ndim == 4 and weight.shape[1] > 1]
             chosen = {id(weight) for weight in filters}
             rest = [weight for weight in weights if id(weight) not in chosen]
-            adamw = AdamW(rest, config.adamw_learning_rate, (0.9, 0.99), config.weight_decay)
-            if not filters:
-                return [adamw]
-            return [
-                Muon(
-                    filters,
-                    rate,
-                    config.momentum,
-                    config.newton_schulz_steps,
-                    config.weight_decay,
-                    members,
-                    dtype,
-                ),
-                adamw,
-            ]
+            found: list[Optimiser] = []
+            if filters:
+                steps, decay = config.newton_schulz_steps, config.weight_decay
+                found.append(Muon(filters, rate, config.momentum, steps, decay, members, dtype))
+            if rest:
+                betas = (0.9, 0.99)
+                found.append(Adam(rest, config.adamw_learning_rate, betas, config.weight_decay))
+            return found
+        case specs.ModuleOptimiser():
+            from tenfold.training.own.optimiser import OwnOptimiser  # which needs torch's own
+
+            return [OwnOptimiser(weights, config)]
     assert_never(config)

@@ -1,19 +1,23 @@
 """How the learning rate and augmentation change over training."""
 
+import math
 from dataclasses import dataclass
 
 from msgspec import Struct
 
-from tenfold.run import recipe as recipes
+from tenfold.run import schedules as specs
 
 
-def learning_rate_factor(schedule: recipes.AnySchedule, done: float) -> float:
+def learning_rate_factor(schedule: specs.AnySchedule, done: float) -> float:
     """Return the factor on the learning rate when the share `done` (0-1) of all steps is done."""
-    if not isinstance(schedule, recipes.Linear):
+    if not isinstance(schedule, specs.Linear | specs.Cosine):
         return 1.0
     if done < schedule.warmup:
         return done / schedule.warmup
-    return (1.0 - done) / (1.0 - schedule.warmup)
+    left = (1.0 - done) / (1.0 - schedule.warmup)
+    if isinstance(schedule, specs.Linear):
+        return left
+    return schedule.final + (1.0 - schedule.final) * (1.0 - math.cos(math.pi * left)) / 2
 
 
 def augment_fraction(fade: float, done: float) -> float:
@@ -44,7 +48,7 @@ class ReduceOnPlateau:
         state: what it remembers from epoch to epoch.
     """
 
-    config: recipes.Plateau
+    config: specs.Plateau
     state: PlateauState
 
     def after_epoch(self, accuracy: float) -> float:

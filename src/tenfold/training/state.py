@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from tenfold.data.atomic import atomic_write
 from tenfold.data.files import check_regular
 from tenfold.errors import TenfoldError
+from tenfold.run.cascade import Cascade
 from tenfold.run.layers import NotNegative
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import EpochRecord
@@ -37,6 +38,7 @@ class Progress(Struct, kw_only=True):
         capture_seconds: of capturing CUDA graphs.
         history: a record an epoch.
         plateau: the state of the plateau schedule, or None.
+        optimisers: of each, what it keeps beside tensors.
     """
 
     recipe: Recipe
@@ -46,6 +48,7 @@ class Progress(Struct, kw_only=True):
     capture_seconds: NotNegative = 0.0
     history: list[EpochRecord]
     plateau: PlateauState | None = None
+    optimisers: list[Any] = []
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +57,8 @@ class Checkpoint:
 
     Args:
         path: the file, for messages.
-        tensors: `network.<name>` and `optimiser.<which>.<weight>.<name>`.
+        tensors: `network.<name>`, `optimiser.<which>.<weight>.<name>`, where the weights are
+            averaged `average.<name>`, and of a cascade's first stage `first_stage.<name>`.
         progress: how far training has come.
     """
 
@@ -63,8 +67,23 @@ class Checkpoint:
     progress: Progress
 
     def restore_network(self, network: nn.Module) -> None:
-        """Load the weights into a network, in place."""
-        prefix = "network."
+        """Load the weights that are trained into a network, in place."""
+        self._restore("network.", network)
+
+    def restore_average(self, network: nn.Module) -> None:
+        """Load the averaged weights into a network, in place."""
+        self._restore("average.", network)
+
+    def restore_first_stage(self, network: nn.Module) -> None:
+        """Load the weights of a cascade's first stage into a network, in place."""
+        self._restore("first_stage.", network)
+
+    def restore_result(self, network: nn.Module) -> None:
+        """Load the weights that count, the averaged ones if there are, into a network, in place."""
+        averaged = any(name.startswith("average.") for name in self.tensors)
+        self._restore("average." if averaged else "network.", network)
+
+    def _restore(self, prefix: str, network: nn.Module) -> None:
         state = {
             name.removeprefix(prefix): value
             for name, value in self.tensors.items()
@@ -79,13 +98,18 @@ class Checkpoint:
     def restore_optimisers(self, optimisers: list[Optimiser]) -> None:
         """Load the state of optimisers, in place."""
         for which, optimiser in enumerate(optimisers):
-            for name, values in optimiser.state.items():
-                for weight, value in enumerate(values):
-                    key = f"optimiser.{which}.{weight}.{name}"
-                    saved = self.tensors.get(key)
-                    if saved is None or saved.shape != value.shape or saved.dtype != value.dtype:
-                        raise TenfoldError(f"{self.path}: does not fit its recipe: no {key}")
-                    value.copy_(self.tensors[key])
+            prefix = f"optimiser.{which}."
+            tensors = {
+                name.removeprefix(prefix): value
+                for name, value in self.tensors.items()
+                if name.startswith(prefix)
+            }
+            values = self.progress.optimisers
+            try:
+                optimiser.load_state((tensors, values[which] if which < len(values) else None))
+            except (KeyError, ValueError, TypeError) as error:
+                key = prefix + str(error.args[0] if error.args else "")
+                raise TenfoldError(f"{self.path}: does not fit its recipe: no {key}") from None
 
     def check_made_from(self, recipe: Recipe, fingerprint: str) -> None:
         """Raise TenfoldError where it is of another recipe or another training set."""
@@ -112,10 +136,18 @@ def checkpoint_key(recipe: Recipe) -> Recipe:
         precision="auto",
         reject_fraction=0,
         test_time_shift=0,
+        cascade=Cascade(filters=recipe.cascade.filters),
     )
 
 
-def save(path: Path, network: nn.Module, optimisers: list[Optimiser], progress: Progress) -> None:
+def save(
+    path: Path,
+    network: nn.Module,
+    optimisers: list[Optimiser],
+    progress: Progress,
+    average: nn.Module | None = None,
+    first_stage: nn.Module | None = None,
+) -> None:
     """Write the full state of training; a killed process leaves the last whole file.
 
     The progress and a sha256 of everything are in the file's metadata. The optimisers' learning
@@ -126,17 +158,42 @@ def save(path: Path, network: nn.Module, optimisers: list[Optimiser], progress: 
         network: its parameters and buffers are kept.
         optimisers: what they keep for each weight is kept.
         progress: how far training has come.
+        average: the network with the averaged weights, or None.
+        first_stage: the small network of a cascade, or None.
     """
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    if first_stage is not None:
+        own = first_stage.state_dict()
+        tensors |= {f"first_stage.{name}": value for name, value in own.items()}
+    for name, value in tensors.items():
+        if not isinstance(value, Tensor):  # a module's extra state may be anything
+            raise TenfoldError(
+                f"{name}: is a {type(value).__name__}, which a checkpoint cannot hold; keep "
+                "tensors, in buffers"
+            )
+    progress.optimisers = []
     for which, optimiser in enumerate(optimisers):
-        for name, values in optimiser.state.items():
-            for weight, value in enumerate(values):
-                tensors[f"optimiser.{which}.{weight}.{name}"] = value
-    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        own, plain = optimiser.to_state()
+        tensors |= {f"optimiser.{which}.{name}": value for name, value in own.items()}
+        progress.optimisers.append(plain)
+    whole = _apart({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
     text = json.dumps(msgspec.to_builtins(progress), allow_nan=False)
     metadata = {"format": str(FORMAT), "progress": text, "sha256": _digest(whole, text)}
     with atomic_write(path) as file:
         file.write(to_bytes(whole, metadata))
+
+
+def _apart(tensors: Tensors) -> Tensors:
+    """Copy tensors that share memory, as tied weights do: the format has no such thing."""
+    places: set[int] = set()
+    found = {}
+    for name, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        found[name] = value.clone() if place in places and value.numel() else value
+        places.add(place)
+    return found
 
 
 def load(path: Path) -> Checkpoint:

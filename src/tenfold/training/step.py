@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
+from tenfold.run.own_code import code_names
 from tenfold.run.recipe import Recipe
 from tenfold.training.augment import augment
 from tenfold.training.backend import Backend
 from tenfold.training.cuda_graph import capture
+from tenfold.training.first_stage import FirstStage
 from tenfold.training.inference import to_float
+from tenfold.training.loss_weights import loss_weights
 from tenfold.training.negatives import make_negatives
 from tenfold.training.optimisers import Optimiser
+from tenfold.training.own.augmentation import make_augmentation
 from tenfold.training.profiling import PhaseTimer
+from tenfold.training.weight_average import WeightAverage
 from tenfold.training.writing_styles import vary_writing_style
 
 PHASES = ("augmentation", "forward", "backward", "optimiser")
@@ -42,6 +48,8 @@ class TrainStep:
         backend: the device.
         members: how many networks `network` holds side by side.
         timer: measures the phases, or None.
+        average: of the weights, or None.
+        first_stage: of a cascade, which learns from the first member's answers; or None.
 
     Attributes:
         batch_size: images a step, for each member.
@@ -58,13 +66,18 @@ class TrainStep:
         backend: Backend,
         members: int = 1,
         timer: PhaseTimer | None = None,
+        average: WeightAverage | None = None,
+        first_stage: FirstStage | None = None,
     ) -> None:
-        self.network, self.optimisers = network, optimisers
+        self.network, self.optimisers, self.average = network, optimisers, average
+        self.first_stage = first_stage
         self.recipe, self.backend, self.members, self.timer = recipe, backend, members, timer
         device = backend.device
         self.images, self.labels = (
             _on_device(array, device) for array in (train_set.images, train_set.require_labels())
         )
+        weights = loss_weights(recipe, train_set)
+        self.weights = None if weights is None else _on_device(weights, device)
         self.negatives: Tensor | None = None
         if train_set.negatives is not None and len(train_set.negatives):
             self.negatives = _on_device(train_set.negatives, device)
@@ -74,35 +87,47 @@ class TrainStep:
         self.loss_sum = torch.zeros((), device=device)
         self.n_correct = torch.zeros((), device=device)
         self.generator = torch.Generator(device)
-        # negatives and writing styles change another number of images in each step
-        varies = recipe.negatives.share or recipe.writing_styles
+        self.own_augmentation = make_augmentation(recipe.augmentation.own)
+        # negatives and writing styles change another number of images in each step, and somebody's
+        # own code may do on the host what would not be done again
+        varies = recipe.negatives.share or recipe.writing_styles or code_names(recipe)
         self.use_cuda_graph = device.type == "cuda" and not varies and timer is None
-        self._replay: Callable[[], None] | None = None
+        # a step in which the first stage learns is another graph: by whether it does
+        self._replays: dict[bool, Callable[[], None]] = {}
 
-    def __call__(self, indices: Tensor, augment_fraction: float) -> None:
+    def __call__(self, indices: Tensor, augment_fraction: float, teach: bool = False) -> None:
         """Take one step.
 
         Args:
             indices: int64 [members * batch_size], rows of the training set, a member after another.
             augment_fraction: the share (0-1) of the images to augment, where the recipe fades it.
+            teach: whether the first stage of a cascade, where there is one, learns in this step.
         """
         self.augment_fraction.fill_(augment_fraction)
         self.batch_indices.copy_(indices)
-        (self._replay or self.run)()
+        teach = teach and self.first_stage is not None
+        if self._replays:
+            self._replays[teach]()
+        else:
+            self.run(teach)
 
-    def run(self) -> None:
+    def run(self, teach: bool = False) -> None:
         """Train on the images at `batch_indices`, phase by phase."""
         labels = self.labels[self.batch_indices]
         with self._phase("augmentation"):
             images = self.augmented_batch(labels)
         with self._phase("forward"):
-            loss, logits = self.forward_loss(images, labels)
+            loss, outputs = self.forward_loss(images, labels)
         with self._phase("backward"):
             self.backward(loss)
         with self._phase("optimiser"):
             self.update()
+        if self.first_stage is not None and teach:
+            own = len(images) // self.members
+            with self._phase("first stage"):
+                self.first_stage.learn(images[:own], outputs[:own], labels[:own])
         self.loss_sum += loss.detach()
-        self.n_correct += (logits.detach().argmax(1) == labels).sum()
+        self.n_correct += (outputs.detach()[: len(labels)].argmax(1) == labels).sum()
 
     def augmented_batch(self, labels: Tensor) -> Tensor:
         """Return the images at `batch_indices`, float [n, 1, 28, 28], augmented, negatives last."""
@@ -114,7 +139,7 @@ class TrainStep:
         if n_negatives:
             images = torch.cat([images, self._draw_negatives(images, labels, n_negatives)])
         fraction = self.augment_fraction if config.fade else None
-        images = augment(images, config, self.generator, fraction)
+        images = augment(images, config, self.generator, fraction, self.own_augmentation)
         return images.contiguous(memory_format=torch.channels_last)
 
     def _draw_negatives(self, images: Tensor, labels: Tensor, count: int) -> Tensor:
@@ -129,17 +154,22 @@ class TrainStep:
         return torch.cat([own, make_negatives(images, labels, count - n_own, self.generator)])
 
     def forward_loss(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss, and the logits [n, classes] of the images that have labels."""
+        """Return the loss, and the logits [n, classes] of all images, negatives last."""
         with self.backend.autocast():
             outputs = self.network(images)
         logits, negative_logits = outputs[: len(labels)], outputs[len(labels) :]
-        loss = functional.cross_entropy(
-            logits.float(), labels, label_smoothing=self.recipe.label_smoothing
-        )
+        smoothing = self.recipe.label_smoothing
+        if self.weights is None:
+            loss = functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing)
+        else:
+            losses = functional.cross_entropy(
+                logits.float(), labels, label_smoothing=smoothing, reduction="none"
+            )
+            loss = (losses * self.weights[self.batch_indices]).mean()
         if len(negative_logits):  # towards equal probabilities
             uniform = -functional.log_softmax(negative_logits.float(), dim=1).mean()
             loss = loss + self.recipe.negatives.weight * uniform
-        return loss, logits
+        return loss, outputs
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients, of each member's own mean loss."""
@@ -148,9 +178,11 @@ class TrainStep:
         (loss * self.members).backward()  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
-        """Take a step of every optimiser."""
+        """Take a step of every optimiser, and have the average follow."""
         for optimiser in self.optimisers:
             optimiser.step()
+        if self.average is not None:
+            self.average.update()
 
     def seed(self, seed: int) -> None:
         """Seed everything that a step draws from: dropout and augmentation, each its own stream."""
@@ -168,19 +200,26 @@ class TrainStep:
         Returns:
             The seconds that it took.
         """
-        if not self.use_cuda_graph or self._replay is not None:
+        if not self.use_cuda_graph or self._replays:
             return 0.0
         started = time.perf_counter()
         state = list(self.network.state_dict().values())
         for optimiser in self.optimisers:
             state += itertools.chain.from_iterable(optimiser.state.values())
-        self._replay = capture(self.run, state, self.generator)
+        if self.average is not None:
+            state += self.average.tensors()
+        self._replays[False] = capture(self.run, state, self.generator)
+        if self.first_stage is not None:
+            state += self.first_stage.network.state_dict().values()
+            for optimiser in self.first_stage.optimisers:
+                state += itertools.chain.from_iterable(optimiser.state.values())
+            self._replays[True] = capture(partial(self.run, True), state, self.generator)
         self.backend.synchronize()
         return time.perf_counter() - started
 
     def release(self) -> None:
         """Forget the captured graph: from here on the weights may be moved."""
-        self._replay = None
+        self._replays = {}
 
     def _phase(self, name: str) -> AbstractContextManager[None]:
         return self.timer.phase(name, self.backend) if self.timer else nullcontext()

@@ -12,16 +12,22 @@ from torch.nn import functional
 
 from tenfold.data.dataset import Dataset
 from tenfold.errors import TenfoldError
-from tenfold.run.recipe import Plateau, Recipe
+from tenfold.run.cascade import first_stage_recipe
+from tenfold.run.own_code import code_names, errors_of
+from tenfold.run.recipe import Recipe
 from tenfold.run.records import EpochRecord
+from tenfold.run.schedules import Plateau
 from tenfold.training import state
 from tenfold.training.backend import Backend
 from tenfold.training.callbacks import Callback, ProgressCallback, ProgressEvent, StopTraining
+from tenfold.training.first_stage import EVERY, FirstStage
 from tenfold.training.grouped_ensemble import GroupedEnsemble
 from tenfold.training.inference import predict_logits, to_float
+from tenfold.training.layers.module import lay_out
 from tenfold.training.network import Network, build, whiten
-from tenfold.training.optimisers import make_optimisers
+from tenfold.training.optimisers import Optimiser, make_optimisers
 from tenfold.training.profiling import PhaseTimer
+from tenfold.training.requirements import check_sets
 from tenfold.training.schedule import (
     PlateauState,
     ReduceOnPlateau,
@@ -29,6 +35,7 @@ from tenfold.training.schedule import (
     learning_rate_factor,
 )
 from tenfold.training.step import TrainStep
+from tenfold.training.weight_average import WeightAverage
 
 WHITENING_IMAGES = 500  # whose patches decide the filters of a whitening layer
 PROGRESS_SECONDS = 0.2  # between two progress events within an epoch
@@ -66,25 +73,40 @@ class Trainer:
         timer: PhaseTimer | None = None,
         number: tuple[int, int] = (1, 1),
     ) -> None:
-        _check(recipe, train_set, val_set)
+        check_sets(recipe, train_set, val_set)
         self.recipe, self.train_set, self.val_set = recipe, train_set, val_set
         self.checkpoint, self.members, self.timer = checkpoint, members, timer
-        self.number = number
+        self.number, self.own_code = number, code_names(recipe)
         self.backend = Backend.prepare(recipe)
-        self.networks = [self._build(recipe.seed + member) for member in range(members)]
+        self.networks = [self._build(recipe.seed + member, recipe) for member in range(members)]
         self.network: nn.Module = self.networks[0]
         if members > 1:
             self.network = GroupedEnsemble(self.networks)
-        self.network.to(self.backend.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_out(self.network, self.backend.device)
         self.optimisers = make_optimisers(
             self.network, recipe.optimiser, members, self.backend.dtype
         )
-        self.base_rates = [optimiser.rate for optimiser in self.optimisers]
+        self.first_stage: FirstStage | None = None
+        if recipe.cascade.filters:
+            small = self._build(recipe.seed, first_stage_recipe(recipe))
+            self.first_stage = FirstStage(small, self.backend)
+        self.base_rates = [optimiser.rate for optimiser in self._all_optimisers()]
         self.plateau: ReduceOnPlateau | None = None
         if isinstance(recipe.schedule, Plateau):
             self.plateau = ReduceOnPlateau(recipe.schedule, PlateauState(self.base_rates[0]))
+        self.average: WeightAverage | None = None
+        if recipe.ema_decay:
+            self.average = WeightAverage(self.network, recipe.ema_decay)
         self.step = TrainStep(
-            self.network, self.optimisers, train_set, recipe, self.backend, members, timer
+            self.network,
+            self.optimisers,
+            train_set,
+            recipe,
+            self.backend,
+            members,
+            timer,
+            self.average,
+            self.first_stage,
         )
         self.progress = state.Progress(
             recipe=state.checkpoint_key(recipe),
@@ -113,7 +135,7 @@ class Trainer:
         """
         self.callbacks = callbacks
         if self.checkpoint and self.checkpoint.exists():
-            self._restore(self.checkpoint)
+            self.restore(self.checkpoint)
         else:
             self._save()  # fails here, where it must fail, and not after the first epoch
         try:
@@ -128,10 +150,13 @@ class Trainer:
         self.interrupted = len(self.progress.history) < self.epochs
 
     def trained_networks(self) -> list[Network]:
-        """Return the networks as they stand, one a member."""
-        if isinstance(self.network, GroupedEnsemble):
-            self.network.copy_to(self.networks)
-        return self.networks
+        """Return the networks as they stand, one a member, with averaged weights if there are."""
+        network = self.network if self.average is None else self.average.network
+        if isinstance(network, GroupedEnsemble):
+            network.copy_to(self.networks)
+            return self.networks
+        assert isinstance(network, Network)
+        return [network]
 
     def train_epoch(self) -> None:
         """Train one epoch, or what is left of the steps; validate, save, call the callbacks."""
@@ -160,7 +185,11 @@ class Trainer:
             self._set_rates(
                 learning_rate_factor(self.recipe.schedule, (done + 1) / (self.steps + 1))
             )
-        self.step(indices, augment_fraction(self.recipe.augmentation.fade, done / self.steps))
+        if self.average is not None:
+            self.average.prepare(done)
+        with errors_of(self.own_code):
+            fraction = augment_fraction(self.recipe.augmentation.fade, done / self.steps)
+            self.step(indices, fraction, teach=done % EVERY == 0)
         self.progress.step += 1
 
     def _train_batches(self, order: Tensor, epoch: int, count: int, started: float) -> None:
@@ -243,7 +272,9 @@ class Trainer:
         labels = torch.tensor(val_set.require_labels())
         device, losses, accuracies = self.backend.device, [], []
         for network in self.trained_networks():
-            logits = torch.from_numpy(predict_logits(network.to(device), val_set.images, device))
+            with errors_of(self.own_code):
+                predicted = predict_logits(network.to(device), val_set.images, device)
+            logits = torch.from_numpy(predicted)
             losses.append(float(functional.cross_entropy(logits, labels)))
             accuracies.append(float((logits.argmax(1) == labels).float().mean()))
         return sum(losses) / self.members, sum(accuracies) / self.members
@@ -272,53 +303,41 @@ class Trainer:
             networks=self.number[1],
         )
 
-    def _build(self, seed: int) -> Network:
+    def _all_optimisers(self) -> list[Optimiser]:
+        return [*self.optimisers, *(self.first_stage.optimisers if self.first_stage else [])]
+
+    def _build(self, seed: int, recipe: Recipe) -> Network:
         torch.manual_seed(seed % 2**31)
-        network = build(self.recipe, len(self.train_set.classes))
+        network = build(recipe, len(self.train_set.classes))
         sample = self.train_set.images[:: max(1, len(self.train_set) // WHITENING_IMAGES)]
         whiten(network, to_float(torch.tensor(sample)))
         return network
 
     def _save(self) -> None:
         if self.checkpoint:
-            state.save(self.checkpoint, self.network, self.optimisers, self.progress)
+            self.save(self.checkpoint)
 
-    def _restore(self, file: Path) -> None:
+    def save(self, file: Path) -> None:
+        """Write the full state of training."""
+        average = None if self.average is None else self.average.network
+        first_stage = self.first_stage.network if self.first_stage else None
+        state.save(file, self.network, self._all_optimisers(), self.progress, average, first_stage)
+
+    def restore(self, file: Path) -> None:
+        """Take up the state of a checkpoint. Raises TenfoldError where it does not fit."""
         checkpoint = state.load(file)
         checkpoint.check_made_from(self.progress.recipe, self.progress.fingerprint)
         checkpoint.restore_network(self.network)
-        checkpoint.restore_optimisers(self.optimisers)
+        if self.average is not None:
+            checkpoint.restore_average(self.average.network)
+        if self.first_stage is not None:
+            checkpoint.restore_first_stage(self.first_stage.network)
+        checkpoint.restore_optimisers(self._all_optimisers())
         self.progress = checkpoint.progress
         if self.plateau and self.progress.plateau:
             self.plateau.state = self.progress.plateau
             self._set_rates(self.plateau.state.rate / self.base_rates[0])
 
     def _set_rates(self, factor: float) -> None:
-        for optimiser, rate in zip(self.optimisers, self.base_rates, strict=True):
+        for optimiser, rate in zip(self._all_optimisers(), self.base_rates, strict=True):
             optimiser.set_rate(rate * factor)
-
-
-def _check(recipe: Recipe, train_set: Dataset, val_set: Dataset | None) -> None:
-    """Raise TenfoldError where a recipe and the images do not fit together."""
-    if isinstance(recipe.schedule, Plateau) and val_set is None:
-        raise TenfoldError(
-            f"recipe {recipe.name}: the plateau schedule watches validation accuracy, and there is "
-            "no validation set; give --val a share or --set schedule.name=linear"
-        )
-    if recipe.reject_fraction and val_set is None:
-        raise TenfoldError(
-            f"recipe {recipe.name}: the rejection threshold is chosen on the validation set, and "
-            "there is none; give --val a share or --set reject_fraction=0"
-        )
-    if train_set.classes == tuple("0123456789"):
-        return
-    digits_only = {
-        "negatives.share": recipe.negatives.share,
-        "writing_styles": recipe.writing_styles,
-    }
-    for key, value in digits_only.items():
-        if value:
-            raise TenfoldError(
-                f"recipe {recipe.name}: {key} is made for the ten digits. Received: "
-                f"{len(train_set.classes)} classes; give --set {key}=0"
-            )

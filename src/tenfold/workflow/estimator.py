@@ -1,7 +1,7 @@
 """A scikit-learn classifier: for pipelines, cross-validation and searches."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from numbers import Integral
 from os import PathLike
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from tenfold.data.atomic import atomic_write
 from tenfold.data.dataset import PIXELS, SIDE, Dataset, Images
@@ -29,6 +29,7 @@ from tenfold.data.split import split
 from tenfold.errors import TenfoldError
 from tenfold.extras import missing_extra_named
 from tenfold.model.file import Model, Predictions, open_model
+from tenfold.run.own_code import allow_named
 from tenfold.run.recipe import Recipe, change, load_recipe, parse_recipe
 from tenfold.workflow.runs.plan import PARITY_IMAGES
 
@@ -43,10 +44,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     predict; images on another scale, or with dark ink on a bright background, are converted with a
     UserWarning, or rejected where that is not certain. Labels are whatever NumPy can
     sort. Training is that of `tenfold.train`, without a run folder; predictions come from the model
-    file's graph, so that predicting needs no torch. There are no sample weights.
+    file's graph, so that predicting needs no torch.
 
     Args:
-        recipe: a recipe's name or file, or a Recipe.
+        recipe: a recipe's name or file, or a Recipe. Python code that a file or `settings` name is
+            run; that of a Recipe, as `load` has one, only where `tenfold.allow_import` allows it.
         epochs: passes over the training set; None for the recipe's.
         settings: a change to the recipe, as "batch_size=64", or several of them.
         val_fraction: the share (0-1) of the images held back to score each epoch on; None for the
@@ -54,6 +56,9 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         random_state: the seed; None for the recipe's, so that a fit can always be repeated.
         threads: threads to train and to predict with; None for every core, or as many as
             OMP_NUM_THREADS says, as in the workers of `n_jobs`.
+        class_weight: the weight of each class in the loss, as scikit-learn has it: "balanced", a
+            dict from labels to weights, or None for the recipe's. It multiplies the weights of
+            the images.
         device: "auto", "cpu", "cuda" or "mps" to train on; None for the recipe's.
         verbose: show progress on stderr.
 
@@ -80,6 +85,7 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         random_state: int | np.random.RandomState | None = None,
         threads: int | None = None,
         device: str | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         verbose: bool = False,
     ) -> None:
         self.recipe = recipe
@@ -89,10 +95,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.random_state = random_state
         self.threads = threads
         self.device = device
+        self.class_weight = class_weight
         self.verbose = verbose
 
     @missing_extra_named("DigitClassifier.fit")
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train anew.
 
         Args:
@@ -100,9 +107,11 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
                 images, or a Dataset or another object with images and labels that `tenfold.load`
                 takes.
             y: n labels of two classes or more; None where X has them.
+            sample_weight: what each image counts for in the loss, [n], at least 0; None: all the
+                same. Their scale does not matter. An image of weight 0 is as good as absent.
 
         Raises:
-            ValueError: where pictures, labels or parameters are not what they must be.
+            ValueError: where pictures, labels, weights or parameters are not what they must be.
         """
         if y is None and _is_data_set(X):
             X, y = _images_and_labels(X)
@@ -111,15 +120,23 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if np.any(missing):
             raise ValueError(f"y: the label of image {int(np.argmax(missing))} is missing")
         check_classification_targets(y)
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         self.classes_, labels = np.unique(y, return_inverse=True)
-        if len(self.classes_) == 1:
+        if len(self.classes_) < 2:
+            few = f"one class only, {self.classes_.tolist()[0]!r}" if len(y) else "no class"
             raise ValueError(
-                f"y has one class only, {self.classes_.tolist()[0]!r}, and there is nothing to "
-                "tell apart; give images of two classes or more"
+                f"y has {few}{'' if weights is None else ' among the images with a weight above 0'}"
+                ", and there is nothing to tell apart; give images of two classes or more"
             )
         try:
             names = tuple(map(label_text, self.classes_.tolist()))
-            self._fit(Dataset(self._first_images(X), labels.astype(np.int64), names, "X, y"))
+            indices = labels.astype(np.int64)
+            self._fit(Dataset(self._first_images(X), indices, names, "X, y", weights=weights))
         except TenfoldError as error:
             raise ValueError(str(error)) from error
         return self
@@ -192,9 +209,13 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         from tenfold.training.backend import resolve
         from tenfold.training.fit import fit
         from tenfold.training.onnx_export import export_onnx
+        from tenfold.training.own.trial import try_own_code
         from tenfold.workflow.runs.progress import show_progress
 
-        recipe = resolve(self._chosen())
+        chosen = self._chosen()
+        recipe, said = try_own_code(resolve(chosen), dataset, chosen.precision)
+        for line in said:
+            warnings.warn(line, stacklevel=4)
         if recipe.networks > 1:
             raise TenfoldError(
                 f"the estimator trains one network; tenfold.train has folds and members. Received: "
@@ -209,7 +230,14 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise KeyboardInterrupt
         sample = (val_set or train_set).images[:PARITY_IMAGES]
         exported = export_onnx(
-            fitted.networks, recipe, train_set, val_set, sample, self.classes_, scale=self.scale_
+            fitted.networks,
+            recipe,
+            train_set,
+            val_set,
+            sample,
+            self.classes_,
+            scale=self.scale_,
+            first_stage=fitted.first_stage,
         )
         self.history_ = [msgspec.to_builtins(record) for record in fitted.history]
         self.recipe_ = recipe
@@ -226,14 +254,32 @@ class DigitClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             "seed": seed,
             "threads": self.threads,
             "device": self.device,
+            "class_weight": self._class_weight(),
         }
         named = {
-            name: value.item() if isinstance(value, np.generic) else value  # as searches draw them
+            name: _plain(value)  # as searches draw them
             for name, value in values.items()
             if value is not None
         }
         settings = [self.settings] if isinstance(self.settings, str) else self.settings
-        return change(load_recipe(self.recipe, settings), **named)
+        recipe = load_recipe(self.recipe, settings)
+        allow_named(recipe, self.recipe)
+        return change(recipe, **named)
+
+    def _class_weight(self) -> dict[str, Any] | str | None:
+        """Name the classes of `class_weight` as the recipe does; as scikit-learn checks them."""
+        given = self.class_weight
+        if given is None or isinstance(given, str):
+            return given
+        named = {label_text(label): _plain(weight) for label, weight in given.items()}
+        names = list(map(label_text, self.classes_.tolist()))
+        found = {name: weight for name, weight in named.items() if name in names}
+        if len(found) < min(len(named), len(names)):  # a part of a set may lack a class
+            raise TenfoldError(
+                f"class_weight names {', '.join(name for name in named if name not in names)}, "
+                f"which y does not have; its classes are {', '.join(names[:12])}"
+            )
+        return found
 
     def _predictions(self, X: Any) -> Predictions:
         check_is_fitted(self)
@@ -278,6 +324,10 @@ def _flat(X: Any) -> Any:
     if shape[1:] not in ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE)):
         raise ValueError(f"{SHAPE}. Received: {list(shape)}")
     return np.asarray(X).reshape(-1, PIXELS)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _numbers(X: NDArray[Any]) -> NDArray[Any]:

@@ -22,11 +22,12 @@ def load(
     """Load images from any source; the format is detected from the file's contents.
 
     Args:
-        source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`), the path of a CSV,
-            IDX, npy, npz, Parquet, MATLAB, HDF5, ARFF or LIBSVM file, or of a folder, zip or tar
-            with one of these or with image files; a Dataset is returned as it is. Images in
-            memory: an array or list of images, a pair (images, labels), a DataFrame, a data set of
-            torch's or of Hugging Face's. `tenfold.data.source.load` says more.
+        source: a bundled name (`mnist`, `mnist:test`, `kaggle`, `kaggle:test`), `corrections`, the
+            answers that were corrected in `tenfold serve`, the path of a CSV, IDX, npy, npz,
+            Parquet, MATLAB, HDF5, ARFF or LIBSVM file, or of a folder, zip or tar with one of these
+            or with image files; a Dataset is returned as it is. Images in memory: an array or list
+            of images, a pair (images, labels), a DataFrame, a data set of torch's or of Hugging
+            Face's. `tenfold.data.source.load` says more.
         ink: take the images of class folders for drawings, scans or photos of one digit each, of
             any size, dark on bright or bright on dark, and convert them to MNIST's form. Other
             sources hold 28x28 digits already and are loaded as they are.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from benchmarks.core.store import Store
-from benchmarks.speed import accuracy_tables
+from benchmarks.speed import accuracy_tables, keras_rows
 from benchmarks.speed.aggregate import configs, main_place, shortest
 from benchmarks.speed.time_to_accuracy import NAME, run_path
 
@@ -73,3 +73,41 @@ def test_planned_seeds_without_a_row_are_pending_and_not_in_the_table(make_row: 
     text = accuracy_tables.tables(rows)
     assert "`best`" not in text
     assert "MNIST's own split" not in text
+
+
+def test_what_is_pending_has_the_command_of_the_missing_seeds_and_their_minutes(
+    make_row: MakeRow,
+) -> None:
+    rows = [make_row("pytorch", 8, seed, 0.995) for seed in range(2)]
+    trial = [{"epoch": 1, "seconds": 1.0, "images": 1000}]
+    rows.append(make_row("deotte", 45, 0, 0.1, steps=20, training_seconds=1.0, history=trial))
+    pending = accuracy_tables.pending(rows)
+    words = "time-to-accuracy pytorch --epochs 8 --splits kaggle --seeds 3 --first-seed 2`"
+    (found,) = (item for item in pending if words in item)
+    assert "2 of 5 seeds, about 34 minutes on 2 threads of A" in found
+    words = "time-to-accuracy deotte --epochs 45 --splits mnist --seeds 5`"
+    (found,) = (item for item in pending if words in item)
+    assert "0 of 5 seeds, about 225 minutes" in found
+
+
+def test_keras_has_the_accuracy_of_the_notebook_and_the_time_of_the_pairs(
+    make_row: MakeRow,
+) -> None:
+    notebook = [
+        make_row("keras", 30, seed, 0.995, kind="keras", settings=[], backend="tensorflow")
+        for seed in range(2)
+    ]
+    pair = make_row("quick", 3, 0, 0.995) | {
+        "baseline": "keras",
+        "baseline_digest": notebook[0]["digest"],
+        "baseline_epochs": [30.0, 20.0],
+        "baseline_seconds": 640.0,
+    }
+    older = {**pair, "baseline_digest": "another", "baseline_seconds": 1.0}
+    ours = [make_row("quick", 3, seed, 0.995) for seed in range(2)]
+    rows = [*keras_rows.from_notebook(notebook), *keras_rows.timings([pair, older]), *ours]
+    text = accuracy_tables.tables(rows)
+    assert "Keras on TensorFlow | 30 | 2 | 140.0 | 99.500" in text
+    assert "| about 640.0 | about 610.0 |" in text
+    assert "extrapolated from two epochs" in text
+    assert not configs(keras_rows.timings([pair]))  # a time alone is no row of the table

@@ -185,6 +185,36 @@ def test_a_column_of_ids_is_kept(
     assert (dataset.images == small_set.images).all()
 
 
+@pytest.mark.parametrize("name", ["uuid", "sample_id", "PassengerId", "name", "key"])
+def test_a_column_that_is_named_as_an_id_is_no_label(
+    small_set: Dataset, write: Write, name: str
+) -> None:
+    rows = [[str(n % 7), *row[1:]] for n, row in enumerate(rows_of(small_set, 0))]
+    dataset = load(write([[name, *header("pixel{i}")], *rows]))
+    assert dataset.labels is None
+    assert dataset.ids is not None
+    assert dataset.id_name == name
+    assert "13 of the 20 ids occur more than once" in dataset.notes
+
+
+@pytest.mark.parametrize("name", ["label_id", "symbol_id", "ClassId", "class_name"])
+def test_an_id_of_the_class_is_the_label(small_set: Dataset, write: Write, name: str) -> None:
+    dataset = load(write([[name, *header("pixel{i}")], *rows_of(small_set, 0)]))
+    assert dataset.fingerprint == small_set.fingerprint
+
+
+def test_ids_are_whole_numbers_where_pandas_made_them_decimals(
+    small_set: Dataset, write: Write, load_error: LoadError
+) -> None:
+    names = ["id", *header("pixel{i}")]
+    rows = [[f"{n}.0", *row[1:]] for n, row in enumerate(rows_of(small_set, 0))]
+    dataset = load(write([names, *rows]))
+    assert dataset.ids is not None
+    assert dataset.ids.tolist() == [str(n) for n in range(20)]
+    rows[4][0] = ""
+    load_error(write([names, *rows]), "row 5 has no id")
+
+
 def test_named_columns_of_label_and_id(small_set: Dataset, write: Write) -> None:
     names = [*header("pixel{i}"), "Truth", "Serial"]
     rows = rows_of(small_set, 0)

@@ -62,6 +62,22 @@ def test_rows_of_commas_alone_are_left_out_and_counted(
     load_error(write([*table[:5], empty, *table[5:]]), "row 9 (line 11), column pixel399: ")
 
 
+def test_rows_without_any_number_are_empty(table: Table, write: Write, small_set: Dataset) -> None:
+    dataset = load(write([*table[:5], ["NaN"] * 785, *table[5:]]))
+    assert dataset.fingerprint == small_set.fingerprint
+    assert "1 empty row was left out" in dataset.notes
+
+
+@pytest.mark.parametrize("mark", ["'", " ", "\u00a0"])
+def test_spaces_and_apostrophes_separate_thousands(
+    table: Table, write: Write, small_set: Dataset, mark: str
+) -> None:
+    deep = [
+        [row[0], *(f"{int(c) * 257:,}".replace(",", mark) for c in row[1:])] for row in table[1:]
+    ]
+    assert load(write([table[0], *deep])).fingerprint == small_set.fingerprint
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 @pytest.mark.parametrize("with_header", [True, False])
 def test_reads_marked_encodings(

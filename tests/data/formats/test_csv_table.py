@@ -184,6 +184,15 @@ def test_rejects_columns_out_of_order(table: Table, write: Write, load_error: Lo
     load_error(write(table), "column 6 must be pixel4", "Received: 'pixel5'")
 
 
+def test_control_characters_of_a_header_are_spelled_out_in_the_error(
+    table: Table, write: Write
+) -> None:
+    table[0][1] = "pi\x02xel0"
+    with pytest.raises(TenfoldError, match=r"must be pi\\x02xel1") as caught:
+        load(write(table))
+    assert str(caught.value).isprintable()
+
+
 def test_rejects_a_first_line_that_is_neither_header_nor_row(
     table: Table, write: Write, load_error: LoadError
 ) -> None:

@@ -16,6 +16,7 @@ from tenfold import child
 from tenfold.data import image_decoding
 from tenfold.data.dataset import Dataset
 from tenfold.data.image_decoding import DEPTH_NOTE
+from tenfold.data.label_files import NO_LABELS_NOTE
 from tenfold.data.pixels import COLOUR_NOTE, other_classes
 from tenfold.data.source import load
 from tenfold.errors import TenfoldError
@@ -93,7 +94,7 @@ def test_reads_jpeg_colour_and_transparency(tmp_path: Path, small_set: Dataset) 
     dataset = load(tmp_path)
     assert np.abs(dataset.images[0].astype(int) - small_set.images[0]).max() < 30
     assert (dataset.images[1:] == small_set.images[0]).all()
-    assert dataset.notes == (DEPTH_NOTE,)
+    assert dataset.notes == (DEPTH_NOTE.format(16), NO_LABELS_NOTE)
     Image.new("RGB", (28, 28), (200, 0, 0)).save(tmp_path / "1.png")
     assert (load(tmp_path).images[1] == 60).all()
     assert COLOUR_NOTE in load(tmp_path).notes
@@ -117,6 +118,37 @@ def test_dark_ink_is_read_as_bright_on_paper_of_any_kind(
 def test_eight_bits_in_sixteen_are_eight(tmp_path: Path, small_set: Dataset) -> None:
     Image.fromarray(small_set.images[0].astype(np.uint16)).save(tmp_path / "0.png")
     assert np.array_equal(load(tmp_path).images[0], small_set.images[0])
+
+
+@pytest.mark.parametrize("highest", [1023, 4095, 65535])
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_depth_is_that_of_the_set(
+    tmp_path: Path, small_set: Dataset, highest: int, dark: bool
+) -> None:
+    deep = (small_set.images.astype(np.int64) * highest + 127) // 255
+    deep[5] //= 300  # so faint that it could be 8 bits in 16
+    for index, image in enumerate(highest - deep if dark else deep):
+        Image.fromarray(image.astype(np.uint16)).save(tmp_path / f"{index}.png")
+    dataset = load(tmp_path)
+    assert DEPTH_NOTE.format(highest.bit_length()) in dataset.notes
+    others = np.arange(20) != 5
+    assert np.array_equal(dataset.images[others], small_set.images[others])
+    assert (dataset.images[5].max() <= 1) is not dark  # paper without ink has no polarity
+
+
+@pytest.mark.parametrize("paper", [0, 255])
+def test_what_is_transparent_is_the_paper_of_the_set(
+    tmp_path: Path, small_set: Dataset, paper: int
+) -> None:
+    for index, image in enumerate(small_set.images):
+        ink = image if paper == 0 else 255 - image
+        faint = index == 3  # alone it would be taken for ink of the other kind
+        ink = np.where(ink == paper, ink, 110 if paper == 0 else 145) if faint else ink
+        Image.fromarray(ink.astype(np.uint8)).save(tmp_path / f"{index}.png", transparency=paper)
+    dataset = load(tmp_path)
+    others = np.arange(20) != 3
+    assert np.array_equal(dataset.images[others], small_set.images[others])
+    assert not dataset.images[3][small_set.images[3] == 0].any()
 
 
 def test_hidden_and_system_files_are_skipped(folder: Path, small_set: Dataset) -> None:

@@ -92,6 +92,19 @@ def test_a_matlab_file_of_version_7_3(tmp_path: Path, hundred: Dataset) -> None:
     assert same(load(tmp_path / "v73.mat"), hundred)
 
 
+def test_matlab_files_are_parsed_in_a_process_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digits = bundled("mnist").subset(np.arange(40))
+    scipy.io.savemat(tmp_path / "a.mat", {"x": digits.images, "y": digits.require_labels()})
+
+    def here(*arguments: object) -> None:
+        raise AssertionError("a damaged file ends the process that parses it")
+
+    monkeypatch.setattr("scipy.io.loadmat", here)
+    assert load(tmp_path / "a.mat").fingerprint == digits.fingerprint
+
+
 def test_hdf5_with_groups(tmp_path: Path, hundred: Dataset) -> None:
     half = hundred.subset(np.arange(50))
     with h5py.File(tmp_path / "d.h5", "w") as file:
@@ -208,6 +221,28 @@ def test_tars_of_class_folders(tmp_path: Path, hundred: Dataset, mode: str) -> N
     with tarfile.open(tmp_path / "digits.tar", mode) as archive:  # type: ignore[call-overload]
         archive.add(folder, "notMNIST")
     assert same(load(tmp_path / "digits.tar"), hundred)
+
+
+@pytest.mark.parametrize("block", [b"x" * 512, bytes(512)])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_with_a_damaged_header_in_its_middle_is_refused(
+    tmp_path: Path, hundred: Dataset, load_error: LoadError, mode: str, block: bytes
+) -> None:
+    """tarfile takes it for the end, and the images behind it would be lost silently."""
+    (folder,) = export_dataset(hundred, tmp_path, format="png")
+    with tarfile.open(tmp_path / "whole.tar", "w") as archive:
+        archive.add(folder, "digits")
+    with tarfile.open(tmp_path / "whole.tar") as archive:
+        members = [member for member in archive.getmembers() if member.isreg()]
+    content = bytearray((tmp_path / "whole.tar").read_bytes())
+    for damaged in (members[50].offset, members[-1].offset):
+        broken = bytes(content[:damaged] + block + content[damaged + 512 :])
+        packed = gzip.compress(broken) if mode == "w:gz" else broken
+        (tmp_path / "digits.tar").write_bytes(packed)
+        load_error(tmp_path / "digits.tar", f"no header and no end at byte {damaged:,}")
+    cut = bytes(content[: members[50].offset])
+    (tmp_path / "digits.tar").write_bytes(cut)
+    load_error(tmp_path / "digits.tar", "damaged or truncated")
 
 
 def test_a_tar_that_leads_out_or_has_links(

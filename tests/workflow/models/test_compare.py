@@ -82,7 +82,7 @@ def test_each_difference_is_what_the_models_predict(
     for row in compared.differences:
         assert row.predictions == tuple(str(side.labels[row.row]) for side in predictions)
         assert row.label == str(test_set.require_labels()[row.row])
-    confidences = [sum(row.confidence) for row in compared.differences]
+    confidences = [sum(one or 0 for one in row.confidence) for row in compared.differences]
     assert confidences == sorted(confidences, reverse=True)
     assert compared.mcnemar is not None
     sizes = {title: len(rows) for title, rows in compared.groups.items()}
@@ -103,6 +103,7 @@ def test_runs_of_other_test_sets_share_validation_images(
     assert found.rows.tolist() == sorted(kept[0] & kept[1])
     assert 0 < len(found) < 120
     assert found.compared_on.startswith("validation images of ")
+    assert f"{len(found)} of A's {len(kept[0])} validation images are among B's" in str(found.notes)
 
 
 def test_labelled_images_go_before_unlabelled_ones(

@@ -16,6 +16,8 @@ from tenfold.training.callbacks import ProgressEvent
 from tenfold.workflow.runs.resume import resume
 from tenfold.workflow.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 
 @pytest.fixture
 def options(train_set: Dataset, tmp_path: Path) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def test_a_layer_that_cannot_be_exported_is_found_before_training(
     from tenfold.training.layers import registry
 
     kind = registry.layer_type(Relu())
-    broken = registry.LayerType(kind.build, wrong, kind.stack)
+    broken = registry.LayerType(kind.build, wrong, kind.stack, kind.restore)
     monkeypatch.setattr(registry, "_TYPES", registry._TYPES | {Relu: broken})
     with pytest.raises(TenfoldError, match="differs from PyTorch"):
         train(**options)

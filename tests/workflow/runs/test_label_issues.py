@@ -41,7 +41,7 @@ def out_of_fold(
 
 
 def with_record(run: RunFolder, record: LabelIssuesRecord | None) -> Run:
-    return Run(run, msgspec.structs.replace(run.metrics(), label_issues=record))
+    return Run(run, record=msgspec.structs.replace(run.metrics(), label_issues=record))
 
 
 def test_label_issues_of_a_run_with_folds_are_kept_as_a_table(

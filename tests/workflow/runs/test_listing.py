@@ -149,3 +149,16 @@ def test_a_leak_is_named(trained_run: RunFolder, tmp_path: Path, test_set: Datas
     run.write_metrics(msgspec.structs.replace(run.metrics(), leaked=7))
     (row,) = list_runs(tmp_path)
     assert row.note == "contaminated: 7 test images are in the training set"
+
+
+def test_runs_on_other_images_say_on_which(trained_run: RunFolder, tmp_path: Path) -> None:
+    for name, source in (("a", "mnist"), ("b", "clothes.csv")):
+        run = RunFolder(Path(shutil.copytree(trained_run.path, tmp_path / name)))
+        run.write_environment(msgspec.structs.replace(run.environment(), source=source))
+    lines = str(list_runs(tmp_path, sort="name")).splitlines()
+    said = [line.strip().partition(";")[0] for line in lines if "images of" in line]
+    assert said == ["images of mnist", "images of clothes.csv"]
+    shutil.rmtree(tmp_path / "b")
+    alone = list_runs(tmp_path)
+    assert "images of" not in str(alone)
+    assert alone.to_dict()[0]["source"] == "mnist"

@@ -8,6 +8,7 @@ from tenfold.data.dataset import Dataset
 from tenfold.data.dataset_export import export_dataset as export_tables
 from tenfold.errors import TenfoldError
 from tenfold.model.file import Model
+from tenfold.workflow.models.compare import compare
 from tenfold.workflow.models.ensemble import ensemble
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.train import train
@@ -108,6 +109,8 @@ def test_an_ensemble_of_finished_runs_is_that_of_members(
     assert np.array_equal(
         joined, Model(both.folder.model_file).predict(test_set.images).probabilities
     )
+    recipes = compare(made.path, runs[0].folder.path, test_set).recipes
+    assert "members" in str(recipes.differences)  # it is not one run of the recipe
     with pytest.raises(TenfoldError, match="two runs or more"):
         ensemble(runs[:1], tmp_path / "one.onnx")
     unfinished = msgspec.structs.replace(runs[1].folder.environment(), finished=None)

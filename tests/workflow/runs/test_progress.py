@@ -1,5 +1,7 @@
 """What a run says while it goes, and how wide that is."""
 
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from tenfold.data.dataset import Dataset, from_arrays
 from tenfold.run.records import EpochRecord
 from tenfold.training.callbacks import ProgressEvent
 from tenfold.workflow.estimator import DigitClassifier
-from tenfold.workflow.runs.progress import _bar, _Lines
+from tenfold.workflow.runs.progress import _bar, _Lines, notice_if_slow
 from tenfold.workflow.runs.train import train
 
 WIDE = ProgressEvent(
@@ -39,6 +41,27 @@ def test_a_line_and_the_bar_fit_into_80_columns(
         console.print(_bar(WIDE, prefix))
     (bar,) = captured.get().splitlines()
     assert bar.rstrip().endswith("123,456 images/s 119:59 left")
+
+
+def test_what_takes_long_is_said_to_a_person_and_what_does_not_is_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait() -> None:
+        for thread in threading.enumerate():
+            if isinstance(thread, threading.Timer):
+                thread.join()
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with notice_if_slow("reading 60,000 files", seconds=0):
+        wait()
+        assert capsys.readouterr().err == "reading 60,000 files\n"
+    with notice_if_slow("reading a line", seconds=600):
+        pass
+    wait()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    with notice_if_slow("reading in a pipe", seconds=0):
+        wait()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_run_says_each_phase_before_it_begins(

@@ -17,6 +17,8 @@ from tenfold.workflow.models.predict import predict
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("small_reports")
+
 FILES = {
     ".written",
     "recipe.toml",
@@ -26,6 +28,7 @@ FILES = {
     "predictions.parquet",
     "checkpoint.safetensors",
     "model.onnx",
+    "occlusion.parquet",
     "plots",
     "report.html",
     "README.md",
@@ -207,7 +210,7 @@ def test_the_metrics_of_a_run_are_the_plain_values_of_its_file(trained_run: RunF
     training, record = metrics["training"], trained_run.metrics().training
     assert (training["images"], training["epochs"], training["steps"]) == (1600, 2, 50)
     assert (record.images, record.epochs, record.steps) == (1600, 2, 50)
-    assert Run(trained_run, trained_run.metrics()).metrics == metrics
+    assert Run(trained_run, record=trained_run.metrics()).metrics == metrics
 
 
 def test_a_training_set_without_labels_is_refused(test_set: Dataset) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tenfold.data.dataset import PIXELS, Dataset
 from tenfold.data.formats.csv_layout import MAX_EVIDENCE_ROWS, find_layout
-from tenfold.data.numbers import is_missing, label_text, parse_column
+from tenfold.data.numbers import checked_ids, is_missing, label_text, parse_column
 from tenfold.data.pixels import labels_of, other_classes, to_images
 from tenfold.data.source_name import AS_IT_IS, ReadOptions
 from tenfold.errors import TenfoldError
@@ -54,8 +54,9 @@ def from_columns(
     notes = (*layout.notes, *notes, *converted)
     dataset = Dataset(images, None, source=source, notes=notes)
     if layout.id is not None:
-        ids = [label_text(value) for value in columns[names[layout.id]][kept]]
-        dataset = replace(dataset, ids=np.array(ids, np.str_), id_name=names[layout.id])
+        ids, said = checked_ids([label_text(v) for v in columns[names[layout.id]][kept]], where)
+        notes = (*notes, *said)
+        dataset = replace(dataset, ids=ids, id_name=names[layout.id], notes=notes)
     if label is None:
         return dataset
     given = columns[label][kept]

@@ -17,6 +17,8 @@ from tenfold.errors import TenfoldError
 
 LABEL_NAMES = {"label", "labels", "class", "classes", "y", "target", "digit", "category"}
 ID_NAMES = {"id", "imageid", "image_id", "filename", "file_name", "file", "path"}
+_ID_NAME = re.compile(r"(.*[^a-z])?(id|uuid|guid|key|name)|.*[a-z]I[dD]|img|image")
+_LABEL_WORD = re.compile(r"label|class|digit|symbol|categor|target|char|letter|truth")
 _ROW_NUMBER_NAMES = {"", "index", "unnamed: 0"}  # pandas' index, which names no image
 
 _DECIMAL = re.compile(r"[+-]?([0-9]*\.[0-9]|[0-9.]+e|nan|inf).*", re.IGNORECASE)
@@ -95,6 +97,12 @@ def find_layout(
     decimal = bool(rows) and _count_decimals(rows[0]) > 1
     label, id_, dropped, said = _named_columns(names, named, options, source)
     notes = (*notes, *said)
+    if label is not None and id_ is None and options.label_column is None:
+        values = [row[label] for row in rows if len(row) == len(names)]
+        named_label = names[label].lower() in LABEL_NAMES
+        if not named_label and len(values) >= MIN_EVIDENCE_ROWS and len(set(values)) == len(values):
+            note = f"column {label + 1}, {names[label]!r}, is different in each row: the id"
+            label, id_, notes = None, label, (*notes, note)
     count = len(names) - len({label, id_, dropped} - {None})
     undecided = False
     if label is None and count == PIXELS + 1 and id_ is None and dropped is None:
@@ -112,8 +120,8 @@ def find_layout(
         if fault is not None:
             column = kept[fault[0]]
             raise TenfoldError(
-                f"{source}: header, column {column + 1} must be {fault[1]}; put the columns in "
-                f"order. Received: {names[column][:40]!r}"
+                f"{source}: header, column {column + 1} must be {fault[1][:40]}; put the "
+                f"columns in order. Received: {names[column][:40]!r}"
             )
         if label is not None and label > (id_ == 0) and not notes:
             notes = (f"the label is column {label + 1}, {names[label][:40]!r}",)
@@ -157,6 +165,11 @@ def _named_columns(
         rest = [index for index in range(len(names)) if index not in (id_, dropped)]
         of_rest = label_column(tuple(names[index] for index in rest))
         label = None if of_rest is None else rest[of_rest]
+    if label is not None and id_ is None and options.label_column is None:
+        name, plain = names[label], lower[label]
+        is_id = _ID_NAME.fullmatch(name if "I" in name else plain)
+        if is_id and not _LABEL_WORD.search(plain):
+            label, id_ = None, label
     return label, id_, dropped, notes
 
 
@@ -279,6 +292,13 @@ def label_by_evidence(table: NDArray[np.float64]) -> tuple[int, str]:
             )
     if len(table) and not np.ptp(table[:, 0]) and np.ptp(table[:, PIXELS]):
         return PIXELS, "its values vary, and those of the first column do not"
+    if (
+        len(table) > 1
+        and not table[:, 0].any()
+        and table[0, PIXELS]
+        and not np.ptp(table[:, PIXELS])
+    ):
+        return PIXELS, "all its values are one that no corner of an image has in all of them"
     return 0, "by convention, since its values do not distinguish it from pixels"
 
 

@@ -33,6 +33,8 @@ from tenfold.data.formats.csv_text import (
 )
 from tenfold.data.numbers import (
     are_thousands,
+    checked_ids,
+    is_missing,
     parse_number,
     parse_thousands,
     whole_text,
@@ -107,7 +109,9 @@ def read_csv(stream: ByteStream, source: str, options: ReadOptions = AS_IT_IS) -
     dataset = Dataset(images, None, source=source, notes=notes)
     if layout.id is not None:
         name = layout.names[layout.id] if layout.header else "id"
-        dataset = replace(dataset, ids=np.array(rows.ids, np.str_), id_name=name)
+        ids, said = checked_ids(rows.ids, stream.source)
+        notes = (*notes, *said)
+        dataset = replace(dataset, ids=ids, id_name=name, notes=notes)
     if rows.label is None:
         return dataset
     labels, classes = named_labels(rows.labels)
@@ -129,6 +133,8 @@ def _blocks(stream: ByteStream) -> Iterator[bytes]:
 
 def _layout(first: bytes, sample: bytes, source: str, options: ReadOptions) -> Layout:
     """Detect the table's layout from its first line and the block after it."""
+    if not first.strip() and sample.strip():
+        raise TenfoldError(f"{source}: its first line is empty; remove it")
     if not first.strip():
         raise TenfoldError(
             f"{source}: is empty; give a CSV whose first line is label,pixel0,...,pixel{PIXELS - 1}"
@@ -254,7 +260,7 @@ class _RowReader:
                 continue
             where = f"{self.source}: row {row + 1} (line {line_number})"
             cells = split_strictly(line, where)
-            if not any(cells):
+            if is_missing(cells[-1]) and all(map(is_missing, cells)):
                 self._n_empty += 1
                 self._places.append((row, line_number))
                 continue

@@ -98,7 +98,9 @@ def parse_pixel(cell: str, name: str, where: str) -> float:
     number = float(cell) if cell.isascii() and cell.isdigit() else parse_number(cell)
     if number is not None and abs(number) < 1e30:
         return number
-    wanted = "is empty; fill it with 0-255" if not cell else "must be a number 0-255, or 0-1"
+    wanted = (
+        "is empty; fill it with 0-255" if is_missing(cell) else "must be a number 0-255, or 0-1"
+    )
     raise TenfoldError(f"{where}, column {name}: {wanted}. Received: {quote(cell)}")
 
 

@@ -33,14 +33,25 @@ def is_hdf5(head: bytes) -> bool:
 def _open_hdf5(stream: BoundedReader) -> Iterator[NpzArrays]:
     with missing_extra_named(f"reading {stream.source}, an HDF5 file,", "formats"):
         import h5py  # noqa: F401  # here, where its absence can be named
+    with arrays_of_child(stream, "tenfold.data.formats.hdf5_child:to_npz", "HDF5") as arrays:
+        yield arrays
+
+
+@contextmanager
+def arrays_of_child(stream: BoundedReader, function: str, title: str) -> Iterator[NpzArrays]:
+    """Read a file in a process of its own, whose `function` makes an npz of its bytes.
+
+    Raises:
+        TenfoldError: where it cannot be read, or ends the process.
+    """
     content = stream.read_all(_MAX_BYTES)
     child = Child(_SECONDS, 2 * len(content) + _MAX_MORE_BYTES)
     try:
-        npz = child.call("tenfold.data.formats.hdf5_child:to_npz", content, stream.source)
+        npz = child.call(function, content, stream.source)
     except TenfoldError as error:
         reason = str(error).removeprefix(f"{stream.source}: ")
         raise TenfoldError(
-            f"{stream.source}: cannot be read as HDF5 ({reason}); copy it again, or save its "
+            f"{stream.source}: cannot be read as {title} ({reason}); copy it again, or save its "
             "arrays as npz"
         ) from error
     finally:

@@ -21,7 +21,9 @@ from tenfold.data.source_name import ReadOptions
 from tenfold.data.tree import Tree, name_list
 from tenfold.errors import TenfoldError
 
-_SUFFIXES = (*(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pgm", ".ppm"),)
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".pbm", ".pgm", ".ppm"),
+)
 # What may lie among images: lists of labels, and papers.
 _PAPERS = (
     *(".txt", ".csv", ".tsv", ".json", ".md", ".xml", ".npy", ".lst", ".dat", ".html", ".yaml"),
@@ -224,7 +226,7 @@ FORMAT = Format(
     recognises=is_image,
     read=_reject_single,
     read_files=_read_images,
-    has_name=lambda name: name.lower().endswith(_SUFFIXES),
+    has_name=lambda name: name.lower().endswith(SUFFIXES),
     parts=_parts,
     in_class_folders=_in_class_folders,
     writer=one_file_per_part("", _write_images, _loss),

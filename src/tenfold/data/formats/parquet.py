@@ -42,7 +42,7 @@ def _read_parquet(stream: BoundedReader, source: str, options: ReadOptions) -> D
         TenfoldError: where the file is damaged, has no such columns, or a value is invalid.
     """
     table = _table(stream.read_all(), stream.source)
-    encoded, lists = _image_column(table), _list_column(table)
+    encoded, lists = image_column(table), list_column(table)
     if encoded is not None:
         dataset = _decode_column(encoded, stream.source, options)
         table = table[_kept(table, dataset)]
@@ -52,7 +52,7 @@ def _read_parquet(stream: BoundedReader, source: str, options: ReadOptions) -> D
     else:
         columns = {column.name: column.to_numpy() for column in table}
         return from_columns(columns, stream.source, source, options)
-    label, id_ = _label_and_id(table, options, stream.source)
+    label, id_ = label_and_id(table, options, stream.source)
     dataset = replace(dataset, source=source, ids=None)
     if id_ is not None:
         ids = ["" if value is None else str(value) for value in table[id_]]
@@ -70,7 +70,7 @@ def _read_parquet(stream: BoundedReader, source: str, options: ReadOptions) -> D
     return attach_array(dataset, column.to_numpy(), where)
 
 
-def _label_and_id(
+def label_and_id(
     table: "pl.DataFrame", options: ReadOptions, source: str
 ) -> tuple[str | None, str | None]:
     """Find the columns of label and id in a table with one column of images."""
@@ -88,7 +88,7 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
     import polars as pl
 
     try:
-        with _panics_unprinted():
+        with panics_unprinted():
             rows = pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item()
         size = rows * PIXELS
         # Equal values compress to next to nothing: the bound on zips holds here too.
@@ -99,7 +99,7 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
             )
         if not rows:
             raise TenfoldError(f"{source}: holds no images; give a table with a row for each image")
-        with _panics_unprinted():
+        with panics_unprinted():
             return pl.read_parquet(io.BytesIO(content))
     except TenfoldError:
         raise
@@ -111,7 +111,7 @@ def _table(content: bytes, source: str) -> "pl.DataFrame":
 
 
 @contextmanager
-def _panics_unprinted() -> Iterator[None]:
+def panics_unprinted() -> Iterator[None]:
     """Keep Rust from printing the trace of a panic, which polars raises as an exception besides.
 
     One in a few thousand broken files makes it panic; Rust prints to the descriptor itself.
@@ -131,7 +131,7 @@ def _panics_unprinted() -> Iterator[None]:
         os.close(stderr)
 
 
-def _image_column(table: "pl.DataFrame") -> "pl.Series | None":
+def image_column(table: "pl.DataFrame") -> "pl.Series | None":
     """Return the column of encoded images, binary, if there is one."""
     import polars as pl
 
@@ -165,7 +165,7 @@ def _kept(table: "pl.DataFrame", dataset: Dataset) -> list[int]:
     return [int(row) for row in dataset.ids.tolist()]
 
 
-def _list_column(table: "pl.DataFrame") -> "pl.Series | None":
+def list_column(table: "pl.DataFrame") -> "pl.Series | None":
     """Return the column whose every value is a list of numbers, or of lists of them."""
     import polars as pl
 

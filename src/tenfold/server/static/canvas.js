@@ -87,6 +87,8 @@ export function listen({ onChange, onStroke, onErase, onSelect }) {
   };
   canvas.addEventListener("pointerup", end);
   canvas.addEventListener("pointercancel", end);
+  // A quick stroke would be a fling to the browser, and the tap after it what stops the fling.
+  canvas.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   new ResizeObserver(fit).observe(area);
   addEventListener("resize", fit); // the pixel ratio may change alone

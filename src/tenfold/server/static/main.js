@@ -2,6 +2,7 @@
 
 import { readImage, readStrokes } from "./api.js";
 import * as canvas from "./canvas.js";
+import * as correction from "./correction.js";
 import * as result from "./result.js";
 
 const INTERVAL = 50; // ms between two requests while a stroke grows
@@ -18,6 +19,7 @@ const output = document.querySelector("#result");
 let state = BLANK;
 const undoStack = [];
 let reading = null;
+let source = BLANK; // what the reading is of
 let selected = 0;
 
 // One request is pending at a time; the next one sends what has been drawn by then. Clearing,
@@ -88,12 +90,12 @@ async function read() {
   if (isPending) return readSoon();
   output.ariaBusy = isPending = true;
   const { signal } = controller;
-  const strokes = growing ? [...state.strokes, growing] : state.strokes;
+  const strokes = growing ? [...state.strokes, [...growing]] : state.strokes;
   try {
     const response = state.image
       ? await readImage(state.image, signal)
       : await readStrokes(strokes, signal);
-    if (!signal.aborted) showReading(response);
+    if (!signal.aborted) showReading(response, "", { strokes, image: state.image });
   } catch (error) {
     if (!signal.aborted) {
       showReading(null);
@@ -105,10 +107,12 @@ async function read() {
   output.ariaBusy = timer !== 0;
 }
 
-function showReading(newReading, message) {
+function showReading(newReading, message = "", of = BLANK) {
   reading = newReading;
+  source = of;
   selected = reading && !state.image ? latest(reading.digits) : 0;
   result.show(reading, selected, message);
+  correction.show(source, reading, selected);
   canvas.showBoxes(reading, selected);
 }
 
@@ -125,6 +129,7 @@ function latest(digits) {
 function select(index) {
   selected = index;
   result.show(reading, selected);
+  correction.show(source, reading, selected);
   canvas.showBoxes(reading, selected);
 }
 
@@ -174,7 +179,10 @@ file.addEventListener("change", () => {
   openImage(file.files);
   file.value = ""; // so that the same file can be chosen again
 });
+const isTyping = () => document.activeElement.matches("input[type=text]");
+
 addEventListener("keydown", (event) => {
+  if (isTyping()) return;
   if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey) {
     event.preventDefault();
     undoChange();
@@ -185,7 +193,7 @@ addEventListener("keydown", (event) => {
   }
 });
 addEventListener("copy", (event) => {
-  if (!reading?.text || !getSelection().isCollapsed) return;
+  if (!reading?.text || !getSelection().isCollapsed || isTyping()) return;
   event.preventDefault();
   event.clipboardData.setData("text/plain", reading.text);
   result.showCopied();

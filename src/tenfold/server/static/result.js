@@ -98,7 +98,7 @@ function showDigit(reading, digit) {
 function describeDigit(digit) {
   const probability = percent(digit.probability);
   return digit.accepted
-    ? `${digit.label} with ${probability} confidence`
+    ? `${digit.label}, ${probability} confidence`
     : `Not a digit (best guess: ${digit.label}, ${probability})`;
 }
 

@@ -6,6 +6,7 @@ from tenfold.data.dataset import Images
 from tenfold.run.augmentation import Augmentation
 from tenfold.training.augment import augment
 from tenfold.training.inference import to_float
+from tenfold.training.own.augmentation import make_augmentation
 
 
 def augmented_examples(
@@ -24,6 +25,7 @@ def augmented_examples(
     """
     generator = torch.Generator().manual_seed(seed)
     floats = to_float(torch.tensor(images))
-    columns = [floats, *(augment(floats, config, generator) for _ in range(versions))]
-    whole: Images = torch.cat(columns, dim=1).mul(255).round().to(torch.uint8).numpy()
+    own = make_augmentation(config.own)
+    columns = [floats, *(augment(floats, config, generator, own=own) for _ in range(versions))]
+    whole: Images = torch.cat(columns, dim=1).clamp(0, 1).mul(255).round().to(torch.uint8).numpy()
     return whole

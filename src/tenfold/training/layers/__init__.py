@@ -3,7 +3,7 @@
 To add one: its fields in `tenfold/run/layers.py`, and a `register` call in a module here.
 """
 
-from tenfold.training.layers import convolution, dense, pointwise, spatial
+from tenfold.training.layers import convolution, dense, module, pointwise, residual, spatial
 from tenfold.training.layers.registry import LayerType, layer_type, register, unstackable
 
 __all__ = [
@@ -11,8 +11,10 @@ __all__ = [
     "convolution",
     "dense",
     "layer_type",
+    "module",
     "pointwise",
     "register",
+    "residual",
     "spatial",
     "unstackable",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tenfold.run import layers as specs
-from tenfold.training.layers.registry import Module, Shape, register
+from tenfold.training.layers.registry import Constants, Module, Shape, register
 from tenfold.training.layers.tiled_conv import TiledConv2d
 from tenfold.training.onnx_graph import Graph, Scope
 
@@ -75,7 +75,8 @@ def _build_norm(layer: specs.BatchNorm, shape: Shape, classes: int) -> nn.BatchN
     return nn.BatchNorm2d(shape[0], momentum=layer.momentum)
 
 
-def _export_conv(graph: Graph, module: nn.Conv2d, value: str, scope: Scope) -> str:
+def export_conv(graph: Graph, module: nn.Conv2d, value: str, scope: Scope) -> str:
+    """Add a convolution to a graph; return the name of what goes out."""
     bias = torch.zeros(module.out_channels) if module.bias is None else module.bias
     inputs = [
         value,
@@ -100,7 +101,50 @@ def _export_norm(graph: Graph, module: nn.BatchNorm2d, value: str, scope: Scope)
     return graph.add("Add", [product, shift], f"{scope.node}_norm")
 
 
-def _stack_conv(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
+@torch.no_grad()
+def restore_conv(module: nn.Conv2d, constants: Constants, scope: str) -> None:
+    """Take the weights of a convolution that no batch norm was folded into."""
+    module.weight.copy_(constants[f"weight_{scope}"])
+    if module.bias is not None:
+        module.bias.copy_(constants[f"bias_{scope}"])
+
+
+@torch.no_grad()
+def _restore_norm(module: nn.BatchNorm2d, constants: Constants, scope: str) -> None:
+    _set_factor_and_offset(
+        module, constants[f"scale_{scope}"].flatten(), constants[f"shift_{scope}"].flatten()
+    )
+
+
+@torch.no_grad()
+def restore_folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, constants: Constants, scope: str) -> None:
+    """Restore a convolution that a batch norm was folded into: its bias becomes the batch norm's.
+
+    Args:
+        conv: the convolution.
+        norm: the batch norm behind it.
+        constants: of the graph.
+        scope: the convolution's `Scope.weights`.
+    """
+    conv.weight.copy_(constants[f"weight_{scope}"])
+    if conv.bias is not None:
+        conv.bias.zero_()
+    bias = constants[f"bias_{scope}"]
+    _set_factor_and_offset(norm, torch.ones_like(bias), bias)
+
+
+@torch.no_grad()
+def _set_factor_and_offset(norm: nn.BatchNorm2d, factor: Tensor, offset: Tensor) -> None:
+    """Make a batch norm compute `factor * values + offset` in evaluation mode."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1 - norm.eps)
+    norm.weight.copy_(factor)
+    norm.bias.copy_(offset)
+
+
+def stack_conv(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
     """Join convolutions as the groups of one."""
     first = modules[0]
     stacked = nn.Conv2d(
@@ -116,7 +160,8 @@ def _stack_conv(modules: Sequence[nn.Conv2d]) -> nn.Conv2d:
     return _with_states(stacked, modules)
 
 
-def _stack_norm(modules: Sequence[nn.BatchNorm2d]) -> nn.BatchNorm2d:
+def stack_norm(modules: Sequence[nn.BatchNorm2d]) -> nn.BatchNorm2d:
+    """Join batch norms as one over all their channels."""
     first = modules[0]
     channels = first.num_features * len(modules)
     return _with_states(nn.BatchNorm2d(channels, momentum=first.momentum), modules)
@@ -133,6 +178,6 @@ def _with_states(stacked: Module, modules: Sequence[nn.Module]) -> Module:
     return stacked
 
 
-register(specs.Conv, _build_conv, _export_conv, _stack_conv)
-register(specs.Whiten, _build_whiten, _export_conv, _stack_conv)
-register(specs.BatchNorm, _build_norm, _export_norm, _stack_norm)
+register(specs.Conv, _build_conv, export_conv, stack_conv, restore_conv)
+register(specs.Whiten, _build_whiten, export_conv, stack_conv, restore_conv)
+register(specs.BatchNorm, _build_norm, _export_norm, stack_norm, _restore_norm)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tenfold.run import layers as specs
-from tenfold.training.layers.registry import Shape, register
+from tenfold.training.layers.registry import Constants, Shape, register
 from tenfold.training.onnx_graph import Graph, Scope
 
 
@@ -60,5 +60,11 @@ def _export(graph: Graph, module: ScaledLinear, value: str, scope: Scope) -> str
     return graph.add("Mul", [output, factor], f"{scope.node}_scale")
 
 
-register(specs.Dense, _build_dense, _export, GroupedLinear)
-register(specs.Output, _build_output, _export, GroupedLinear)
+@torch.no_grad()
+def _restore(module: ScaledLinear, constants: Constants, scope: str) -> None:
+    module.weight.copy_(constants[f"weight_{scope}"])
+    module.bias.copy_(constants[f"bias_{scope}"])
+
+
+register(specs.Dense, _build_dense, _export, GroupedLinear, _restore)
+register(specs.Output, _build_output, _export, GroupedLinear, _restore)

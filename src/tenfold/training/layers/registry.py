@@ -1,10 +1,10 @@
-"""What a layer registers: how it is built, exported and stacked."""
+"""What a layer registers: how it is built, exported, restored and stacked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from tenfold.run import layers as specs
 from tenfold.training.onnx_graph import Graph, Scope
@@ -12,6 +12,7 @@ from tenfold.training.onnx_graph import Graph, Scope
 Shape = tuple[int, ...]  # of one image's values, without the batch: [c, h, w], or [n] once flat
 Spec = TypeVar("Spec", bound=specs.Layer)
 Module = TypeVar("Module", bound=nn.Module)
+Constants = Mapping[str, Tensor]  # of an ONNX graph, by their names
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,19 @@ class LayerType:
         stack: joins the modules of several networks into one that computes them side by side, on
             values [n, members * channels, h, w]; its weights are theirs along the first axis. None
             where that cannot be done: such networks train one after another.
+        restore: takes the weights of a built module from what `export` wrote: module, constants,
+            `Scope.weights`. Raises KeyError where one is absent, RuntimeError where its shape
+            differs.
     """
 
     build: Callable[[Any, Shape, int], nn.Module]
     export: Callable[[Graph, Any, str, Scope], str]
     stack: Callable[[Sequence[Any]], nn.Module] | None
+    restore: Callable[[Any, Constants, str], None]
+
+
+def nothing_to_restore(module: nn.Module, constants: Constants, scope: str) -> None:
+    """Take nothing: the module has no weights."""
 
 
 _TYPES: dict[type[specs.Layer], LayerType] = {}
@@ -41,9 +50,10 @@ def register(
     build: Callable[[Spec, Shape, int], Module],
     export: Callable[[Graph, Module, str, Scope], str],
     stack: Callable[[Sequence[Module]], nn.Module] | None,
+    restore: Callable[[Module, Constants, str], None] = nothing_to_restore,
 ) -> None:
     """Register a kind of layer under its type in `tenfold.run.layers`."""
-    _TYPES[spec] = LayerType(build, export, stack)
+    _TYPES[spec] = LayerType(build, export, stack, restore)
 
 
 def layer_type(layer: specs.Layer) -> LayerType:
@@ -55,5 +65,6 @@ def unstackable(layers: Sequence[specs.Layer]) -> str | None:
     """Name the first layer that cannot be stacked, as `layer 3 (lstm)`; None where all can."""
     for number, layer in enumerate(layers, 1):
         if layer_type(layer).stack is None:
-            return f"layer {number} ({type(layer).__struct_config__.tag})"
+            name = getattr(layer, "module", type(layer).__struct_config__.tag)
+            return f"layer {number} ({name})"
     return None

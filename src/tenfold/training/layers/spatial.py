@@ -1,4 +1,4 @@
-"""Layers without weights that choose among pixels or rearrange them: crop, pool, flatten."""
+"""Layers without weights that choose among pixels or gather them: crop, pools, flatten."""
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,22 @@ class ChannelsLastFlatten(nn.Flatten):
         return super().forward(values)
 
 
+class GlobalMaxPool(nn.Module):
+    """Take the maximum of each channel: [n, c, h, w] to [n, c]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Pool values [n, c, h, w]."""
+        return values.amax((2, 3))
+
+
+class GlobalAvgPool(nn.Module):
+    """Take the mean of each channel: [n, c, h, w] to [n, c]."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Pool values [n, c, h, w]."""
+        return values.mean((2, 3))
+
+
 def _channels_last(gradient: Tensor) -> Tensor:
     return gradient.contiguous(memory_format=torch.channels_last)
 
@@ -54,10 +70,25 @@ def _export_pool(graph: Graph, module: nn.MaxPool2d, value: str, scope: Scope) -
     return graph.add("MaxPool", [value], f"{scope.node}_pool", kernel_shape=window, strides=window)
 
 
+def _export_avg_pool(graph: Graph, module: nn.AvgPool2d, value: str, scope: Scope) -> str:
+    window = [int(module.kernel_size)] * 2  # type: ignore[arg-type]  # built from one number
+    name = f"{scope.node}_pool"
+    return graph.add("AveragePool", [value], name, kernel_shape=window, strides=window)
+
+
+def _export_global(graph: Graph, module: nn.Module, value: str, scope: Scope) -> str:
+    kind = "GlobalMaxPool" if isinstance(module, GlobalMaxPool) else "GlobalAveragePool"
+    pooled = graph.add(kind, [value], f"{scope.node}_global")
+    return graph.add("Flatten", [pooled], f"{scope.node}_flat", axis=1)
+
+
 def _export_flatten(graph: Graph, module: nn.Flatten, value: str, scope: Scope) -> str:
     return graph.add("Flatten", [value], f"{scope.node}_flat", axis=1)
 
 
 register(specs.Crop, _build_crop, _export_crop, same)
 register(specs.MaxPool, lambda layer, *_: nn.MaxPool2d(layer.pool_size), _export_pool, same)
+register(specs.AvgPool, lambda layer, *_: nn.AvgPool2d(layer.pool_size), _export_avg_pool, same)
+register(specs.GlobalAvgPool, lambda *_: GlobalAvgPool(), _export_global, same)
+register(specs.GlobalMaxPool, lambda *_: GlobalMaxPool(), _export_global, same)
 register(specs.Flatten, lambda *_: ChannelsLastFlatten(), _export_flatten, same)

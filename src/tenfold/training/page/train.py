@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from tenfold.data.atomic import atomic_write
 from tenfold.errors import TenfoldError
 from tenfold.model.page_network import normalise_contrast
-from tenfold.run import recipe as recipes
+from tenfold.run import optimisers as specs
 from tenfold.training.optimisers import Optimiser, make_optimisers
 from tenfold.training.page.glyphs import Glyphs
 from tenfold.training.page.network import PageNetwork
@@ -151,7 +151,7 @@ def train_page_network(
     torch.manual_seed(recipe.seed)
     network = PageNetwork()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    config = recipes.Muon(
+    config = specs.Muon(
         learning_rate=recipe.learning_rate,
         adamw_learning_rate=recipe.adamw_learning_rate,
         weight_decay=recipe.weight_decay,

@@ -2,8 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
-from os import PathLike, fspath
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +11,34 @@ from numpy.typing import NDArray
 
 from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import AnySource, Dataset, Images
-from tenfold.data.display import listed
 from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
 from tenfold.evaluation.comparison import Comparison
-from tenfold.evaluation.recipe_comparison import RecipeComparison
 from tenfold.extras import missing_extra_named
-from tenfold.model.file import model_file, open_model
+from tenfold.model.file import Model
+from tenfold.model.foreign_file import ForeignModel
+from tenfold.model.model_name import ModelName
 from tenfold.run.folder import RunFolder
-from tenfold.run.group import GroupFolder, is_group
 from tenfold.run.recipe import Recipe, parse_recipe
-from tenfold.run.recipe_differences import recipe_differences
 from tenfold.run.records import Environment
 from tenfold.workflow.load import load
+from tenfold.workflow.models.comparison_sides import (
+    Sides,
+    common_classes,
+    compare_recipes,
+    find_side,
+    in_order,
+    other_training_set,
+)
 from tenfold.workflow.models.evaluate import refuse_leak
+from tenfold.workflow.models.predictors import (
+    AnyModel,
+    Predicted,
+    Predictor,
+    file_of,
+    open_predictor,
+    predict_set,
+)
 from tenfold.workflow.runs.plan import reload_source
 
 if TYPE_CHECKING:
@@ -35,26 +48,10 @@ BEST = ("test", "validation")  # of several splits that both predicted, the firs
 ASK = "name a set for both to predict: tenfold compare A B SOURCE"
 
 
-@dataclass(frozen=True)
-class _Side:
-    """A or B: a run or a model file, or the runs of a group.
-
-    Args:
-        name: as the user named it.
-        members: the run folders, or the one model file.
-    """
-
-    name: str
-    members: tuple[str, ...]
-
-
-_Sides = tuple[_Side, _Side]
-
-
 @missing_extra_named("compare")
 def compare(
-    a: str | PathLike[str],
-    b: str | PathLike[str],
+    a: AnyModel,
+    b: AnyModel,
     source: AnySource | None = None,
     *,
     out: str | Path | None = None,
@@ -69,7 +66,8 @@ def compare(
     over the seeds; the first run of each stands for it where single images are concerned.
 
     Args:
-        a: a run, a group of runs or the folder of one; with `source` a model file as well.
+        a: a run, a group of runs or the folder of one; with `source` also a model file, of
+            Tenfold's or of others, or a file of predictions (see `tenfold.evaluate`).
         b: the other.
         source: images for both to predict. None: those that both have predicted already, labelled
             ones first: test images, or else validation images that they share.
@@ -85,15 +83,15 @@ def compare(
             was trained on some of the images, a group is not finished, or the page cannot be drawn.
     """
     if out is not None:
-        check_destination(out, overwrite, [*map(model_file, (a, b)), *files_of(source)])
-    sides = _side(fspath(a)), _side(fspath(b))
+        check_destination(out, overwrite, [file_of(a), file_of(b), *files_of(source)])
+    sides = find_side(a), find_side(b)
     if source is None:
         comparison = _from_predictions(sides, draw=out is not None)
     else:
         comparison = _from_models(sides, load(source, ink), threads, draw=out is not None)
     if comparison.labels is not None and not allow_leak:
         for side, leaked in zip(sides, comparison.leaked, strict=True):
-            refuse_leak(leaked, f"{len(comparison):,} {comparison.compared_on}", side.name)
+            refuse_leak(leaked or 0, f"{len(comparison):,} {comparison.compared_on}", side.name)
     if out is not None:
         from tenfold.report.comparison import write_comparison
 
@@ -101,76 +99,108 @@ def compare(
     return comparison
 
 
-def _side(name: str) -> _Side:
-    """Find the runs of a group, which must be finished; anything else stands for itself."""
-    if not is_group(name):
-        return _Side(name, (name,))
-    runs = GroupFolder.open(name).runs()
-    for run in runs:
-        if not run.environment().finished:
-            raise TenfoldError(
-                f"{run.path}: is not finished; `tenfold resume {name}` resumes the group"
-            )
-    return _Side(name, tuple(str(run.path) for run in runs))
-
-
-def _from_models(sides: _Sides, dataset: Dataset, threads: int | None, draw: bool) -> Comparison:
+def _from_models(sides: Sides, dataset: Dataset, threads: int | None, draw: bool) -> Comparison:
     """Let the models of both sides predict a set."""
     if not len(dataset):
         raise TenfoldError(f"{dataset.source}: holds no images to compare on")
-    models = [[open_model(name, threads) for name in side.members] for side in sides]
-    classes = models[0][0].classes
-    for side, own in zip(sides, models, strict=True):
-        for model in own:
-            classes = _common_classes((sides[0].name, side.name), classes, model.classes)
+    opened = [[open_predictor(one, dataset, threads) for one in side.members] for side in sides]
+    classes = opened[0][0].classes
+    for side, own in zip(sides, opened, strict=True):
+        for one in own:
+            classes = common_classes((sides[0].name, side.name), classes, one.classes)
     if dataset.labels is not None:
         dataset = dataset.remap_classes(classes)
-    matched = [[model.matched(dataset) for model in own] for own in models]
-    probabilities = [
-        [
-            _columns(model.predict(images.images).probabilities, model.classes, classes)
-            for model, images in zip(*pair, strict=True)
-        ]
-        for pair in zip(models, matched, strict=True)
-    ]
+    both = [[_predict(one, dataset, classes) for one in own] for own in opened]
     accuracies: list[tuple[float, ...]] = [(), ()]
     if dataset.labels is not None:
         accuracies = [
-            tuple(float((one.argmax(axis=1) == dataset.labels).mean()) for one in own)
-            for own in probabilities
+            tuple(float((one.labels == dataset.labels).mean()) for one in own) for own in both
         ]
-    leaked = [max(len(model.training_overlap(dataset)) for model in own) for own in models]
-    recipes = [[parse_recipe(model.recipe_toml, model.name) for model in own] for own in models]
+    first, second = both[0][0], both[1][0]
     return Comparison(
-        names=(sides[0].members[0], sides[1].members[0]),
+        names=(sides[0].paths[0], sides[1].paths[0]),
         compared_on=f"images of {dataset.source}",
         rows=np.arange(len(dataset)),
         images=dataset.images,
         labels=dataset.labels,
-        probabilities=(probabilities[0][0], probabilities[1][0]),
+        probabilities=(first.probabilities, second.probabilities),
         classes=classes,
-        recipes=_recipes(sides, recipes, accuracies, draw),
-        leaked=(leaked[0], leaked[1]),
-        notes=(
-            *_other_training_set(models[0][0].fingerprint, models[1][0].fingerprint),
-            *dict.fromkeys(note for own in matched for each in own for note in each.notes),
-        ),
+        recipes=compare_recipes(sides, _recipes_of(opened), accuracies, draw, _others(opened)),
+        leaked=(_leaked(both[0]), _leaked(both[1])),
+        notes=_notes(opened, both),
+        labels_only=(first.labels, second.labels),
     )
 
 
-def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
+def _predict(predictor: Predictor, dataset: Dataset, classes: tuple[str, ...]) -> Predicted:
+    """Predict a set, with the classes numbered as the comparison has them."""
+    found = predict_set(predictor, dataset)
+    if predictor.classes == classes:
+        return found
+    place = np.array([classes.index(name) for name in predictor.classes], np.int64)
+    probabilities = found.probabilities
+    if probabilities is not None:
+        probabilities = in_order(probabilities, predictor.classes, classes)
+    return replace(found, labels=place[found.labels], probabilities=probabilities)
+
+
+def _leaked(predicted: list[Predicted]) -> int | None:
+    counts = [one.leaked for one in predicted if one.leaked is not None]
+    return max(counts, default=None)
+
+
+def _recipes_of(opened: list[list[Predictor]]) -> list[list[Recipe]]:
+    """Read the recipes of each side; none where it is no model of Tenfold's."""
+    return [
+        [parse_recipe(one.recipe_toml, one.name) for one in own if isinstance(one, Model)]
+        for own in opened
+    ]
+
+
+def _others(opened: list[list[Predictor]]) -> tuple[str, str]:
+    """Say what each side is, where it is no model of Tenfold's."""
+    words = [
+        ""
+        if isinstance(own[0], Model)
+        else "another tool's model"
+        if isinstance(own[0], ForeignModel)
+        else "predictions"
+        for own in opened
+    ]
+    return words[0], words[1]
+
+
+def _notes(opened: list[list[Predictor]], both: list[list[Predicted]]) -> tuple[str, ...]:
+    """Say what was decided on reading, of what it is where only one side has it."""
+    firsts = [own[0] for own in opened]
+    notes: list[str] = []
+    if isinstance(firsts[0], Model) and isinstance(firsts[1], Model):
+        notes += other_training_set(firsts[0].fingerprint, firsts[1].fingerprint)
+    for letter, own, predicted in zip("AB", opened, both, strict=True):
+        for one, found in zip(own, predicted, strict=True):
+            known = isinstance(one, Model)
+            notes += [
+                note if known or note in found.dataset.notes else f"{letter}: {note}"
+                for note in found.notes
+            ]
+            if found.leaked is None:
+                notes.append(f"{letter}: whether it was trained on some of these images is unknown")
+    return tuple(dict.fromkeys(notes))
+
+
+def _from_predictions(sides: Sides, draw: bool) -> Comparison:
     """Join the predictions that two runs, or the runs of two groups, have kept."""
     for side in sides:
-        if os.path.isfile(side.name):
+        if not isinstance(side.members[0], str) or os.path.isfile(ModelName.parse(side.name).path):
             raise TenfoldError(f"{side.name}: is a file and not a run; {ASK}")
-    runs = [[RunFolder.open(name) for name in side.members] for side in sides]
-    names = sides[0].members[0], sides[1].members[0]
+    runs = [[RunFolder.open(name) for name in side.paths] for side in sides]
+    names = sides[0].paths[0], sides[1].paths[0]
     environments = [[run.environment() for run in own] for own in runs]
     firsts = environments[0][0], environments[1][0]
     tables = [[run.predictions() for run in own] for own in runs]
     split, table = _shared(names, firsts, (tables[0][0], tables[1][0]))
     for side, own in zip(sides, environments, strict=True):
-        for name, environment in zip(side.members, own, strict=True):
+        for name, environment in zip(side.paths, own, strict=True):
             _check_comparable(split, names[0], firsts[0], name, environment)
     rows = table["id"].to_numpy().astype(np.int64)
     labels = None if table["label"].null_count() else table["label"].to_numpy().astype(np.int64)
@@ -187,9 +217,27 @@ def _from_predictions(sides: _Sides, draw: bool) -> Comparison:
         labels=labels,
         probabilities=(_probabilities(table, ""), _probabilities(table, "_b")),
         classes=firsts[0].classes,
-        recipes=_recipes(sides, [[run.recipe() for run in own] for own in runs], accuracies, draw),
+        recipes=compare_recipes(
+            sides, [[run.recipe() for run in own] for own in runs], accuracies, draw
+        ),
         leaked=(leaked[0], leaked[1]),
-        notes=_other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
+        notes=(
+            *other_training_set(firsts[0].fingerprint, firsts[1].fingerprint),
+            *_part_in_common(split, len(table), (tables[0][0], tables[1][0])),
+        ),
+    )
+
+
+def _part_in_common(
+    split: str, common: int, tables: "tuple[pl.DataFrame, pl.DataFrame]"
+) -> tuple[str, ...]:
+    """Note where two runs drew other validation images, so that few are left to compare on."""
+    first, second = (int((table["split"] == split).sum()) for table in tables)
+    if common == first == second:
+        return ()
+    return (
+        f"{common:,} of A's {first:,} {split.replace('_', '-')} images are among B's {second:,}, "
+        f"since each run draws its own by its seed; to compare on more, {ASK}",
     )
 
 
@@ -198,7 +246,7 @@ def _check_comparable(
 ) -> None:
     """Raise TenfoldError where a run has other classes or predicted another set than the first."""
     classes = environment.classes
-    _common_classes((name, other_name), classes, other.classes)
+    common_classes((name, other_name), classes, other.classes)
     if classes != other.classes:
         raise TenfoldError(f"{name} and {other_name} number their classes differently; {ASK}")
     if _origin(environment, split)[1] != _origin(other, split)[1]:
@@ -208,42 +256,10 @@ def _check_comparable(
         )
 
 
-def _other_training_set(first: str, second: str) -> tuple[str, ...]:
-    """Note where two fingerprints of training sources differ."""
-    if first == second:
-        return ()
-    return ("A and B have other training images, so a difference is not of the recipes alone",)
-
-
 def _accuracy(table: "pl.DataFrame", split: str) -> float:
     """The accuracy of a run on all its images of a split."""
     rows = table.filter(table["split"] == split)
     return float((rows["prediction"] == rows["label"]).to_numpy().mean())
-
-
-def _recipes(
-    sides: _Sides,
-    recipes: list[list[Recipe]],
-    accuracies: list[tuple[float, ...]],
-    draw: bool,
-) -> RecipeComparison:
-    """Compare the recipes of two sides; the learning curves are read where they are drawn."""
-    first, second = recipes
-    histories = [_histories(side) if draw else () for side in sides]
-    return RecipeComparison(
-        names=(sides[0].name, sides[1].name),
-        seeds=(tuple(one.seed for one in first), tuple(one.seed for one in second)),
-        differences=recipe_differences(first[0], second[0]),
-        accuracies=(accuracies[0], accuracies[1]),
-        histories=(histories[0], histories[1]),
-    )
-
-
-def _histories(side: _Side) -> "tuple[pl.DataFrame, ...]":
-    """Read the learning curves of the runs of a side; a model file alone has none."""
-    folders = [RunFolder(Path(name)) for name in side.members]
-    histories = [one.history() for one in folders if (one.path / "history.csv").is_file()]
-    return tuple(history for history in histories if len(history))
 
 
 def _shared(
@@ -303,28 +319,3 @@ def _images(
 def _probabilities(table: "pl.DataFrame", ending: str) -> NDArray[np.float32]:
     names = [name for name in table.columns if re.fullmatch(rf"p\d+{ending}", name)]
     return np.ascontiguousarray(table.select(names).to_numpy(), np.float32)
-
-
-def _common_classes(
-    names: tuple[str, str], first: tuple[str, ...], second: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return the classes to compare by: the first's, or the second's where it has more."""
-    if set(first) >= set(second):
-        return first
-    if set(first) < set(second):
-        return second
-    raise TenfoldError(
-        f"{names[0]} has the classes {listed(first)} and {names[1]} {listed(second)}: "
-        "only models of the same classes can be compared"
-    )
-
-
-def _columns(
-    probabilities: NDArray[np.float32], own: tuple[str, ...], classes: tuple[str, ...]
-) -> NDArray[np.float32]:
-    """Put probabilities in the order of other classes; 0 for a class that the model lacks."""
-    if own == classes:
-        return probabilities
-    ordered = np.zeros((len(probabilities), len(classes)), np.float32)
-    ordered[:, [classes.index(name) for name in own]] = probabilities
-    return ordered

@@ -1,91 +1,26 @@
-"""Score a model on labelled images that it was not trained on."""
+"""Score a model, or predictions, on labelled images that it was not trained on."""
 
-import html
-from dataclasses import asdict, dataclass
-from os import PathLike
-from typing import Any
+from pathlib import Path
 
+from tenfold.data.atomic import check_destination
 from tenfold.data.dataset import AnySource
+from tenfold.data.source_name import files_of
 from tenfold.errors import TenfoldError
-from tenfold.evaluation.scores import Scores, percent, score
-from tenfold.evaluation.top_errors import TopError, top_errors
-from tenfold.model.file import open_model
+from tenfold.evaluation.evaluation import Evaluation
+from tenfold.evaluation.scores import LabelScores, score, score_labels
+from tenfold.evaluation.top_errors import top_errors
+from tenfold.extras import missing_extra_named
 from tenfold.workflow.load import load
+from tenfold.workflow.models.predictors import AnyModel, file_of, open_predictor, predict_set
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """How a model did on a set.
-
-    Args:
-        scores: accuracy with its interval, and all that follows from the predictions.
-        errors: the top errors, worst first.
-        source: the set.
-        leaked: how many of its images the model was trained on.
-        notes: what was noticed and decided on reading the images, a sentence each.
-    """
-
-    scores: Scores
-    errors: list[TopError]
-    source: str
-    leaked: int
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        mark = (
-            f"; contaminated: {self.leaked:,} of them are in the training set"
-            if self.leaked
-            else ""
-        )
-        return f"{self.source}: {self.scores}{mark}"
-
-    def to_text(self) -> str:
-        """Return the scores, the most confused pairs and the top errors, a line each."""
-        names = self.scores.classes
-        width = max(5, *map(len, names))
-        lines = [str(self), f"  {'class':>{width}}       n  precision   recall        F1"]
-        for name, row in zip(names, self.scores.per_class, strict=True):
-            shares = "  ".join(
-                f"{percent(share):>8}" for share in (row.precision, row.recall, row.f1)
-            )
-            lines.append(f"  {name:>{width}}  {row.n:>6,}  {shares}")
-        calibration = self.scores.calibration.error
-        lines.append(
-            f"  expected calibration error {percent(calibration)}, mean loss {self.scores.loss:.4f}"
-        )
-        for pair in self.scores.confused[:3]:
-            lines.append(
-                f"  {names[pair.true]} predicted as {names[pair.predicted]}: {pair.count:,}"
-            )
-        for error in self.errors:
-            predicted, true = error.prediction_probability, error.label_probability
-            lines.append(
-                f"  row {error.index}: {names[error.label]} ({percent(true, 1)}) "
-                f"predicted as {names[error.prediction]} ({percent(predicted, 1)})"
-            )
-        lines += [f"  note: {note}" for note in self.notes]
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, ready for JSON."""
-        return {
-            "source": self.source,
-            "leaked": self.leaked,
-            "notes": list(self.notes),
-            **self.scores.to_dict(),
-            "top_errors": [asdict(error) for error in self.errors],
-        }
-
-    def _repr_html_(self) -> str:
-        leak = f"<p><strong>{self.leaked:,} of them are in the training set.</strong></p>"
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return self.scores._repr_html_() + (leak if self.leaked else "") + notes
-
-
+@missing_extra_named("evaluate")
 def evaluate(
-    model: str | PathLike[str],
+    model: AnyModel,
     source: AnySource,
     *,
+    out: str | Path | None = None,
+    overwrite: bool = False,
     allow_leak: bool = False,
     errors: int = 6,
     threads: int | None = None,
@@ -94,33 +29,53 @@ def evaluate(
     """Score a model on a labelled set.
 
     Args:
-        model: a run, its folder or a model file.
+        model: a run or its folder; an ONNX file of Tenfold's or any that fits the contract of
+            `tenfold.ForeignModel`; a CSV or Parquet file of predictions for the images.
         source: the labelled images.
+        out: an HTML page to write, the report of the scores and the errors; None for none.
+        overwrite: replace `out` where it is there already.
         allow_leak: score even where the model was trained on some of them; the score is marked.
         errors: how many of the top errors to keep.
         threads: CPU threads; by default every core.
         ink: `source` is a folder of drawings or photos, one digit each (see `tenfold.load`).
 
     Raises:
-        TenfoldError: where the set has no labels or other classes, or the model was trained on
-            some of it.
+        TenfoldError: where the set has no labels or other classes, the model was trained on some
+            of it, or model and predictions do not fit their contract or the images.
     """
-    opened, dataset = open_model(model, threads), load(source, ink)
-    if dataset.labels is not None:
-        dataset = dataset.remap_classes(opened.classes)
+    if out is not None:
+        check_destination(out, overwrite, [file_of(model), *files_of(source)])
+    dataset = load(source, ink)
+    dataset.require_labels()
+    predictor = open_predictor(model, dataset, threads)
+    dataset = dataset.remap_classes(predictor.classes)
     labels = dataset.require_labels()
-    dataset = opened.matched(dataset)
-    leaked = len(opened.training_overlap(dataset))
-    if not allow_leak:
-        refuse_leak(leaked, f"{len(dataset):,} images of {dataset.source}", opened.name)
-    probabilities = opened.predict(dataset.images).probabilities
-    return Evaluation(
-        score(labels, probabilities, dataset.classes),
-        top_errors(labels, probabilities, errors),
-        dataset.source,
-        leaked,
-        dataset.notes,
+    found = predict_set(predictor, dataset)
+    if found.leaked and not allow_leak:
+        refuse_leak(found.leaked, f"{len(dataset):,} images of {dataset.source}", predictor.name)
+    scores: LabelScores
+    if found.probabilities is None:
+        scores, ranked = score_labels(labels, found.labels, dataset.classes), []
+    else:
+        scores = score(labels, found.probabilities, dataset.classes)
+        ranked = top_errors(labels, found.probabilities, errors)
+    evaluation = Evaluation(
+        scores=scores,
+        errors=ranked,
+        source=dataset.source,
+        leaked=found.leaked,
+        notes=found.notes,
+        name=predictor.name,
+        images=found.dataset.images,
+        labels=labels,
+        predictions=found.labels,
+        probabilities=found.probabilities,
     )
+    if out is not None:
+        from tenfold.report.evaluation import write_evaluation
+
+        write_evaluation(evaluation, Path(out))
+    return evaluation
 
 
 def refuse_leak(leaked: int, images: str, model: str) -> None:

@@ -152,6 +152,11 @@ class FormTable:
         """Return how many pages it has."""
         return len(self._done)
 
+    @property
+    def n_broken(self) -> int:
+        """How many of them could not be read."""
+        return sum(self._done.values())
+
     def has(self, name: str) -> bool:
         """Return whether the page of this name has a row."""
         return _row_name(name) in self._done
@@ -159,7 +164,7 @@ class FormTable:
     def append(self, outcome: FormOutcome) -> None:
         """Append the row of a page; it is on the disk when this returns."""
         self._write(row_of(outcome, self._template, self._settings))
-        self._done.add(_row_name(outcome.name))
+        self._done[_row_name(outcome.name)] = outcome.form is None
 
     def _write(self, cells: Sequence[str]) -> None:
         try:
@@ -172,8 +177,8 @@ class FormTable:
     def _cannot_write(self, error: OSError) -> TenfoldError:
         return TenfoldError(f"{self.path}: cannot be written: {error.strerror or error}")
 
-    def _resume(self, header: list[str]) -> set[str]:
-        """Cut off a row that was half written, and return the names of the pages that are done."""
+    def _resume(self, header: list[str]) -> dict[str, bool]:
+        """Cut off a row that was half written; return the pages that are done, and which broke."""
         self._file.seek(0)
         content = self._file.read()
         end = content.rfind(b"\n") + 1
@@ -196,7 +201,8 @@ class FormTable:
             if len(row) == len(header) and row[-1] == self._settings:  # only its end is missing
                 self._write(row)
                 rows.append(row)
-        return {row[0] for row in rows[1:]}
+        error = header.index("error", len(header) - 2)  # a field may have that name, too
+        return {row[0]: bool(row[error]) for row in rows[1:]}
 
     def _foreign(self, what: str) -> TenfoldError:
         return TenfoldError(f"{self.path}: {what}; name another file, or use --overwrite")

@@ -16,6 +16,7 @@ from tenfold.model.file import Model
 from tenfold.run.environment import now
 from tenfold.run.folder import RunFolder
 from tenfold.run.records import (
+    CascadeRecord,
     Environment,
     EpochRecord,
     LabelIssuesRecord,
@@ -69,10 +70,14 @@ class Execution:
 
 @dataclass(frozen=True, eq=False)
 class TrainedNetwork:
-    """One network of a run, trained; seconds are its share of those of its group."""
+    """One network of a run, trained; seconds are its share of those of its group.
+
+    The first one comes with the first stage of the run's cascade, where it has one.
+    """
 
     job: TrainJob
     network: "Network"
+    first_stage: "Network | None"
     history: list[EpochRecord]
     seconds: float
     capture_seconds: float
@@ -98,7 +103,14 @@ def execute(plan: Plan, execution: Execution) -> Run:
         trained = [one for group in plan.groups() for one in _train(plan, group, execution)]
         metrics = _finish(plan, trained, execution)
         tracking.end(metrics)
-    return Run(execution.folder, metrics, execution.submission)
+    in_memory = plan.request.in_memory  # no file has these: the plots need them
+    return Run(
+        execution.folder,
+        source=plan.train_set if "source" in in_memory else None,
+        test=plan.test_set if "test" in in_memory else None,
+        record=metrics,
+        submission=execution.submission,
+    )
 
 
 @contextmanager
@@ -155,6 +167,7 @@ def _train(plan: Plan, group: list[TrainJob], execution: Execution) -> list[Trai
         TrainedNetwork(
             job=job,
             network=network,
+            first_stage=fitted.first_stage if job.number == 1 else None,
             history=history,
             seconds=fitted.seconds / count,
             capture_seconds=fitted.capture_seconds / count,
@@ -193,7 +206,8 @@ def _finish(plan: Plan, trained: list[TrainedNetwork], execution: Execution) -> 
     scores = score_run(plan, jobs, model, networks, test_predictions)
     folder.write_predictions(scores.predictions)
     label_issues = save_label_issues(folder, scores.predictions, plan.train_set.classes)
-    metrics = _metrics(plan, trained, exported, scores, execution.environment.leaked, label_issues)
+    leaked = execution.environment.leaked
+    metrics = _metrics(plan, trained, exported, scores, leaked, label_issues, model.cascade)
     if not profiler.enabled:
         folder.write_metrics(metrics)
     profiler.stage("predictions and scores")
@@ -243,10 +257,12 @@ def _export(
     sample, recipe = _parity_sample(plan, trained), plan.recipe
 
     def write(
-        networks: "list[Network]", train_set: Dataset, job: TrainJob, images: Images, path: Path
+        some: list[TrainedNetwork], train_set: Dataset, job: TrainJob, images: Images, path: Path
     ) -> "ExportedModel":
-        val_set = plan.splits(job)[1]
-        exported = export_onnx(networks, recipe, train_set, val_set, images)
+        networks, val_set = [one.network for one in some], plan.splits(job)[1]
+        exported = export_onnx(
+            networks, recipe, train_set, val_set, images, first_stage=some[0].first_stage
+        )
         with atomic_write(path) as file:
             file.write(exported.content)
         return exported
@@ -254,17 +270,16 @@ def _export(
     if len(trained) == 1:
         job = trained[0].job
         train_set = plan.splits(job)[0]
-        return write([trained[0].network], train_set, job, sample, folder.model_file), []
+        return write(trained, train_set, job, sample, folder.model_file), []
     models = []
     for one in trained:
         train_set = plan.splits(one.job)[0]
         path = folder.network_folder(recipe, one.job.number).model_file
-        own = write([one.network], train_set, one.job, sample[:PARITY_IMAGES], path)
+        own = write([one], train_set, one.job, sample[:PARITY_IMAGES], path)
         models.append(Model(own.content, recipe.threads))
     job = trained[-1].job
     train_set = plan.train_set if recipe.folds else plan.splits(job)[0]
-    networks = [one.network for one in trained]
-    return write(networks, train_set, job, sample, folder.model_file), models
+    return write(trained, train_set, job, sample, folder.model_file), models
 
 
 def _parity_sample(plan: Plan, trained: list[TrainedNetwork]) -> Images:
@@ -305,6 +320,7 @@ def _metrics(
     scores: RunScores,
     leaked: int,
     label_issues: LabelIssuesRecord | None,
+    cascade: CascadeRecord | None,
 ) -> Metrics:
     from tenfold.training.network import multiply_adds, parameters
 
@@ -323,6 +339,7 @@ def _metrics(
         parameters=sum(map(parameters, networks)),
         multiply_adds=sum(map(multiply_adds, networks)),
         bytes=len(exported.content),
+        cascade=cascade,
     )
     return Metrics(
         training=training,

@@ -11,13 +11,17 @@ from tenfold.evaluation.scores import clipped_range, percent
 from tenfold.evaluation.seeds import Mean, mean
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder
+from tenfold.run.recipe import Recipe
 from tenfold.run.records import MAX_SEEDS, Environment, Tracker
+from tenfold.workflow.pool import Launcher
+from tenfold.workflow.runs.elsewhere import train_elsewhere
 from tenfold.workflow.runs.execute import Execution, execute
-from tenfold.workflow.runs.listing import RunTable, summarise
+from tenfold.workflow.runs.listing import RunTable
 from tenfold.workflow.runs.plan import Plan
 from tenfold.workflow.runs.profiler import Profiler
 from tenfold.workflow.runs.progress import notice
 from tenfold.workflow.runs.result import Run
+from tenfold.workflow.runs.summary import summarise
 from tenfold.workflow.runs.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -69,7 +73,8 @@ class RunGroup:
         if self.accuracy.sd is not None and self.accuracy.interval is not None:
             interval = clipped_range(self.accuracy.interval)
             spread = f", sd {self.accuracy.sd * 100:.3f} points, 95 % interval {interval}"
-        return [f"mean over {self.accuracy.n} seeds {percent(self.accuracy.mean, 3)}{spread}"]
+        seeds = f"{self.accuracy.n} seed{'s' * (self.accuracy.n != 1)}"
+        return [f"mean over {seeds} {percent(self.accuracy.mean, 3)}{spread}"]
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -114,14 +119,20 @@ def train_group(
     trackers: tuple[Tracker, ...],
     callbacks: "Sequence[Callback]",
     progress: bool,
+    launcher: Launcher | None = None,
 ) -> RunGroup:
-    """Begin every run of a group, so that all can be resumed, then execute one after another."""
+    """Begin every run of a group, so that all can be resumed, then execute one after another.
+
+    With a launcher their networks are trained by that first, all runs' at once.
+    """
     plan_of = {}
     for plan, environment in zip(plans, environments, strict=True):
         folder = group.create_run(plan.recipe.seed)
-        begin(folder, plan, environment)
+        begin(folder, plan.recipe, environment)
         plan_of[folder.path] = plan
     group.write([plan.recipe.seed for plan in plans])
+    if launcher is not None:
+        train_elsewhere(plans, group.runs(), launcher, progress)
 
     def run_one(folder: RunFolder) -> Run:
         with folder.lock():
@@ -133,10 +144,10 @@ def train_group(
     return run_all(group, run_one, progress)
 
 
-def begin(folder: RunFolder, plan: Plan, environment: Environment) -> None:
+def begin(folder: RunFolder, recipe: Recipe, environment: Environment) -> None:
     """Write what a run begins with; the recipe last: where it is, `resume` has all it needs."""
     folder.write_environment(environment)
-    folder.write_recipe(plan.recipe)
+    folder.write_recipe(recipe)
 
 
 def check_seeds(seeds: int, submission: str | Path | None, profile: bool) -> None:

@@ -51,12 +51,15 @@ class Plan:
         train_set: the training source, before any split.
         test_set: the test images, or None.
         request: what else was asked for.
+        watch_held_out: of a run with folds and no validation share, score each network after each
+            epoch on its fold. Nothing of training follows from it but an early end.
     """
 
     recipe: Recipe
     train_set: Dataset
     test_set: Dataset | None
     request: RunRequest
+    watch_held_out: bool = False
 
     @cached_property
     def matched_test_set(self) -> Dataset | None:
@@ -100,6 +103,8 @@ class Plan:
             own = _seeded(recipe, number)
             inner = split(train_set.subset(fold.train), recipe.val_fraction, recipe.split, own.seed)
             train, validation = fold.train[inner.train], fold.train[inner.validation]
+            if self.watch_held_out and not recipe.val_fraction:
+                validation = fold.validation
             jobs.append(TrainJob(number, own, train, validation, fold.validation))
         return jobs
 
@@ -115,10 +120,11 @@ class Plan:
 
 
 def _seeded(recipe: Recipe, number: int) -> Recipe:
-    """Give a network of several its own seed; the first has the run's."""
+    """Give a network of several its own seed; the first has the run's, and trains the cascade's."""
     if recipe.networks == 1:
         return recipe
-    return change(recipe, seed=(recipe.seed + number - 1) % MAX_SEED)
+    seeded = change(recipe, seed=(recipe.seed + number - 1) % MAX_SEED)
+    return seeded if number == 1 else change(seeded, cascade={})
 
 
 def request_for(

@@ -47,11 +47,15 @@ class Profiler:
 
     def add(self, fitted: "Fitted") -> None:
         """Add what a training did."""
+        from tenfold.training.first_stage import EVERY
         from tenfold.training.network import multiply_adds_of_training
 
         self._loop_seconds += fitted.seconds
         images = fitted.samples_seen * len(fitted.networks)
         self._operations += 2 * images * multiply_adds_of_training(fitted.networks[0])
+        if fitted.first_stage is not None:
+            cost = multiply_adds_of_training(fitted.first_stage)
+            self._operations += 2 * (fitted.samples_seen // EVERY) * cost
 
     def summary(self, recipe: Recipe) -> Profile:
         """Return what was measured up to the last stage; measures the machine's peak."""
@@ -61,7 +65,7 @@ class Profiler:
         seconds = self._marked - self._started
         phases = {
             name: sum(timer.seconds.get(name, 0.0) for timer in self._timers)
-            for name in (*PHASES, "validation")
+            for name in (*PHASES, "first stage", "validation")
         }
         phases["rest"] = self._loop_seconds - sum(phases.values())
         peak = peak_flops(recipe.precision, recipe.device)

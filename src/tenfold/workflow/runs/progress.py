@@ -3,8 +3,11 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from threading import Timer
 from typing import TYPE_CHECKING
 
+from tenfold.data.dataset import Dataset
 from tenfold.evaluation.scores import percent
 
 if TYPE_CHECKING:
@@ -60,6 +63,33 @@ def show_notes(notes: tuple[str, ...]) -> None:
     """Show what was noticed and decided on reading a set, where progress is shown."""
     for note in notes:
         notice(f"note: {note}")
+
+
+def notice_preparing(train_set: Dataset) -> None:
+    """Say what is done before the first epoch, which takes seconds, where PyTorch is installed.
+
+    What is wrong until here is one line: where it is not installed, an error says so.
+    """
+    if find_spec("torch"):
+        notice(f"preparing: {len(train_set):,} images of {train_set.source}, importing PyTorch")
+
+
+@contextmanager
+def notice_if_slow(line: str, seconds: float = 1.0) -> Iterator[None]:
+    """Print a line where the block takes longer than so many seconds and a person waits for it.
+
+    Not into a log or a pipe: what stands there should not hang on how fast a machine is.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    timer = Timer(seconds, notice, [line])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def in_kernel() -> bool:

@@ -1,37 +1,63 @@
 """A finished run, as Python and Jupyter see it."""
 
-from dataclasses import dataclass, field
+import textwrap
+from dataclasses import replace
 from functools import cached_property
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.data.display import listed
+from tenfold.data.dataset import Dataset
+from tenfold.data.display import listed, png_data_uri
+from tenfold.evaluation.predictions import error_table
 from tenfold.evaluation.scores import describe, percent, percent_range
 from tenfold.extras import missing_extra_named
 from tenfold.run.folder import RunFolder
 from tenfold.run.network_summary import NetworkSummary
 from tenfold.run.recipe import Recipe
 from tenfold.run.records import LabelIssuesRecord, MemberScores, Metrics, SplitScores
+from tenfold.workflow.runs.plots import Plots
 from tenfold.workflow.runs.profiler import format_profile
 
 if TYPE_CHECKING:
     import polars as pl
 
+WIDTH = 80
 
-@dataclass(frozen=True)
+
 class Run:
-    """A finished run: what it scored, where its files are; shows itself in a notebook.
+    """A run: what it scored, where its files are; shows itself in a notebook.
+
+    `tenfold.train` returns one, and `tenfold.Run("runs/latest")` opens a finished one.
 
     Args:
-        folder: its files.
-        record: its scores and costs; None to read them from the folder.
-        submission: the submission that was asked for; None for the folder's, where there is one.
+        path: the folder of the run.
+        source: the training set, for the plots that show images, where it was in memory or has
+            moved.
+        test: the test set, likewise.
+        record: its scores and costs, where they are at hand; by default the folder's.
+        submission: the submission that was asked for; by default the folder's, where there is one.
+
+    Raises:
+        TenfoldError: where the folder holds no run, or several.
     """
 
-    folder: RunFolder
-    record: Metrics | None = field(default=None, repr=False, compare=False)
-    submission: Path | None = field(default=None, repr=False, compare=False)
+    def __init__(
+        self,
+        path: str | PathLike[str] | RunFolder,
+        *,
+        source: str | Path | Dataset | None = None,
+        test: str | Path | Dataset | None = None,
+        record: Metrics | None = None,
+        submission: Path | None = None,
+    ) -> None:
+        self.folder = path if isinstance(path, RunFolder) else RunFolder.open(path)
+        self._images = {"source": source, "test": test}
+        self._given_record, self._given_submission = record, submission
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder.path)!r})"
 
     def __fspath__(self) -> str:
         return str(self.folder.path)  # so that a run goes wherever a run folder's path does
@@ -61,6 +87,21 @@ class Run:
         return self.folder.predictions()
 
     @property
+    def errors(self) -> "pl.DataFrame":
+        """The wrong predictions of the images that `scores` are of, a row an image.
+
+        Columns: `id`, the image's row in its source; `split`; `label` and `prediction`, names of
+        classes; `label_probability`, `prediction_probability` (0-1), and `gap`, their difference.
+        The largest gap comes first, as in the report.
+        """
+        return error_table(self.folder.predictions(), self.folder.environment().classes)
+
+    @cached_property
+    def plots(self) -> Plots:
+        """The plots, as figures with `save`: `run.plots.curves.save("curves.svg")`."""
+        return Plots(self.folder, self._images["source"], self._images["test"])
+
+    @property
     def scores(self) -> dict[str, Any] | None:
         """The test scores, or else those out of fold or on the validation set, or None."""
         splits = (self.metrics[split] for split in ("test", "out_of_fold", "validation"))
@@ -73,14 +114,19 @@ class Run:
 
     @missing_extra_named("summary")
     def summary(self) -> NetworkSummary:
-        """Summarise the network layer by layer; `print` shows the summary as a table."""
+        """Summarise the network layer by layer; `print` shows the summary as a table.
+
+        Raises:
+            TenfoldError: where Python code would be run that was not allowed (see `allow_import`).
+        """
         from tenfold.training.network import summarise
 
-        return summarise(self.recipe, len(self.folder.environment().classes))
+        summary = summarise(self.recipe, len(self.folder.environment().classes))
+        return replace(summary, cascade=self._record.model.cascade)
 
     @cached_property
     def _record(self) -> Metrics:
-        return self.record or self.folder.metrics()
+        return self._given_record or self.folder.metrics()
 
     def __str__(self) -> str:
         metrics, recipe, path = self._record, self.recipe, self.folder.path
@@ -105,6 +151,8 @@ class Run:
             f"{training.images_per_second:,.0f} images/s"
             + (", interrupted" if training.interrupted else "")
         )
+        if metrics.model.cascade:
+            lines += textwrap.wrap(str(metrics.model.cascade), WIDTH, subsequent_indent="  ")
         if training.profile:
             lines.append(format_profile(training.profile, recipe))
         if training.interrupted:
@@ -131,7 +179,7 @@ class Run:
 
     def _submission(self, metrics: Metrics) -> list[str]:
         """Say where the submission is, how long it is, and what accuracy to expect."""
-        file = self.submission or self.folder.submission_file
+        file = self._given_submission or self.folder.submission_file
         if not file.exists():
             return []
         rows = metrics.unlabelled or (metrics.test.n if metrics.test else 0)
@@ -152,10 +200,9 @@ class Run:
         text = escape(str(self)).replace("\n", "<br>")
         if not curves.exists():
             return f"<p>{text}</p>"
-        import base64
-
-        plot = base64.b64encode(curves.read_bytes()).decode()
-        return f'<p>{text}</p><img alt="learning curves" src="data:image/png;base64,{plot}">'
+        plot = png_data_uri(curves.read_bytes())
+        size = "width:880px;max-width:100%"  # the file is sharper than a screen may be
+        return f'<p>{text}</p><img alt="learning curves" style="{size}" src="{plot}">'
 
 
 def _scored(name: str, scores: SplitScores) -> str:

@@ -1,10 +1,11 @@
 """Resume a run, or a group of runs, that was cut short."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import msgspec
 
@@ -16,13 +17,14 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.environment import differences, now
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder, is_group
+from tenfold.run.own_code import changed_code, give_network, unavailable
 from tenfold.run.recipe import Recipe, change
 from tenfold.run.records import Environment, Resumption
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.group import RunGroup, run_all
 from tenfold.workflow.runs.plan import Plan, reload_named
 from tenfold.workflow.runs.profiler import Profiler
-from tenfold.workflow.runs.progress import notice
+from tenfold.workflow.runs.progress import notice, notice_if_slow, notice_preparing
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
@@ -38,6 +40,7 @@ class ResumeOptions(TypedDict, total=False):
     threads: int | None
     device: Literal["auto", "cpu", "cuda", "mps"] | None
     submission: str | Path | None
+    network: Callable[..., Any] | None
     callbacks: "Sequence[Callback]"
     progress: bool
 
@@ -63,6 +66,7 @@ def resume(
     threads: int | None = None,
     device: Literal["auto", "cpu", "cuda", "mps"] | None = None,
     submission: str | Path | None = None,
+    network: Callable[..., Any] | None = None,
     callbacks: "Sequence[Callback]" = (),
     progress: bool = True,
 ) -> Run | RunGroup:
@@ -81,12 +85,14 @@ def resume(
         submission: of one run, where to write the submission beside the one in its folder. The
             place that `train` was given is not used: a run from elsewhere would write wherever it
             says.
+        network: what makes the network, where `train` was given an object that no module has.
         callbacks: told how training goes (see `tenfold.Callback`).
         progress: show progress on stderr.
 
     Raises:
         TenfoldError: where there is no run, its images are gone or have changed, its checkpoint is
-            damaged, or another process is training it.
+            damaged, another process is training it, or Python code would be run that cannot be
+            imported or was not allowed (`tenfold.allow_import`).
     """
     resume_one = partial(
         _resume_run,
@@ -95,6 +101,7 @@ def resume(
         threads=threads,
         device=device,
         submission=submission,
+        network=network,
         callbacks=callbacks,
         progress=progress,
     )
@@ -119,16 +126,21 @@ def _resume_run(
     threads: int | None,
     device: Literal["auto", "cpu", "cuda", "mps"] | None,
     submission: str | Path | None,
+    network: Callable[..., Any] | None,
     callbacks: "Sequence[Callback]",
     progress: bool,
 ) -> Run:
     environment = folder.environment()
     if environment.finished:
         notice(f"{folder.path}: already finished; nothing to resume")
-        return Run(folder)
+        return Run(folder, source=source, test=test)
     from tenfold.training.callbacks import check_callbacks
 
     check_callbacks(callbacks)
+    if network is not None:
+        give_network(folder.recipe(), network)
+    if reason := unavailable(folder.recipe()):
+        raise TenfoldError(f"{folder.path}: {reason}")
     tracking = Tracking(environment.request.trackers)
     if submission is not None:
         check_destination(submission, True, _files_read(environment, source, test))
@@ -139,11 +151,15 @@ def _resume_run(
         )
     with folder.lock():
         folder.remove_temporary_files()
-        train_set = reload_named(environment, "source", source)
-        test_set = None
-        if environment.test_source:
-            test_set = reload_named(environment, "test", test)
-        recipe, environment = _resolve_here(folder, environment, threads, device)
+        slow = f"reading {environment.source}"
+        with notice_if_slow(slow) if progress else nullcontext():
+            train_set = reload_named(environment, "source", source)
+            test_set = None
+            if environment.test_source:
+                test_set = reload_named(environment, "test", test)
+        if progress:
+            notice_preparing(train_set)
+        recipe, environment = _resolve_here(folder, environment, train_set, threads, device)
         plan = Plan(recipe, train_set, test_set, environment.request)
         outside = None if submission is None else expanded(submission).absolute()
         execution = Execution(
@@ -166,22 +182,29 @@ def _files_read(
 
 
 def _resolve_here(
-    folder: RunFolder, environment: Environment, threads: int | None, device: str | None
+    folder: RunFolder,
+    environment: Environment,
+    train_set: Dataset,
+    threads: int | None,
+    device: str | None,
 ) -> tuple[Recipe, Environment]:
     """Resolve the recipe on this machine; note, and say, where it is not as it was."""
     from tenfold.training.backend import device_name, resolve
+    from tenfold.training.own.trial import try_own_code
 
     before = folder.recipe()
     moved = device not in (None, before.device)
-    recipe = resolve(
-        change(
-            before,
-            threads=threads or before.threads,
-            device=device or before.device,
-            precision="auto" if moved else before.precision,  # another device has its own
-        )
+    chosen = change(
+        before,
+        threads=threads or before.threads,
+        device=device or before.device,
+        precision="auto" if moved else before.precision,  # another device has its own
     )
+    recipe, said = try_own_code(resolve(chosen), train_set, chosen.precision)
+    for line in said:
+        notice(line)
     differs = differences(environment, device_name(recipe.device))
+    differs += changed_code(environment.code, recipe)
     for name in ("threads", "precision"):
         if getattr(recipe, name) != getattr(before, name):
             differs = (*differs, f"{name} {getattr(recipe, name)} for {getattr(before, name)}")

@@ -1,10 +1,10 @@
 """From a table of digits to a trained model, its scores, a report and a submission."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -17,14 +17,22 @@ from tenfold.extras import missing_extra_named
 from tenfold.run.environment import describe
 from tenfold.run.folder import RunFolder
 from tenfold.run.group import GroupFolder
+from tenfold.run.own_code import allow_named, code_hashes, code_names, with_network
 from tenfold.run.recipe import Recipe, change, load_recipe
 from tenfold.run.records import Tracker
 from tenfold.workflow.load import load
+from tenfold.workflow.pool import MakeLauncher
+from tenfold.workflow.runs.elsewhere import train_elsewhere
 from tenfold.workflow.runs.execute import Execution, execute
 from tenfold.workflow.runs.group import RunGroup, begin, check_seeds, train_group
 from tenfold.workflow.runs.plan import Plan, request_for
 from tenfold.workflow.runs.profiler import Profiler
-from tenfold.workflow.runs.progress import notice, show_notes
+from tenfold.workflow.runs.progress import (
+    notice,
+    notice_if_slow,
+    notice_preparing,
+    show_notes,
+)
 from tenfold.workflow.runs.result import Run
 from tenfold.workflow.runs.tracking import Tracking
 
@@ -39,6 +47,7 @@ class TrainOptions(TypedDict, total=False):
 
     test: AnySource | None
     recipe: str | Path | Recipe
+    network: Callable[..., Any] | str | None
     settings: Iterable[str]
     epochs: int | None
     batch_size: int | None
@@ -62,6 +71,7 @@ class TrainOptions(TypedDict, total=False):
     track: Tracker | Sequence[Tracker]
     ink: bool
     profile: bool
+    launcher: MakeLauncher | None
 
 
 @overload
@@ -80,6 +90,7 @@ def train(
     *,
     test: AnySource | None = None,
     recipe: str | Path | Recipe = "quick",
+    network: Callable[..., Any] | str | None = None,
     settings: Iterable[str] = (),
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -104,6 +115,7 @@ def train(
     track: Tracker | Sequence[Tracker] = (),
     ink: bool = False,
     profile: bool = False,
+    launcher: MakeLauncher | None = None,
 ) -> Run | RunGroup:
     """Train a network; score it, export it, report on it; keep all of it in a run folder.
 
@@ -111,7 +123,12 @@ def train(
         source: the labelled images to train on, as `tenfold.load` takes them.
         test: the images to predict at the end, labelled or not; by default those that came with
             `source`, where it is given by its name: bundled, or in its folder or file.
-        recipe: a recipe, its name or its file.
+        recipe: a recipe, its name or its file. Python code that a file or `settings` name is run;
+            that of a Recipe object only where `tenfold.allow_import` allows it.
+        network: a class or function that makes a torch `nn.Module`, called once for each network,
+            in place of the recipe's: float32 [n, 1, 28, 28] in 0-1 to logits [n, classes]. It gets
+            `classes` and `input_shape` where it has such parameters. `my_net:Net` names one. Where
+            no module has it, only this process, or `resume(network=...)`, can resume the run.
         settings: `key=value` changes to the recipe; the arguments below go before them.
         epochs: passes over the training set.
         batch_size: images per optimiser step.
@@ -141,6 +158,9 @@ def train(
         track: log the curves and the scores to a tracker as well, or to several.
         ink: the images are folders of drawings or photos, one digit each (see `tenfold.load`).
         profile: measure where the time goes; `metrics["training"]["profile"]` has it.
+        launcher: makes what trains the networks in other processes, given the cores and the GPUs
+            of each, as `tenfold.scale.ray_launcher.RayLauncher` on a cluster; None: here, one after
+            another. Scores and report are made here.
 
     Returns:
         The run: its folder and scores; with `seeds` the group of runs.
@@ -154,9 +174,13 @@ def train(
     profiler = Profiler(profile)
     profiler.stage("start")
     check_callbacks(callbacks)
+    if launcher is not None:
+        _check_elsewhere(profile, callbacks, track)
     if seeds is not None:
         check_seeds(seeds, submission, profile)
-    train_set, test_set = _load(source, test, ink)
+    named_source = source if isinstance(source, str | Path) else "the images"
+    with notice_if_slow(f"reading {named_source}") if progress else nullcontext():
+        train_set, test_set = _load(source, test, ink)
     if progress:
         show_notes(train_set.notes)
     if not allow_leak:
@@ -179,14 +203,22 @@ def train(
     if learning_rate is not None:
         settings = [*settings, f"optimiser.learning_rate={learning_rate}"]
     chosen = _choose(load_recipe(recipe, settings), named, time_budget)
+    allow_named(chosen, recipe)
+    if network is not None:
+        chosen = with_network(chosen, network)
+    if launcher is not None and (own := code_names(chosen)):
+        raise TenfoldError(
+            f"{own[0]}: code of your own runs in this process alone; train it without --ray"
+        )
     if val_fraction is None:
         val_fraction = _default_val_fraction(chosen, test_set)
     chosen = change(chosen, val_fraction=val_fraction)
 
-    if progress and find_spec("torch"):  # not before: what is wrong until here is one line
-        notice(f"preparing: {len(train_set):,} images of {train_set.source}, importing PyTorch")
+    if progress:
+        notice_preparing(train_set)
     from tenfold.training.backend import device_name, resolve
     from tenfold.training.fit import check_fit
+    from tenfold.training.own.trial import try_own_code
 
     profiler.stage("importing torch")
     trackers = (track,) if isinstance(track, str) else tuple(track)
@@ -194,7 +226,10 @@ def train(
     request = request_for(
         {"source": source, "test": test}, submission, report, errors, trackers, ink
     )
-    plan = Plan(resolve(chosen), train_set, test_set, request)
+    resolved, said = try_own_code(resolve(chosen), train_set, chosen.precision)
+    for line in said if progress else ():
+        notice(line)
+    plan = Plan(resolved, train_set, test_set, request)
     if progress and plan.matched_test_set is not None:
         show_notes(plan.matched_test_set.notes)
     if time_budget is not None:
@@ -204,18 +239,25 @@ def train(
     plans = [plan] if seeds is None else plan.with_seeds(seeds)
     for one in plans:
         first = one.groups()[0]
-        check_fit(first[0].recipe, *one.splits(first[0]), members=len(first))
-    device_used = device_name(plan.recipe.device)
+        images = one.splits(first[0])
+        check_fit(first[0].recipe, *images, members=len(first), exported=one is plans[0])
+    device_used, code = device_name(plan.recipe.device), code_hashes(plan.recipe)
     environments = [
-        describe(train_set, test_set, device_used, _count_leaked(one), request) for one in plans
+        describe(train_set, test_set, device_used, _count_leaked(one), request, code)
+        for one in plans
     ]
+    trainer = None
+    if launcher is not None:  # before the folder is made: there may be no such cluster
+        trainer = launcher(plan.recipe.threads, float(plan.recipe.device == "cuda"))
     if seeds is None:
         if out is None:
             folder = RunFolder.create_new(chosen.name, train_set.source)
         else:
             folder = RunFolder.create(out, overwrite)
         with folder.lock():
-            begin(folder, plan, environments[0])
+            begin(folder, plan.recipe, environments[0])
+            if trainer is not None:
+                train_elsewhere([plan], [folder], trainer, progress)
             outside = None if submission is None else expanded(submission).absolute()
             execution = Execution(
                 folder, environments[0], tracking, profiler, callbacks, progress, outside
@@ -225,7 +267,19 @@ def train(
         group = GroupFolder.create_new(chosen.name, train_set.source)
     else:
         group = GroupFolder.create(out, overwrite)
-    return train_group(group, plans, environments, trackers, callbacks, progress)
+    return train_group(group, plans, environments, trackers, callbacks, progress, trainer)
+
+
+def _check_elsewhere(
+    profile: bool, callbacks: "Sequence[Callback]", track: Tracker | Sequence[Tracker]
+) -> None:
+    """Raise TenfoldError where what watches training would watch another process."""
+    for name, given in (("--profile", profile), ("callbacks", callbacks), ("--track", track)):
+        if given:
+            raise TenfoldError(
+                f"{name}: watches training in this process, and with --ray it is in others; leave "
+                "one of them out"
+            )
 
 
 def _within(plan: Plan, seconds: float) -> Recipe:

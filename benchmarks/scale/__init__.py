@@ -1,0 +1,1 @@
+"""Sets larger than memory and many machines."""

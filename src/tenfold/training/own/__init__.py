@@ -1,0 +1,1 @@
+"""Layers, optimisers and augmentations that are somebody's own: made, exported, kept and tried."""

@@ -1,0 +1,1 @@
+"""Sets larger than memory, a shard at a time: predict and read them, on this machine or many."""
