@@ -101,7 +101,10 @@ def _train_and_read(left_out: str, epochs: int, threads: int) -> Row:
             report=False,
         )
         reader = Reader(run.folder.model_file, threads=threads)
-        seconds = run.metrics["training"]["seconds"]
+        training = {
+            "training_seconds": run.metrics["training"]["seconds"],
+            "threads": run.recipe.threads,
+        }
     characters = unipen.load_unipen()
     digits, test = characters.digits, characters.halves(characters.digits)[1]
     sites = {}
@@ -111,7 +114,7 @@ def _train_and_read(left_out: str, epochs: int, threads: int) -> Row:
             ((str(digits.labels[index]),), _rows(reader, digits.strokes(index))) for index in chosen
         )
         sites[site] = counts.to_dict()
-    return {"sites": sites, "training_seconds": seconds, "threads": run.recipe.threads}
+    return {"sites": sites} | training
 
 
 def _rows(reader: Reader, strokes: list[unipen.Stroke]) -> tuple[str, ...]:
