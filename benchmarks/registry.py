@@ -23,6 +23,7 @@ BENCHMARKS = {
     "cluster-training": "benchmarks.scale.cluster_training:ClusterTraining",
     "sweep": "benchmarks.scale.sweep:Sweep",
     "reading": "benchmarks.reading.benchmark:Reading",
+    "sites": "benchmarks.reading.sites:Sites",
     "adapt": "benchmarks.reading.adapting:Adapt",
     "release-model": "benchmarks.reading.release_model:ReleaseModel",
     "notebook": "benchmarks.notebook.benchmark:NotebookRecipe",

@@ -18,14 +18,14 @@ PARTED = (2, 3, 5, 8)  # a part of another digit may be a digit itself
 MOVED = 0.5  # of these are cut out once more, about half a digit off, as no digit
 
 
-def cut_out() -> Dataset:
+def cut_out(without: str = "") -> Dataset:
     """Cut out the characters of synthetic pages, with those that are no digits as negatives.
 
     The hands are those of the other training images. Here they count as one writer, who is too
     large to be held out: what decides temperature and threshold are images of single digits.
     """
     random = np.random.default_rng(SEED)
-    scenes = Scenes(written_glyphs(), printed_glyphs(), SIDE, SEED)
+    scenes = Scenes(written_glyphs(without), printed_glyphs(), SIDE, SEED)
     images: list[Images] = []
     labels: list[int] = []
     negatives: list[Images] = []

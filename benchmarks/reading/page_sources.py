@@ -19,9 +19,13 @@ FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "
          "DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSerif-Italic")  # fmt: skip
 
 
-def written_glyphs() -> Glyphs:
-    """Return the handwriting that synthetic pages are written with."""
-    unipen = load_unipen()
+def written_glyphs(without: str = "") -> Glyphs:
+    """Return the handwriting that synthetic pages are written with.
+
+    Args:
+        without: a site of UNIPEN's whose hands are left out; "" for none.
+    """
+    unipen = load_unipen(without)
     digits, others = unipen.digits, unipen.others
     return glyphs.joined(
         [

@@ -64,20 +64,24 @@ class _Collected:
         return Dataset(np.stack(self.images), columns[0], source=source, writers=columns[1])
 
 
-def make_training_set() -> Dataset:
+def make_training_set(without: str = "") -> Dataset:
     """Make the training set, the same each time, with the images that show no digit.
+
+    Args:
+        without: a site of UNIPEN's that it has nothing of; "" for none.
 
     Raises:
         TenfoldError: where a file of `handwriting/` is absent.
     """
-    random, mnist, characters = np.random.default_rng(0), bundled("mnist"), unipen.load_unipen()
+    random, mnist = np.random.default_rng(0), bundled("mnist")
+    characters = unipen.load_unipen(without)
     digits = concatenate(
         [
             concatenate([mnist, _rendered(mnist, random)], "mnist", same_writers=True),
             _unipen(characters, random),
             _optdigits(random),
             _semeion(random),
-            cut_out(),
+            cut_out(without),
         ],
         SOURCE,
     )

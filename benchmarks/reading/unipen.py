@@ -65,10 +65,17 @@ class Characters:
 
 @dataclass(frozen=True, eq=False)
 class Unipen:
-    """UNIPEN's isolated digits, and its capitals, small letters and symbols."""
+    """UNIPEN's isolated digits, and its capitals, small letters and symbols.
+
+    Args:
+        digits: labelled 0-9.
+        others: any other character.
+        without: a site of which nothing may be trained on; "" for none.
+    """
 
     digits: Characters
     others: Characters
+    without: str = ""
 
     def test_writers(self) -> frozenset[int]:
         """Return the ids of the writers that test."""
@@ -86,7 +93,13 @@ class Unipen:
             characters: `digits` or `others` of this object.
         """
         test = np.isin(characters.writers, list(self.test_writers()))
-        return np.flatnonzero(~test), np.flatnonzero(test)
+        kept = ~np.isin(characters.writers, self._writers_left_out())
+        return np.flatnonzero(~test & kept), np.flatnonzero(test)
+
+    def _writers_left_out(self) -> Integers:
+        """Return who wrote anything at the site that is left out, int [writers]."""
+        parts = (self.digits, self.others)
+        return np.concatenate([part.writers[part.sites == self.without] for part in parts])
 
 
 def split_writers(writers: Integers, sites: Strings, labels: Strings) -> frozenset[int]:
@@ -138,8 +151,11 @@ def _pairs(
         yield tuple(order[place : place + 2])
 
 
-def load_unipen() -> Unipen:
+def load_unipen(without: str = "") -> Unipen:
     """Load UNIPEN's isolated characters.
+
+    Args:
+        without: a site of which nothing may be trained on; "" for none.
 
     Raises:
         TenfoldError: where the file is not in the repository and not among the shared data.
@@ -151,7 +167,7 @@ def load_unipen() -> Unipen:
             f"that has handwriting/{FILE}. Received: {shared_folder().parent}"
         )
     with np.load(path) as stored:
-        return Unipen(_characters(stored, "digits"), _characters(stored, "others"))
+        return Unipen(_characters(stored, "digits"), _characters(stored, "others"), without)
 
 
 def _characters(stored: Any, name: str) -> Characters:

@@ -89,3 +89,17 @@ def test_five_of_the_ten_writers_with_most_digits_test() -> None:
     train, held_back = characters.halves(characters.digits)
     assert len(train) + len(held_back) == len(characters.digits) == 11_382
     assert abs(len(held_back) - len(train)) < 300
+
+
+def test_nothing_of_a_site_that_is_left_out_is_trained_on() -> None:
+    everything = load_unipen()
+    site = str(everything.digits.sites[0])
+    without = load_unipen(site)
+    for kept, whole in (
+        (without.digits, everything.digits),
+        (without.others, everything.others),
+    ):
+        train, test = without.halves(kept)
+        assert test.tolist() == everything.halves(whole)[1].tolist()
+        assert 0 < len(train) < len(everything.halves(whole)[0])
+        assert site not in kept.sites[train]
