@@ -201,6 +201,8 @@ def test_a_form_asks_for_the_token(browser: Browser, guarded: str) -> None:
         page.get_by_role("button", name="Open").click()
         if message:
             expect(page.get_by_role("alert")).to_have_text(message)
+    expect(page.locator("#canvas")).to_be_visible()
+    page.wait_for_load_state()  # its scripts too: what is drawn before is drawn on nothing
     draw_page.draw(SEVEN, 60, 60, 150)
     draw_page.expect_text("7")
     page.context.close()
