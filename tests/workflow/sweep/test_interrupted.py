@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,31 @@ def test_killed_and_given_again_it_comes_to_what_it_would_have_come_to(
     assert "RUNNING" not in states_in_journal(killed)
     assert resumed.best.number == whole.best.number
     assert "the writers are unknown" in str(resumed)
+
+
+def test_killed_between_a_checkpoint_and_its_report_a_trial_is_judged_all_the_same(
+    few: Dataset, tiny_recipe: Recipe, inline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"recipe": tiny_recipe, "folds": 2, "fresh_seeds": 0, "trials": 8}
+    options |= {"progress": False, "launcher": inline}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    sweep(RATES, few, out=whole, **options)
+    assert any("epoch 1 of" in one[3] for one in outcome(whole) if one[2] == "stopped")
+    report, died = SweepStudy.report, set()
+
+    def die_once(study: SweepStudy, trial: Any, accuracy: float, step: int) -> bool:
+        if (trial.number, step) not in died:
+            died.add((trial.number, step))
+            raise SystemExit  # as a kill does, past all that answers errors
+        return report(study, trial, accuracy, step)
+
+    monkeypatch.setattr(SweepStudy, "report", die_once)
+    for _ in range(100):
+        with suppress(SystemExit):
+            sweep(RATES, few, out=killed, **options)
+            break
+    assert len(died) > 8
+    assert outcome(killed) == outcome(whole)
 
 
 class Watching(Inline):

@@ -23,6 +23,7 @@ from tenfold.workflow.runs.tracking import Tracking
 from tenfold.workflow.sweep.study import SweepStudy
 
 if TYPE_CHECKING:
+    from tenfold.run.records import EpochRecord
     from tenfold.training.callbacks import Callback, ProgressEvent
 
 FUNCTION = "tenfold.workflow.sweep.trial:train_one"
@@ -130,11 +131,14 @@ def _plan(sweep: SweepFolder, folder: RunFolder) -> Plan:
     return Plan(folder.recipe(), images, None, environment.request, watch_held_out=True)
 
 
-def _execute(plan: Plan, folder: RunFolder, *callbacks: "Callback") -> None:
+def _execute(plan: Plan, folder: RunFolder, watch: "_Watch | None" = None) -> None:
     """Train what is left of a run, and write all that it is to leave."""
+    callbacks: tuple[Callback, ...] = () if watch is None else (watch,)
     with ExitStack() as stack:
         _lock(stack, folder)
         folder.remove_temporary_files()
+        if watch is not None:
+            watch.catch_up()
         environment = folder.environment()
         execute(plan, Execution(folder, environment, Tracking(()), Profiler(), callbacks, False))
 
@@ -206,19 +210,40 @@ class _Watch:
         self.progress = self.accuracy = 0.0
         self.n, self.where, self.step = 0, "", 0
 
+    def catch_up(self) -> None:
+        """Report the last epoch that is in a checkpoint.
+
+        It is written before the epoch is reported: a process that was killed in between has not
+        done so, and the trial would be judged an epoch later than one that nothing killed.
+        """
+        from tenfold.training import state
+
+        for number in range(len(self.sizes), 0, -1):
+            file = self.folder.network_folder(self.recipe, number).path / "checkpoint.safetensors"
+            if file.is_file():
+                progress = state.load(file).progress
+                if n_epochs := len(progress.history):
+                    steps = self.recipe.steps
+                    epochs = -(-steps * n_epochs // progress.step) if steps else self.recipe.epochs
+                    self._report(number, progress.history[-1], epochs)
+                return
+
     def on_epoch_end(self, event: "ProgressEvent") -> None:
         """Report, and end the trial where it is hopeless or the time is over."""
         assert event.record is not None
-        assert event.record.val_accuracy is not None
-        done = event.network - 1
+        self._report(event.network, event.record, event.epochs)
+
+    def _report(self, network: int, record: "EpochRecord", epochs: int) -> None:
+        assert record.val_accuracy is not None
+        done, networks = network - 1, len(self.sizes)
         accuracies = [self._last_accuracy(number) for number in range(1, done + 1)]
-        accuracies.append(event.record.val_accuracy)
+        accuracies.append(record.val_accuracy)
         sizes = self.sizes[: len(accuracies)]
         self.n = sum(sizes)
         self.accuracy = sum(map(float.__mul__, accuracies, map(float, sizes))) / self.n
-        share = event.epoch / event.epochs
-        self.progress = (done + share) / event.networks
-        self.where = f"fold {event.network}, epoch {event.epoch} of {event.epochs}"
+        share = record.epoch / epochs
+        self.progress = (done + share) / networks
+        self.where = f"fold {network}, epoch {record.epoch} of {epochs}"
         step = done * self.units + max(1, int(share * self.units + 1e-9))
         if self.progress == 1 or step == self.step:
             return
