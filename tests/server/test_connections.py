@@ -279,48 +279,50 @@ def test_a_reading_that_takes_too_long_is_told_so(run: Run) -> None:
         assert answers(running)
 
 
+@contextmanager
+def being_read(running: Running) -> Iterator[socket.socket]:
+    """A connection whose request for a 7 is read no further until the block ends."""
+    (child,) = running.pages._children
+    assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]
+    assert child._process is not None
+    child._process.send_signal(signal.SIGSTOP)
+    client = running.connect(post(len(SEVEN)) + SEVEN)
+    while child in running.pages._idle:
+        continue
+    try:
+        yield client
+    finally:
+        child._process.send_signal(signal.SIGCONT)
+
+
+def assert_answered_then(client: socket.socket, status: int) -> None:
+    """The request is answered with its 7, and what came behind it with `status`."""
+    received = b""
+    while piece := client.recv(1 << 16):
+        received += piece
+    client.close()
+    assert received.count(b"HTTP/1.1 ") == 2
+    assert received.index(b'"rows":["7"]') < received.index(b"HTTP/1.1 %d" % status)
+
+
 def test_a_header_that_does_not_end_behind_a_request_is_refused(run: Run) -> None:
     with run() as running:
-        (child,) = running.pages._children
-        assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]
-        assert child._process is not None
-        child._process.send_signal(signal.SIGSTOP)
-        client = running.connect(post(len(SEVEN)) + SEVEN)
-        while child in running.pages._idle:
-            continue
-        client.sendall(b"GET / HTTP/1.1\r\nX: ")
-        for _ in range(64):
-            client.sendall(b"a" * (64 << 10))
-        assert running.connections.held < 1 << 20
-        child._process.send_signal(signal.SIGCONT)
-        received = b""
-        while piece := client.recv(1 << 16):
-            received += piece
-        client.close()
-        assert received.count(b"HTTP/1.1 ") == 2
-        assert received.index(b'"rows":["7"]') < received.index(b"HTTP/1.1 431")
+        with being_read(running) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nX: ")
+            for _ in range(64):
+                client.sendall(b"a" * (64 << 10))
+            assert running.connections.held < 1 << 20
+        assert_answered_then(client, 431)
 
 
 def test_a_slow_body_behind_a_request_does_not_take_its_answer(run: Run) -> None:
     with run(window_seconds=0.3) as running:
-        (child,) = running.pages._children
-        assert response(running.connect(ASK_SEVEN))[1]["rows"] == ["7"]
-        assert child._process is not None
-        child._process.send_signal(signal.SIGSTOP)
-        client = running.connect(post(len(SEVEN)) + SEVEN)
-        while child in running.pages._idle:
-            continue
-        client.sendall(post(1000) + b"[[[")
-        (connection,) = running.connections.open
-        while not connection._problem and connection.phase != "closing":
-            continue
-        child._process.send_signal(signal.SIGCONT)
-        received = b""
-        while piece := client.recv(1 << 16):
-            received += piece
-        client.close()
-        assert received.count(b"HTTP/1.1 ") == 2
-        assert received.index(b'"rows":["7"]') < received.index(b"HTTP/1.1 408")
+        with being_read(running) as client:
+            client.sendall(post(1000) + b"[[[")
+            (connection,) = running.connections.open
+            while not connection._problem and connection.phase != "closing":
+                continue
+        assert_answered_then(client, 408)
         assert answers(running)
 
 

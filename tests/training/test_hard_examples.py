@@ -56,6 +56,14 @@ def test_an_epoch_takes_the_hardest_twice_and_leaves_as_many_others_out() -> Non
     assert first.tolist() != again.tolist()  # others are left out, in another order
 
 
+def test_half_of_an_odd_number_of_images_leaves_no_image_out_that_is_hard() -> None:
+    examples = HardExamples(7, 0.5, 1, CPU)
+    examples.record(torch.arange(7), torch.arange(7).float())
+    times = examples.shuffle(torch.Generator().manual_seed(0))[0].bincount(minlength=7)
+    assert times[4:].tolist() == [2, 2, 2]
+    assert times.sum() == 7
+
+
 def test_an_image_that_was_never_trained_on_is_hard() -> None:
     examples = HardExamples(100, 0.1, 1, CPU)
     examples.record(torch.arange(95), torch.linspace(0, 50, 95))

@@ -82,7 +82,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Meta(ge=0, le=0.5),
         doc(
             "fraction of the images, those with the greatest loss so far, that an epoch takes "
-            "twice, in place of as many others; 0: each is taken once"
+            "twice, in place of as many others, so that training loss and accuracy are those of "
+            "a harder mix; 0: each is taken once"
         ),
     ] = 0.0
     initialisation: Annotated[

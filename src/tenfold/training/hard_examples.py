@@ -31,7 +31,7 @@ class HardExamples(nn.Module):
 
     def __init__(self, n_images: int, fraction: float, members: int, device: torch.device) -> None:
         super().__init__()
-        self.n_images, self.n_hard = n_images, round(fraction * n_images)
+        self.n_images, self.n_hard = n_images, int(fraction * n_images)
         self.register_buffer("losses", torch.full((members * n_images,), torch.inf, device=device))
         self._starts = torch.arange(members, device=device) * n_images
 

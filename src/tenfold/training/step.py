@@ -211,6 +211,8 @@ class TrainStep:
             state += itertools.chain.from_iterable(optimiser.state.values())
         if self.average is not None:
             state += self.average.tensors()
+        if self.hard_examples is not None:
+            state.append(self.hard_examples.losses)
         self._replays[False] = capture(self.run, state, self.generator)
         if self.first_stage is not None:
             state += self.first_stage.network.state_dict().values()

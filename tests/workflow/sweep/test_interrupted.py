@@ -108,7 +108,8 @@ def test_the_best_so_far_is_whole_at_any_instant_and_ctrl_c_says_how_to_go_on(
     few: Dataset, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
     out = tmp_path / "sweep"
-    with pytest.raises(KeyboardInterrupt, match=r"3 of 6 trials.*the same command goes on") as stop:
+
+    def stopped_after(trials: int, **options: Any) -> None:
         sweep(
             RATES,
             few,
@@ -117,24 +118,17 @@ def test_the_best_so_far_is_whole_at_any_instant_and_ctrl_c_says_how_to_go_on(
             folds=2,
             epochs=1,
             out=out,
-            launcher=lambda cpus, gpus: Watching(out, 3),
+            launcher=lambda cpus, gpus: Watching(out, trials),
             progress=False,
+            **options,
         )
+
+    with pytest.raises(KeyboardInterrupt, match=r"3 of 6 trials.*the same command goes on") as stop:
+        stopped_after(3)
     assert str(out) in str(stop.value)
     assert "so far" in (out / "sweep.html").read_text()
     with pytest.raises(KeyboardInterrupt, match="the same command without --overwrite goes on"):
-        sweep(
-            RATES,
-            few,
-            recipe=tiny_recipe,
-            trials=6,
-            folds=2,
-            epochs=1,
-            out=out,
-            overwrite=True,
-            launcher=lambda cpus, gpus: Watching(out, 1),
-            progress=False,
-        )
+        stopped_after(1, overwrite=True)
 
 
 def test_the_time_budget_counts_over_all_commands(
