@@ -14,8 +14,8 @@ ONE, SLASH = CLASSES.index("1"), CLASSES.index("/")
 # for a 1, and in 11 of 181 ones.
 MIN_SLASH = 0.12
 MIN_SECOND = 0.03  # of a date of which the other slash is sure, and of a tall stroke
-# Times the tallest digit of the row: of 60 rows with 1s just where a date has slashes none has two
-# such 1s that may be slashes, and of 60 dates 6 more than have two by their look alone.
+# Times the tallest digit of the row: of 60 dates 44 are right with it and 34 without; of 60 numbers
+# with 1s just where a date has slashes 30, with and without.
 TALL = 1.06
 SHORT, YEAR = (1, 2), (2, 4)  # digits of day and month, and of a year
 MAX_DATE = 10  # digits and slashes
